@@ -1,0 +1,68 @@
+# Humans, hooks and CI all call these. Everything is installed into .venv; only Rust and CPython 3.11+ must be there.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := pyproject.toml Cargo.toml Cargo.lock build.rs README.md $(shell find src python -type f \( -name '*.rs' -o -name '*.py' -o -name '*.pyi' \))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rust test-python lint format notebook bench wheel wheel-test clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/installed ## Time every strategy in both languages on the embedded lab, and show the table
+	$(BIN)/aio-strategies compare
+
+test: test-rust test-python ## Pass all tests, Rust's and Python's
+
+test-rust: ## Pass the Rust tests (no Python needed)
+	cargo test --quiet
+
+test-python: .venv/installed ## Pass the Python tests, the notebooks among them
+	$(BIN)/python -m pytest -q
+
+lint: .venv/dev ## Check formatting, lints and types of both languages
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --features python -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest aio_strategies._native
+
+format: .venv/dev ## Format both languages
+	cargo fmt
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+notebook: .venv/dev ## Execute the notebooks anew and save them with their outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+bench: .venv/installed ## Measure the figures that the README and the closing notes quote (benchmarks/results)
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/cpu_per_request.py
+	$(BIN)/python benchmarks/lab_vs_nginx.py
+
+wheel: .venv/dev ## Build the wheel into dist/
+	rm -rf dist
+	$(BIN)/maturin build --release --out dist
+
+wheel-test: wheel ## Install the wheel into empty environments of every CPython 3.11+ here, and compare in each
+	sh tests/wheel_test.sh dist/*.whl
+
+clean: ## Remove what was built
+	rm -rf .venv target dist
+	rm -f python/aio_strategies/*.so python/aio_strategies/aio-strategies-helper*
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CPython 3.11 or later is needed: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+
+# The stamps carry what was installed, so that nothing is built twice.
+.venv/installed: .venv/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[test]'
+	@touch $@
+
+.venv/dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	@touch $@

@@ -1,0 +1,62 @@
+"""A laboratory for I/O concurrency: every classic way to wait for the network, in Python and in Rust, side by side.
+
+>>> import aio_strategies as aio
+>>> with aio.LabServer(latency=0.02) as lab:
+...     run = aio.rust.thread_way(lab.urls(10))
+>>> len(run), run[0].status_code
+(10, 200)
+
+``aio.rust`` and ``aio.python`` hold the strategies; ``aio.run`` calls one by its key; ``aio.compare`` times them all;
+``aio.strategies()`` lists them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import _native, python, rust
+from .calling import arun, run
+from .compare import acompare, compare  # at once, so that `compare` is the function and not the module of that name
+from .exceptions import *  # noqa: F403
+from .exceptions import __all__ as _exceptions
+from .results import Headers, Response, Run
+from .strategies import strategies
+
+if TYPE_CHECKING:
+    from .compare.comparison import Comparison
+    from .lab import LabServer
+
+__version__: str = _native.build_info()["version"]
+
+# Imported when they are first asked for: a caller who only fetches should not wait for them.
+_LATER = {"Comparison": ".compare.comparison", "LabServer": ".lab"}
+
+__all__ = [
+    "Comparison",
+    "Headers",
+    "LabServer",
+    "Response",
+    "Run",
+    "acompare",
+    "arun",
+    "compare",
+    "python",
+    "run",
+    "rust",
+    "strategies",
+    *_exceptions,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module
+
+        value = getattr(import_module(_LATER[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,244 @@
+"""Redirects this process's connections to a host and port, for ``LabServer.as_host``.
+
+Lecture code names its public host in many ways: ``sock.connect(("baidu.com", 80))``, blocking or not, through asyncio,
+through ``urllib``. All of them end in ``socket.getaddrinfo`` or ``gethostbyname``, and in the ``connect`` of a
+``socket.socket``. These are replaced while any redirection is in force:
+
+- a name that code resolves first gets an address of its own (an alias) from 127.77.0.0/16;
+- ``connect`` to the name or to its alias is led to the other address.
+
+What is not redirected (other hosts, other ports of the same host, UDP) goes its own way. Event loops that connect
+without ``socket.socket`` (uvloop) are out of reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ipaddress
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["destination", "normal_name", "redirect"]
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Redirection:
+    """One redirection: told from its equals by identity, as the same one may be in force twice."""
+
+    name: str
+    port: int
+    target: Address
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What the redirections in force come to. Never changed, only replaced: reading it needs no lock."""
+
+    redirections: tuple[_Redirection, ...] = ()
+    #: Where a name, or an alias, and a port lead.
+    targets: dict[Address, Address] = field(default_factory=dict)
+    #: The aliases of the names.
+    aliases: dict[str, str] = field(default_factory=dict)
+    #: The names of the aliases.
+    names: dict[str, str] = field(default_factory=dict)
+
+
+_rules = _Rules()
+_patches: list[_Patch] = []
+#: Every name that was ever redirected keeps its alias: code may have kept it, too.
+_known_aliases: dict[str, str] = {}
+_lock = threading.Lock()
+
+
+def normal_name(host: str | bytes | bytearray) -> str:
+    """Return the host's name in the form in which names are compared: lower case, IDNA, without the final dot."""
+    text = host if isinstance(host, str) else bytes(host).decode("latin-1")
+    text = text.removesuffix(".").lower()
+    if not text.isascii():
+        with contextlib.suppress(UnicodeError):
+            text = text.encode("idna").decode("ascii")
+    return text
+
+
+@contextlib.contextmanager
+def redirect(name: str, port: int, target: Address) -> Iterator[None]:
+    """Lead connections to ``(name, port)`` to the IPv4 address ``target``; ``name`` is a normal one.
+
+    Redirections nest, and may end in any order; of several for the same host and port the latest is in force.
+    """
+    redirection = _Redirection(name, port, target)
+    with _lock:
+        _put_in_force((*_rules.redirections, redirection))
+    try:
+        yield
+    finally:
+        with _lock:
+            _put_in_force(tuple(other for other in _rules.redirections if other is not redirection))
+
+
+def destination(address: Address) -> Address:
+    """Return where a connection to ``address`` is led, for code that does not connect through ``socket``."""
+    host, port = address
+    return _rules.targets.get((normal_name(host), port), address)
+
+
+def _put_in_force(redirections: tuple[_Redirection, ...]) -> None:
+    global _rules
+    rules = _Rules(redirections)
+    for redirection in redirections:
+        rules.targets[redirection.name, redirection.port] = redirection.target
+        alias = _alias(redirection.name)
+        if alias is None:
+            continue
+        rules.aliases[redirection.name] = alias
+        for form in (alias, f"::ffff:{alias}"):
+            rules.targets[form, redirection.port] = redirection.target
+            rules.names[form] = redirection.name
+    _rules = rules
+    if redirections and not _patches:
+        _patches.extend(
+            [
+                _Patch(socket, "getaddrinfo", _make_getaddrinfo),
+                _Patch(socket, "gethostbyname", _make_gethostbyname),
+                _Patch(socket, "gethostbyname_ex", _make_gethostbyname_ex),
+                _Patch(socket.socket, "connect", _make_connect),
+                _Patch(socket.socket, "connect_ex", _make_connect),
+            ]
+        )
+    elif not redirections:
+        while _patches:
+            _patches.pop().remove()
+
+
+def _alias(name: str) -> str | None:
+    """Return the name's alias; None for an address, which is its own."""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return None
+    if name not in _known_aliases:
+        number = len(_known_aliases) + 1
+        if number >= 1 << 16:
+            raise RuntimeError("more than 65,535 hosts have been redirected by this process")
+        _known_aliases[name] = f"127.77.{number >> 8}.{number & 255}"
+    return _known_aliases[name]
+
+
+class _Patch:
+    """A replaced attribute of ``socket`` or of ``socket.socket``."""
+
+    def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        self.owner = owner
+        self.name = name
+        self.original = getattr(owner, name)
+        self.inherited = name not in vars(owner)
+        self.replacement = make(self.original)
+        setattr(owner, name, self.replacement)
+
+    def remove(self) -> None:
+        """Restore the attribute, unless somebody has replaced it since and may still call this replacement.
+
+        A replacement that stays behind so passes everything through.
+        """
+        if vars(self.owner).get(self.name) is not self.replacement:
+            return
+        if self.inherited:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, self.original)
+
+
+def _make_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
+        rules = _rules
+        alias = rules.aliases.get(normal_name(host)) if isinstance(host, str | bytes | bytearray) else None
+        if alias is not None:
+            number = _port_number(port)
+            target = rules.targets.get((alias, number))
+            if sys.platform == "win32" and target is not None:
+                # asyncio's default loop there connects without `connect`
+                host, port = target
+            elif target is not None or number == 0:
+                host = f"::ffff:{alias}" if family == socket.AF_INET6 else alias
+        return original(host, port, family, type, proto, flags)
+
+    return getaddrinfo
+
+
+def _port_number(port: Any) -> int:
+    """Return the number of a port as ``getaddrinfo`` takes it; 0 if there is none, -1 if it is none."""
+    if port is None:
+        return 0
+    try:
+        return int(port)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return socket.getservbyname(port if isinstance(port, str) else bytes(port).decode("latin-1"))
+    except (TypeError, OSError):
+        return -1
+
+
+def _make_gethostbyname(original: Callable[[Any], str]) -> Callable[[Any], str]:
+    @functools.wraps(original)
+    def gethostbyname(hostname: Any) -> str:
+        if isinstance(hostname, str | bytes | bytearray):
+            hostname = _rules.aliases.get(normal_name(hostname), hostname)
+        return original(hostname)
+
+    return gethostbyname
+
+
+def _make_gethostbyname_ex(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(original)
+    def gethostbyname_ex(hostname: Any) -> Any:
+        if isinstance(hostname, str | bytes | bytearray):
+            name = normal_name(hostname)
+            alias = _rules.aliases.get(name)
+            if alias is not None:
+                return name, [], [alias]
+        return original(hostname)
+
+    return gethostbyname_ex
+
+
+def _make_connect(original: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    """Make the replacement of ``connect`` and of ``connect_ex`` alike."""
+
+    @functools.wraps(original)
+    def connect(self: socket.socket, address: Any) -> Any:
+        return original(self, _destination(self, address))
+
+    return connect
+
+
+def _destination(sock: socket.socket, address: Any) -> Any:
+    """Return the address to connect to, for the address that was asked for."""
+    rules = _rules
+    if not isinstance(address, tuple) or len(address) < 2 or not isinstance(address[0], str | bytes | bytearray):
+        return address
+    name = normal_name(address[0])
+    target = rules.targets.get((name, address[1]))
+    if target is not None and sock.type == socket.SOCK_STREAM:
+        host, port = target
+        return (f"::ffff:{host}", port) if sock.family == socket.AF_INET6 else (host, port)
+    # An alias, but not for what is redirected: the real host is meant.
+    return (rules.names[name], *address[1:]) if name in rules.names else address
+
+
+def _renew_lock() -> None:
+    """Another thread of the parent may have held the lock at the fork."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -1,0 +1,109 @@
+"""Calling a strategy by its key."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable
+from typing import Any, cast
+
+from . import python, rust
+from .results import Run
+from .strategies import find
+from .strategy_function import AsyncStrategyFunction, StrategyFunction
+
+__all__ = ["arun", "run"]
+
+
+def run(
+    strategy: str, urls: Iterable[str], *, language: str = "rust", concurrency: int = 10, timeout: float = 30.0
+) -> Run:
+    """Fetch URLs by a strategy and return when all are done; also inside a running event loop, as in a notebook.
+
+    Args:
+        strategy: the strategy's key; ``aio.strategies()`` lists them.
+        urls: ``http`` URLs.
+        language: ``"rust"`` or ``"python"``.
+        concurrency: how many exchanges may be under way at once, at least 1.
+        timeout: seconds that one exchange may take in all, above 0 and finite.
+
+    Returns:
+        A Run: one Response per URL, in the order of ``urls``.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: an argument is out of range (``InvalidURL`` and ``UnsupportedProtocol`` among them).
+    """
+    way = _way(strategy, language)
+    if strategy == "asyncio":
+        return _run_coroutine(cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout))
+    return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout)
+
+
+async def arun(
+    strategy: str, urls: Iterable[str], *, language: str = "rust", concurrency: int = 10, timeout: float = 30.0
+) -> Run:
+    """Fetch URLs by a strategy while other coroutines of the loop go on.
+
+    ``asyncio`` runs in the loop itself, the others in a thread beside it. Cancelling does not stop such a thread: its
+    run goes on to its end, unseen.
+
+    Args and exceptions are those of ``run``.
+    """
+    way = _way(strategy, language)
+    if strategy == "asyncio":
+        return await cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout)
+    return await asyncio.to_thread(cast(StrategyFunction, way), urls, concurrency=concurrency, timeout=timeout)
+
+
+def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:
+    find(strategy, language)
+    return cast(StrategyFunction, getattr({"python": python, "rust": rust}[language], f"{strategy}_way"))
+
+
+def _run_coroutine(coroutine: Any) -> Run:
+    """Run a coroutine to its end: in this thread, or beside it if this thread's loop is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return cast(Run, asyncio.run(coroutine))
+    return _Beside(coroutine).result()
+
+
+class _Beside:
+    """A coroutine in an event loop of its own, in a thread of its own."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Run]) -> None:
+        self._coroutine = coroutine
+        self._started = threading.Event()
+        self._outcome: Run | BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="aio-run")
+
+    def _work(self) -> None:
+        async def main() -> Run:
+            self._loop = asyncio.get_running_loop()
+            self._task = asyncio.current_task()
+            self._started.set()
+            return await self._coroutine
+
+        try:
+            self._outcome = asyncio.run(main())
+        except BaseException as error:  # it is raised again where the result is asked for
+            self._outcome = error
+        finally:
+            self._started.set()
+
+    def result(self) -> Run:
+        self._thread.start()
+        try:
+            self._thread.join()
+        except BaseException:  # Ctrl-C
+            self._started.wait()
+            if self._task is not None and self._thread.is_alive():
+                self._loop.call_soon_threadsafe(self._task.cancel)
+            self._thread.join()
+            raise
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        assert self._outcome is not None
+        return self._outcome

@@ -1,0 +1,383 @@
+"""The command line: ``aio-strategies compare | run | serve | strategies``, also ``python -m aio_strategies``.
+
+Exit status: 0 if all went well, 1 if it did not, 2 for a wrong argument, 130 after Ctrl-C.
+"""
+
+# What a command needs is imported when it runs, so that --help and a typing error are answered at once.
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from .results import Response, Run
+    from .strategies import Strategy
+
+__all__ = ["main"]
+
+_PROGRAM = "aio-strategies"
+# What a shell reports of a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE.
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+T = TypeVar("T")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: the arguments behind the program's name; None for those of this process.
+
+    Raises:
+        SystemExit: with 0 after ``--help`` and ``--version``, with 2 for a wrong argument.
+    """
+    from .exceptions import Error
+
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack Chinese characters
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on. The interpreter flushes once more at its end: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    except (Error, OSError) as error:
+        print(f"{_PROGRAM}: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return status
+
+
+# --- the commands
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .compare import compare
+
+    comparison = compare(
+        options.strategies,
+        options.languages,
+        urls=options.url,
+        requests=options.requests,
+        concurrency=options.concurrency,
+        latency=options.latency,
+        timeout=options.timeout,
+        rounds=options.rounds,
+        budget=options.budget,
+        seed=options.seed,
+    )
+    if options.json:
+        print(comparison.to_json())
+    elif options.markdown:
+        print(comparison.to_markdown(options.lang))
+    else:
+        print(comparison.to_text(options.lang))
+    return 1 if any(arm.errors for arm in comparison.arms) else 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .calling import run
+    from .lab import LabServer
+
+    def fetch(urls: Sequence[str]) -> Run:
+        return run(
+            options.strategy,
+            urls,
+            language=options.language,
+            concurrency=options.concurrency,
+            timeout=options.timeout,
+        )
+
+    if options.urls:
+        responses = fetch(options.urls)
+    else:
+        with LabServer(latency=options.latency) as lab:
+            responses = fetch(lab.urls(options.requests))
+
+    if options.json:
+        _print_json(_run_as_dict(responses))
+    else:
+        for response in responses:
+            print(_line(response))
+        failed = f", {len(responses.errors)} failed" if responses.errors else ""
+        print(
+            f"{responses.language}/{responses.strategy}: {_count(len(responses), 'URL')}{failed}"
+            f" in {1000 * responses.wall:.1f} ms, CPU {1000 * responses.cpu:.1f} ms"
+        )
+    return 1 if responses.errors else 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import time
+
+    from .lab import LabServer
+
+    with LabServer(
+        latency=options.latency,
+        jitter=options.jitter,
+        body_size=options.body_size,
+        bandwidth=options.bandwidth,
+        port=options.port,
+    ) as lab:
+        try:
+            if options.json:
+                _print_json({"url": lab.url, "port": lab.port}, indent=None)
+            else:
+                print(lab.url, flush=True)
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            stats = lab.stats()
+    if options.json:
+        _print_json(
+            {
+                "served": stats.served,
+                "peak_in_flight": stats.peak_in_flight,
+                "peak_connections": stats.peak_connections,
+                "cpu_user": stats.cpu_user,
+                "cpu_system": stats.cpu_system,
+            },
+            indent=None,
+        )
+    else:
+        print(f"served {_count(stats.served, 'request')}, at most {stats.peak_in_flight} in flight")
+    return 0
+
+
+def _strategies(options: argparse.Namespace) -> int:
+    from .strategies import strategies
+
+    catalogue = strategies()
+    if options.json:
+        _print_json([_strategy_as_dict(strategy) for strategy in catalogue])
+    else:
+        print(catalogue)
+    return 0
+
+
+# --- what they print
+
+
+def _line(response: Response) -> str:
+    seconds = response.elapsed.total_seconds()
+    if response.error is not None:
+        return f"failed  {response.url}  {type(response.error).__name__}: {response.error.message}"
+    return f"{response.status_code}  {len(response.content):>8} bytes  {1000 * seconds:>8.1f} ms  {response.url}"
+
+
+def _run_as_dict(run: Run) -> dict[str, Any]:
+    return {
+        "strategy": run.strategy,
+        "language": run.language,
+        "wall": run.wall,
+        "cpu_user": run.cpu.user,
+        "cpu_system": run.cpu.system,
+        "responses": [
+            {
+                "url": response.url,
+                "status_code": response.status_code,
+                "bytes": len(response.content),
+                "elapsed": response.elapsed.total_seconds(),
+                "error": None
+                if response.error is None
+                else {"type": type(response.error).__name__, "message": response.error.message},
+            }
+            for response in run
+        ],
+    }
+
+
+def _strategy_as_dict(strategy: Strategy) -> dict[str, Any]:
+    return {
+        "key": strategy.key,
+        "section": strategy.section,
+        "title": strategy.title,
+        "title_zh": strategy.title_zh,
+        "lecture_seconds": strategy.lecture_seconds,
+        "waits_by": dict(strategy.waits_by),
+        "unavailable": dict(strategy.unavailable),
+    }
+
+
+def _print_json(value: object, *, indent: int | None = 2) -> None:
+    import json
+
+    print(json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+# --- the arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    from .strategies import LANGUAGES
+
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM, description="Time strategies of I/O concurrency in Python and Rust side by side."
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    compare = commands.add_parser(
+        "compare",
+        help="time strategies side by side",
+        description="Time strategies side by side on the same work, against a lab server unless there are URLs.",
+    )
+    compare.set_defaults(command=_compare)
+    compare.add_argument("--strategies", type=_list_of(_strategy), metavar="A,B", help="(default: all)")
+    compare.add_argument(
+        "--languages", type=_list_of(_language), default=LANGUAGES, metavar="A,B", help="(default: both)"
+    )
+    compare.add_argument(
+        "--url", nargs="+", action="extend", metavar="URL", help="what to fetch instead of a lab's pages"
+    )
+    _add_requests(compare)
+    _add_concurrency(compare)
+    _add_latency(compare)
+    _add_timeout(compare)
+    compare.add_argument("--rounds", type=_positive, metavar="N", help="(default: 3 to 20, as many as fit)")
+    compare.add_argument(
+        "--budget", type=_seconds, default=30.0, metavar="TIME", help="of all rounds together (default: 30s)"
+    )
+    compare.add_argument("--seed", type=int, metavar="N", help="of the random order of runs (default: drawn)")
+    compare.add_argument(
+        "--lang", choices=["en", "zh"], default="en", help="language of the table; zh has the lecture's columns"
+    )
+    output = compare.add_mutually_exclusive_group()
+    output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    output.add_argument("--json", action="store_true", help="print settings, environment and raw times as JSON")
+
+    run = commands.add_parser(
+        "run",
+        help="fetch URLs with one strategy",
+        description="Fetch URLs with one strategy; without URLs, pages of a lab server. Exit status 1 if any failed.",
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("strategy", type=_strategy, metavar="STRATEGY", help="see: aio-strategies strategies")
+    run.add_argument("urls", nargs="*", metavar="URL")
+    run.add_argument("--language", choices=LANGUAGES, default="rust", help="(default: rust)")
+    _add_requests(run)
+    _add_concurrency(run)
+    _add_latency(run)
+    _add_timeout(run)
+    run.add_argument("--json", action="store_true", help="print the outcome as JSON, without the bodies")
+
+    serve = commands.add_parser(
+        "serve",
+        help="start a lab server",
+        description="Start a lab server, print its URL and serve until Ctrl-C.",
+    )
+    serve.set_defaults(command=_serve)
+    serve.add_argument("--port", type=_port, default=0, metavar="N", help="(default: a free one)")
+    _add_latency(serve)
+    serve.add_argument("--jitter", type=_seconds, default=0.0, metavar="TIME", help="(default: 0)")
+    serve.add_argument("--body-size", type=_bytes, default=1024, metavar="BYTES", help="(default: 1KiB)")
+    serve.add_argument("--bandwidth", type=_bytes, metavar="BYTES", help="a second (default: unlimited)")
+    serve.add_argument("--json", action="store_true", help="print a line of JSON at the start and one at the end")
+
+    strategies = commands.add_parser("strategies", help="list the strategies", description="List the strategies.")
+    strategies.set_defaults(command=_strategies)
+    strategies.add_argument("--json", action="store_true", help="print them as JSON, with all that is known of them")
+    return parser
+
+
+def _add_requests(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-n", "--requests", type=_positive, default=10, metavar="N", help="pages of the lab to fetch (default: 10)"
+    )
+
+
+def _add_concurrency(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c", "--concurrency", type=_positive, default=10, metavar="N", help="fetches in flight (default: 10)"
+    )
+
+
+def _add_latency(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--latency", type=_seconds, default=0.02, metavar="TIME", help="after which the lab answers (default: 20ms)"
+    )
+
+
+def _add_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=_seconds, default=30.0, metavar="TIME", help="of each fetch (default: 30s)")
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from ._native import build_info
+
+        print(_PROGRAM, build_info()["version"])
+        parser.exit()
+
+
+def _seconds(text: str) -> float:
+    from .units import seconds
+
+    return _read(seconds, text)
+
+
+def _bytes(text: str) -> int:
+    from .units import byte_count
+
+    return _read(byte_count, text)
+
+
+def _read(reader: Callable[[str], T], text: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: it must be a whole number from 0 to 65535")
+    return int(text)
+
+
+def _strategy(text: str) -> str:
+    from .strategies import STRATEGIES
+
+    return _one_of(tuple(STRATEGIES), "strategy", text)
+
+
+def _language(text: str) -> str:
+    from .strategies import LANGUAGES
+
+    return _one_of(LANGUAGES, "language", text)
+
+
+def _one_of(known: Sequence[str], kind: str, text: str) -> str:
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}: choose from {', '.join(known)}")
+    return text
+
+
+def _list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:
+    def read(text: str) -> list[str]:
+        return [reader(item.strip()) for item in text.split(",")]
+
+    return read

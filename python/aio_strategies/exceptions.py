@@ -1,0 +1,253 @@
+"""The exceptions of both languages: httpx's tree and names, with the built-in bases that ``except`` clauses expect.
+
+The native strategies raise these same classes, and every one of them can be pickled with all its attributes, so that
+a worker process can send it home.
+
+.. code-block:: text
+
+    Error
+    ├── RequestError
+    │   ├── TransportError
+    │   │   ├── TimeoutException (TimeoutError): ConnectTimeout, ReadTimeout, WriteTimeout, TotalTimeout
+    │   │   ├── NetworkError (OSError)
+    │   │   │   ├── ConnectError (ConnectionError): NameResolutionError, SSLError
+    │   │   │   ├── ReadError (ConnectionError)
+    │   │   │   └── WriteError (ConnectionError)
+    │   │   ├── ProtocolError: LocalProtocolError, RemoteProtocolError > IncompleteBody, HeadersTooLarge
+    │   │   └── UnsupportedProtocol (ValueError)
+    │   ├── DecodingError, TooManyRedirects, ResponseTooLarge
+    │   └── InternalError
+    ├── HTTPStatusError
+    ├── ComparisonError
+    ├── InvalidURL (ValueError)
+    └── ForkedProcessError (RuntimeError)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .results import Response
+
+__all__ = [
+    "ComparisonError",
+    "ConnectError",
+    "ConnectTimeout",
+    "DecodingError",
+    "Error",
+    "ForkedProcessError",
+    "HTTPStatusError",
+    "HeadersTooLarge",
+    "IncompleteBody",
+    "InternalError",
+    "InvalidURL",
+    "LocalProtocolError",
+    "NameResolutionError",
+    "NetworkError",
+    "ProtocolError",
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
+    "RequestError",
+    "ResponseTooLarge",
+    "SSLError",
+    "TimeoutException",
+    "TooManyRedirects",
+    "TotalTimeout",
+    "TransportError",
+    "UnsupportedProtocol",
+    "WriteError",
+    "WriteTimeout",
+]
+
+
+class Error(Exception):
+    """The base of everything that aio_strategies raises by itself."""
+
+
+class RequestError(Error):
+    """A request that got no whole response.
+
+    Attributes:
+        url: the URL that was being fetched, as it was given.
+        phase: what was being done: ``"resolve"``, ``"connect"``, ``"write"`` or ``"read"``.
+        strategy: the key of the strategy at work, such as ``"thread"``, or None.
+        errno: the operating system's error number, or None.
+        bytes_received: bytes of the response that had come before the failure.
+        elapsed: seconds from the start of the exchange to the failure.
+    """
+
+    errno: int | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        url: str | None = None,
+        phase: str | None = None,
+        strategy: str | None = None,
+        errno: int | None = None,
+        bytes_received: int = 0,
+        elapsed: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.url = url
+        self.phase = phase
+        self.strategy = strategy
+        self.errno = errno
+        self.bytes_received = bytes_received
+        self.elapsed = elapsed
+
+    def __str__(self) -> str:
+        return f"{self.message} (while fetching {self.url})" if self.url else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # OSError.errno is a slot of the base class, not an entry of __dict__: the default __reduce__ would lose it.
+        attributes = ("url", "phase", "strategy", "errno", "bytes_received", "elapsed")
+        return _rebuild, (type(self), self.message, {name: getattr(self, name) for name in attributes}, self.__cause__)
+
+
+def _rebuild(
+    kind: type[RequestError], message: str, attributes: dict[str, Any], cause: BaseException | None
+) -> RequestError:
+    error = kind(message, **attributes)
+    error.__cause__ = cause
+    return error
+
+
+class TransportError(RequestError):
+    """The connection, or what came over it, failed."""
+
+
+class TimeoutException(TransportError, TimeoutError):
+    """A time-out passed."""
+
+
+class ConnectTimeout(TimeoutException):
+    """The deadline passed before the connection stood."""
+
+
+class ReadTimeout(TimeoutException):
+    """No byte of the response came for too long."""
+
+
+class WriteTimeout(TimeoutException):
+    """The peer took no byte of the request for too long."""
+
+
+class TotalTimeout(TimeoutException):
+    """The deadline of the whole exchange (``timeout=``) passed after the connection stood."""
+
+
+class NetworkError(TransportError, OSError):
+    """The operating system reported an error of the network."""
+
+
+class ConnectError(NetworkError, ConnectionError):
+    """The connection could not be made: refused, unreachable, no free port."""
+
+
+class NameResolutionError(ConnectError):
+    """The host name has no address, or no name server answered."""
+
+
+class SSLError(ConnectError):
+    """The TLS handshake failed."""
+
+
+class ReadError(NetworkError, ConnectionError):
+    """The connection broke while the response was read."""
+
+
+class WriteError(NetworkError, ConnectionError):
+    """The connection broke while the request was sent."""
+
+
+class ProtocolError(TransportError):
+    """HTTP was violated."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side was about to violate HTTP."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer's bytes are no valid HTTP response."""
+
+
+class IncompleteBody(RemoteProtocolError):
+    """The connection ended before the announced end of the body."""
+
+
+class HeadersTooLarge(RemoteProtocolError):
+    """The status line and headers exceed the limits on bytes or number."""
+
+
+class UnsupportedProtocol(TransportError, ValueError):
+    """The URL's scheme is none that can be fetched."""
+
+
+class DecodingError(RequestError):
+    """The body's content coding is corrupt."""
+
+
+class TooManyRedirects(RequestError):
+    """Redirects led on past the limit."""
+
+
+class ResponseTooLarge(RequestError):
+    """The body exceeds the limit on its size."""
+
+
+class InternalError(RequestError):
+    """A defect of this package, or the death of a worker process: not the fault of the URL."""
+
+
+class HTTPStatusError(Error):
+    """``raise_for_status()`` was called on a response whose status is 4xx or 5xx.
+
+    Attributes:
+        response: the response.
+    """
+
+    def __init__(self, message: str, *, response: Response) -> None:
+        super().__init__(message)
+        self.message = message
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_status_error, (self.message, self.response)
+
+
+def _rebuild_status_error(message: str, response: Response) -> HTTPStatusError:
+    return HTTPStatusError(message, response=response)
+
+
+class ComparisonError(Error):
+    """The arms of a comparison did not all do the same work, so their times would not be comparable.
+
+    Attributes:
+        arm: the arm that stood out, such as ``"rust/thread"``.
+        url: the URL at which it did, or None if it could not even begin.
+        difference: what was different or wrong, in words.
+    """
+
+    def __init__(self, arm: str, url: str | None, difference: str) -> None:
+        super().__init__(arm, url, difference)
+        self.arm = arm
+        self.url = url
+        self.difference = difference
+
+    def __str__(self) -> str:
+        where = f" ({self.url})" if self.url else ""
+        return f"{self.arm} cannot be compared: {self.difference}{where}"
+
+
+class InvalidURL(Error, ValueError):
+    """The text is no URL that could be fetched; found before any I/O."""
+
+
+class ForkedProcessError(Error, RuntimeError):
+    """An object made before a fork was used in the child process."""

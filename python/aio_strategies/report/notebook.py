@@ -1,0 +1,72 @@
+"""A table, as HTML that an untrusted notebook keeps: inline styles only, in colours for light and for dark pages."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .tables import Table
+
+__all__ = ["Bars", "bar", "html_table"]
+
+_RULE = "1px solid rgba(128, 128, 128, 0.4)"
+# Middling colours: seen on white as well as on black, and by the colour-blind apart.
+_COLOURS = {"python": "#4a8fd0", "rust": "#d9772b"}
+_GREY = "#8a8a8a"
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A bar in each row, beside a column of numbers.
+
+    Attributes:
+        after: the number of the column that the bars follow, from 0.
+        lengths: each row's length, from 0 to 1.
+        kinds: what each row's bar stands for, which chooses its colour: ``"python"``, ``"rust"`` or anything else.
+    """
+
+    after: int
+    lengths: Sequence[float]
+    kinds: Sequence[str]
+
+
+def html_table(table: Table, *, bars: Bars | None = None, notes: Sequence[str] = ()) -> str:
+    """Return the table as HTML, with a rule above each row whose first cell is not blank, and the notes below it."""
+    head = []
+    for number, column in enumerate(table.columns):
+        head.append(f'<th scope="col" style="{_cell_style(column.right)}">{html.escape(column.title)}</th>')
+        if bars is not None and number == bars.after:
+            head.append('<th style="padding: 0"></th>')
+    body = []
+    for number, row in enumerate(table.rows):
+        rule = f"; border-top: {_RULE}" if row[0] else ""
+        cells = []
+        for place, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
+            cells.append(f'<td style="{_cell_style(column.right)}{rule}">{html.escape(cell)}</td>')
+            if bars is not None and place == bars.after:
+                drawn = bar(bars.lengths[number], bars.kinds[number])
+                cells.append(f'<td style="padding: 0.15em 0.6em 0.15em 0; vertical-align: middle{rule}">{drawn}</td>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    below = "".join(f'<div style="opacity: 0.75; padding-left: 0.6em">{html.escape(note)}</div>' for note in notes)
+    return (
+        '<table style="border-collapse: collapse; margin: 0 0 0.5em 0">'
+        f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table>{below}"
+    )
+
+
+def bar(length: float, kind: str = "", *, width: str = "9em") -> str:
+    """Return a bar as HTML.
+
+    Args:
+        length: how much of the width it fills, from 0 to 1; a sliver is left of a very short one.
+        kind: ``"python"`` or ``"rust"`` for their colours; grey for anything else.
+        width: the whole width, in a unit of CSS.
+    """
+    colour = _COLOURS.get(kind, _GREY)
+    fill = f"width: {100 * length:.1f}%; min-width: 2px; height: 0.7em; background-color: {colour}; border-radius: 2px"
+    return f'<div style="width: {width}"><div style="{fill}"></div></div>'
+
+
+def _cell_style(right: bool) -> str:
+    return f"text-align: {'right' if right else 'left'}; padding: 0.15em 0.6em; white-space: nowrap"

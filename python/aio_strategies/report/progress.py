@@ -1,0 +1,150 @@
+"""How far a comparison is: in a notebook, in a terminal, or in a log. Nothing is drawn but when ``show`` is called.
+
+There is no thread that refreshes the display, as it would take time from what is timed, and a process that forks had
+better have no threads.
+"""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .notebook import bar
+
+__all__ = ["Show", "shown"]
+
+Show = Callable[[int, int, str], object]
+"""Takes how much is done, how much is expected in all, and what comes next."""
+
+
+@contextmanager
+def shown(progress: bool | Show | None) -> Iterator[Show]:
+    """Give a function to call with ``(done, total, label)``; a display that it draws is gone after the block.
+
+    Args:
+        progress: True to show it (where there is neither notebook nor terminal, as lines on stderr); False not to;
+            None to show it in a notebook or a terminal only (where stderr is one); or the function to give.
+    """
+    if callable(progress):
+        yield progress
+        return
+    display = _display(progress)
+    if display is None:
+        yield lambda done, total, label: None
+        return
+    try:
+        yield display.show
+    finally:
+        display.clear()
+
+
+def _display(progress: bool | None) -> _Display | None:
+    if progress is False:
+        return None
+    if _in_notebook():
+        return _NotebookBlock()
+    if sys.stderr is not None and sys.stderr.isatty():
+        return _TerminalBar()
+    return _LogLines() if progress else None
+
+
+def _in_notebook() -> bool:
+    # Only a kernel's shell has a kernel; who runs in one has IPython imported.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return hasattr(shell, "kernel")
+
+
+class _Display(ABC):
+    """Draws not more often than anybody can read."""
+
+    seconds_between = 0.1
+
+    def __init__(self) -> None:
+        self._drawn_at = float("-inf")
+
+    def show(self, done: int, total: int, label: str) -> None:
+        now = time.monotonic()
+        if now - self._drawn_at >= self.seconds_between:
+            self._drawn_at = now
+            self.draw(done, total, label)
+
+    @abstractmethod
+    def draw(self, done: int, total: int, label: str) -> None:
+        """Show this state instead of the last one."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Take the display away."""
+
+
+class _NotebookBlock(_Display):
+    """One block of output, which is replaced in place and is empty at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._handle: Any = None
+
+    def draw(self, done: int, total: int, label: str) -> None:
+        drawn = bar(done / total, width="16em")
+        self._put(
+            f'<div style="display: flex; align-items: center; gap: 0.8em">{drawn}'
+            f"<span>{done}/{total}</span><span>{html.escape(label)}</span></div>"
+        )
+
+    def clear(self) -> None:
+        if self._handle is not None:
+            self._put("")
+
+    def _put(self, content: str) -> None:
+        from IPython.display import HTML, display
+
+        if self._handle is None:
+            self._handle = display(HTML(content), display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(HTML(content))  # type: ignore[no-untyped-call]
+
+
+class _TerminalBar(_Display):
+    """A bar on stderr, drawn by rich, which leaves no trace."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        super().__init__()
+        self._progress = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task("")
+        self._progress.start()
+
+    def draw(self, done: int, total: int, label: str) -> None:
+        self._progress.update(self._task, completed=done, total=total, description=label, refresh=True)
+
+    def clear(self) -> None:
+        self._progress.stop()
+
+
+class _LogLines(_Display):
+    """A line on stderr now and then, for a log."""
+
+    seconds_between = 1.0
+
+    def draw(self, done: int, total: int, label: str) -> None:
+        print(f"{done}/{total} {label}", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        pass  # a log keeps its lines

@@ -1,0 +1,211 @@
+"""What a strategy returns: a ``Run``, the sequence of its ``Response`` objects. The same for both languages."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from email.message import Message
+from typing import overload
+
+from .exceptions import HTTPStatusError, RequestError
+
+__all__ = ["CPUTime", "Headers", "Response", "Run"]
+
+
+class Headers(Mapping[str, str]):
+    """A response's header fields: a mapping whose keys ignore case; the fields in their order are in ``raw``.
+
+    Fields of the same name are joined with a comma (RFC 9110, 5.3); ``get_list`` keeps them apart.
+    """
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self.raw: list[tuple[bytes, bytes]] = list(raw)
+
+    def get_list(self, name: str) -> list[str]:
+        """Return the values of every field of this name, in their order."""
+        wanted = name.lower().encode("latin-1")
+        return [value.decode("latin-1") for key, value in self.raw if key.lower() == wanted]
+
+    def __getitem__(self, name: str) -> str:
+        values = self.get_list(name)
+        if not values:
+            raise KeyError(name)
+        return ", ".join(values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(key.decode("latin-1").lower() for key, _ in self.raw))
+
+    def __len__(self) -> int:
+        return len({key.lower() for key, _ in self.raw})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.raw == other.raw
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self)!r})"
+
+
+class Response:
+    """One URL's outcome: a response with its parts named as in httpx, or the error that came instead of it.
+
+    Attributes:
+        url: the URL, as it was given.
+        status_code: the status, or None if ``error`` is set.
+        reason_phrase: the text behind the status, often empty.
+        http_version: ``"HTTP/1.0"`` or ``"HTTP/1.1"``, or ``""`` if ``error`` is set.
+        headers: the header fields.
+        content: the body's bytes.
+        error: the exception that ended this exchange, or None.
+    """
+
+    __slots__ = ("_seconds", "content", "error", "headers", "http_version", "reason_phrase", "status_code", "url")
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        status_code: int | None = None,
+        reason_phrase: str = "",
+        http_version: str = "",
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        content: bytes = b"",
+        elapsed: float = 0.0,
+        error: RequestError | None = None,
+    ) -> None:
+        self.url = url
+        self.status_code = status_code
+        self.reason_phrase = reason_phrase
+        self.http_version = http_version
+        self.headers = Headers(headers)
+        self.content = content
+        self._seconds = elapsed
+        self.error = error
+
+    @property
+    def elapsed(self) -> timedelta:
+        """The service time: from the start of this exchange (before the connection is made) to its end."""
+        return timedelta(seconds=self._seconds)
+
+    @property
+    def text(self) -> str:
+        """The body, decoded by the charset that the ``Content-Type`` names; UTF-8 if it names none that is known."""
+        message = Message()
+        message["Content-Type"] = self.headers.get("content-type", "")
+        charset = message.get_content_charset("utf-8")
+        try:
+            return self.content.decode(charset, "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
+
+    def raise_for_status(self) -> Response:
+        """Return this response if its status is below 400.
+
+        Raises:
+            RequestError: the exchange failed; this is ``error``.
+            HTTPStatusError: the status is 4xx or 5xx.
+        """
+        if self.error is not None:
+            raise self.error
+        if self.status_code is None or self.status_code >= 400:
+            line = f"{self.status_code} {self.reason_phrase}".strip()
+            raise HTTPStatusError(f"{line} for {self.url}", response=self)
+        return self
+
+    def __repr__(self) -> str:
+        if self.error is not None:
+            return f"<Response [{type(self.error).__name__}] {self.url}>"
+        return f"<Response [{self.status_code}] {self.url} {len(self.content)} bytes>"
+
+
+class CPUTime(float):
+    """Seconds of processor time, of this process and the child processes that ended meanwhile.
+
+    Attributes:
+        user: the seconds spent in the program's own code.
+        system: the seconds spent in the kernel for it.
+    """
+
+    __slots__ = ("system", "user")
+    user: float
+    system: float
+
+    def __new__(cls, user: float, system: float) -> CPUTime:
+        """Add the two parts up."""
+        total = super().__new__(cls, user + system)
+        total.user = user
+        total.system = system
+        return total
+
+    def __reduce__(self) -> tuple[type[CPUTime], tuple[float, float]]:
+        return CPUTime, (self.user, self.system)
+
+
+class Run(Sequence[Response]):
+    """The outcome of one call of a strategy: its responses, in the order of the URLs, and what they cost.
+
+    Attributes:
+        strategy: the strategy's key, such as ``"thread"``.
+        language: ``"python"`` or ``"rust"``.
+        wall: seconds from the first connection's start to the last response's end.
+        cpu: seconds of processor time spent meanwhile (``cpu.user + cpu.system``), child processes included.
+    """
+
+    __slots__ = ("_responses", "cpu", "language", "strategy", "wall")
+
+    def __init__(
+        self, responses: Iterable[Response], *, strategy: str, language: str, wall: float, cpu: CPUTime
+    ) -> None:
+        self._responses = tuple(responses)
+        self.strategy = strategy
+        self.language = language
+        self.wall = wall
+        self.cpu = cpu
+
+    @property
+    def errors(self) -> list[RequestError]:
+        """The errors of the URLs that failed, in the order of the URLs."""
+        return [response.error for response in self if response.error is not None]
+
+    def raise_for_errors(self) -> Run:
+        """Return this run if every URL was answered (4xx and 5xx are answers).
+
+        Raises:
+            ExceptionGroup: some were not; it holds ``errors``.
+        """
+        if errors := self.errors:
+            raise ExceptionGroup(f"{len(errors)} of {len(self)} requests failed", errors)
+        return self
+
+    @overload
+    def __getitem__(self, index: int) -> Response: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Response, ...]: ...
+    def __getitem__(self, index: int | slice) -> Response | tuple[Response, ...]:
+        return self._responses[index]
+
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    def __iter__(self) -> Iterator[Response]:
+        return iter(self._responses)
+
+    def _facts(self) -> list[str]:
+        failed = len(self.errors)
+        return [
+            f"{len(self)} response{'s' * (len(self) != 1)}",
+            f"{self.wall:.4f} s",
+            f"CPU {1000 * self.cpu:.1f} ms",
+            *([f"{failed} failed"] if failed else []),
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.language}/{self.strategy}: {', '.join(self._facts())}>"
+
+    def _repr_html_(self) -> str:
+        facts = " · ".join(html.escape(fact) for fact in self._facts())
+        return f"<div><b>{self.language} / {self.strategy}</b> · {facts}</div>"

@@ -1,0 +1,172 @@
+"""The catalogue: which strategies there are, and where each stands in the lecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .report.tables import Table
+
+__all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "find", "strategies"]
+
+LANGUAGES = ("python", "rust")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way to wait for the network.
+
+    Attributes:
+        key: its name in this package.
+        section: the lecture's section.
+        title: its name in English.
+        title_zh: its name in the lecture.
+        waits_by: how it waits, for each language.
+        lecture_seconds: the lecture's own figure (2021, ten requests to a public host), None where it has none.
+        unavailable: the languages in which it cannot run on this machine, with the reason.
+    """
+
+    key: str
+    section: str
+    title: str
+    title_zh: str
+    waits_by: Mapping[str, str]
+    lecture_seconds: float | None
+    unavailable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which it can run on this machine."""
+        return tuple(language for language in LANGUAGES if language not in self.unavailable)
+
+
+def _strategy(
+    key: str, section: str, title: str, title_zh: str, python: str, rust: str, seconds: float | None
+) -> Strategy:
+    return Strategy(key, section, title, title_zh, MappingProxyType({"python": python, "rust": rust}), seconds)
+
+
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
+    {
+        strategy.key: strategy
+        for strategy in (
+            _strategy(
+                "blocking",
+                "2.2.1",
+                "blocking",
+                "同步阻塞",
+                "blocking socket, one URL after another",
+                "blocking std::net socket, one URL after another",
+                1.3751,
+            ),
+            _strategy(
+                "process",
+                "2.2.2",
+                "multi-process",
+                "多进程",
+                "ProcessPoolExecutor",
+                "a pool of worker processes",
+                0.8139,
+            ),
+            _strategy("thread", "2.2.3", "multi-thread", "多线程", "ThreadPoolExecutor", "a rayon thread pool", 0.2436),
+            _strategy(
+                "nonblocking",
+                "2.2.4",
+                "non-blocking",
+                "非阻塞",
+                "spinning on a non-blocking socket, one URL after another",
+                "the same spin",
+                1.1245,
+            ),
+            _strategy(
+                "callback",
+                "2.2.5",
+                "callbacks + event loop",
+                "回调 + 事件循环",
+                "a selectors loop calling registered callbacks",
+                "a mio loop calling boxed callbacks",
+                0.2548,
+            ),
+            _strategy(
+                "generator",
+                "2.3.2.1",
+                "generator coroutines",
+                "生成器协程",
+                "generators that yield a Future, stepped by a Task",
+                "state machines that yield a Future, stepped by a Task",
+                0.1850,
+            ),
+            _strategy(
+                "yield_from",
+                "2.3.2.2",
+                "yield from",
+                "yield from",
+                "sub-generators: connect, read, read_all",
+                "async fns awaited on our own small executor",
+                0.1895,
+            ),
+            _strategy("asyncio", "2.3.4", "asyncio", "asyncio", "native coroutines on asyncio streams", "tokio", None),
+        )
+    }
+)
+"""The strategies by key, in the lecture's order."""
+
+
+class Catalogue(tuple[Strategy, ...]):
+    """The strategies in the lecture's order; shown as a table."""
+
+    def __repr__(self) -> str:
+        unavailable = [
+            f"not available here: {language}/{strategy.key}, because {reason}"
+            for strategy in self
+            for language, reason in strategy.unavailable.items()
+        ]
+        return "\n".join([self._table().to_text(), *unavailable])
+
+    def _repr_html_(self) -> str:
+        from .report.notebook import html_table
+
+        return html_table(self._table())
+
+    def _table(self) -> Table:
+        from .report.tables import Column, Table
+
+        titles = ("key", "lecture", "title", "讲义", "Python waits by", "Rust waits by", "available in")
+        return Table(
+            tuple(map(Column, titles)),
+            tuple(
+                (
+                    s.key,
+                    s.section,
+                    s.title,
+                    s.title_zh,
+                    *(s.waits_by[language] for language in LANGUAGES),
+                    ", ".join(s.languages),
+                )
+                for s in self
+            ),
+        )
+
+
+def strategies() -> Catalogue:
+    """Return all strategies, in the lecture's order: key, section, titles, how each waits, where it is available."""
+    return Catalogue(STRATEGIES.values())
+
+
+def find(strategy: str, language: str) -> Strategy:
+    """Return the strategy of this key.
+
+    Raises:
+        ValueError: no such strategy or language, or the strategy is not available in the language on this machine.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"no strategy {strategy!r}; allowed: {', '.join(STRATEGIES)}")
+    if language not in LANGUAGES:
+        raise ValueError(f"no language {language!r}; allowed: {', '.join(LANGUAGES)}")
+    found = STRATEGIES[strategy]
+    if language in found.unavailable:
+        raise ValueError(f"{strategy!r} is not available in {language} here, because {found.unavailable[language]}")
+    return found

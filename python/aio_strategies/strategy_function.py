@@ -1,0 +1,157 @@
+"""The public face of a strategy, the same for all and in both languages: check, resolve, run, measure.
+
+The strategies themselves, in ``python/`` and in Rust, are handed targets and hand back responses; they know nothing of
+arguments or clocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from .exceptions import RequestError
+from .results import CPUTime, Response, Run
+from .strategies import STRATEGIES
+from .targets import Target, are_addresses, check_concurrency, check_timeout, check_urls, locate, resolve
+
+__all__ = ["AsyncStrategyFunction", "StrategyFunction", "async_strategy_function", "strategy_function"]
+
+try:
+    from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+
+    def _cpu_now() -> tuple[float, float]:
+        mine, childrens = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        return mine.ru_utime + childrens.ru_utime, mine.ru_stime + childrens.ru_stime
+
+except ImportError:  # Windows, which has os.times() in a useful resolution
+    from os import times
+
+    def _cpu_now() -> tuple[float, float]:
+        now = times()
+        return now.user + now.children_user, now.system + now.children_system
+
+
+class StrategyFunction(Protocol):
+    """``<key>_way``: fetch the URLs and return when all are done."""
+
+    __name__: str
+
+    def __call__(self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
+        """Fetch ``urls``."""
+
+
+class AsyncStrategyFunction(Protocol):
+    """``asyncio_way``: fetch the URLs while other coroutines of the loop go on."""
+
+    __name__: str
+
+    def __call__(self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Awaitable[Run]:
+        """Fetch ``urls``."""
+
+
+_DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_zh}): {waits_by}.
+
+    Args:
+        urls: ``http`` URLs. Their hosts are resolved before the clock starts.
+        concurrency: how many exchanges may be under way at once, at least 1.{alone}
+        timeout: seconds that one exchange may take in all, above 0 and finite.
+
+    Returns:
+        A Run: one Response per URL, in the order of ``urls``. A URL that failed has its exception in
+        ``Response.error``; the others are not affected.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: ``urls`` is empty, or ``concurrency`` or ``timeout`` out of range.
+        InvalidURL: a URL is malformed (a ValueError, too).
+        UnsupportedProtocol: a URL's scheme is not ``http`` (a ValueError, too).
+    """
+
+
+def strategy_function(
+    key: str, language: str, implementation: Callable[[list[Target], int, float], list[Response]]
+) -> StrategyFunction:
+    """Make ``<key>_way`` of a function that fetches targets."""
+
+    def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
+        call = _Call(key, language, urls, concurrency, timeout)
+        call.resolve()
+        return call.finish(implementation(call.targets, call.concurrency, call.timeout) if call.begin() else [])
+
+    _describe(way, key, language)
+    return way
+
+
+def async_strategy_function(
+    key: str, language: str, implementation: Callable[[list[Target], int, float], Awaitable[list[Response]]]
+) -> AsyncStrategyFunction:
+    """Make ``<key>_way``, a coroutine function, of a coroutine function that fetches targets."""
+
+    async def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
+        call = _Call(key, language, urls, concurrency, timeout)
+        if are_addresses(call.locations):
+            call.resolve()
+        else:
+            await asyncio.to_thread(call.resolve)
+        return call.finish(await implementation(call.targets, call.concurrency, call.timeout) if call.begin() else [])
+
+    _describe(way, key, language)
+    return way
+
+
+def _describe(way: Callable[..., object], key: str, language: str) -> None:
+    strategy = STRATEGIES[key]
+    way.__name__ = f"{key}_way"
+    way.__qualname__ = way.__name__
+    way.__module__ = f"aio_strategies.{language}"
+    way.__doc__ = _DOCSTRING.format(
+        key=key,
+        section=strategy.section,
+        title_zh=strategy.title_zh,
+        waits_by=strategy.waits_by[language],
+        alone=" This one never has more than 1." if key in ("blocking", "nonblocking") else "",
+    )
+
+
+class _Call:
+    """One call of a strategy."""
+
+    def __init__(self, key: str, language: str, urls: Iterable[str], concurrency: int, timeout: float) -> None:
+        self.key = key
+        self.language = language
+        self.urls = check_urls(urls)
+        self.concurrency = check_concurrency(concurrency)
+        self.timeout = check_timeout(timeout)
+        self.locations = locate(self.urls)
+        self.targets: list[Target] = []
+
+    def resolve(self) -> None:
+        self.targets, self._unresolved = resolve(self.urls, self.locations, self.timeout)
+
+    def begin(self) -> bool:
+        """Start the clocks; tell whether there is anything to fetch."""
+        self._cpu = _cpu_now()
+        self._wall = time.perf_counter()
+        return bool(self.targets)
+
+    def finish(self, responses: list[Response]) -> Run:
+        """Stop the clocks, and put everything into a Run."""
+        wall = time.perf_counter() - self._wall
+        user, system = _cpu_now()
+        fetched = iter(responses)
+        ordered = [
+            Response(url, error=self._unresolved[index]) if index in self._unresolved else next(fetched)
+            for index, url in enumerate(self.urls)
+        ]
+        for response in ordered:
+            if isinstance(response.error, RequestError):
+                response.error.strategy = self.key
+        return Run(
+            ordered,
+            strategy=self.key,
+            language=self.language,
+            wall=wall,
+            cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
+        )

@@ -1,0 +1,42 @@
+"""Quantities as they are typed: ``20ms`` and ``64KiB``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["byte_count", "seconds"]
+
+_SECONDS = {"": 1.0, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+_BYTES = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3}
+
+
+def seconds(text: str) -> float:
+    """Read a duration: a number of seconds, or one with its unit, ``us``, ``ms``, ``s`` or ``m`` (minutes).
+
+    Raises:
+        ValueError: the text is no duration.
+    """
+    duration = _read(text, _SECONDS)
+    if duration is None:
+        raise ValueError(f"{text!r} is no duration: write it as 20ms, 500us, 1.5s, 1m or, in seconds, 0.02")
+    return duration
+
+
+def byte_count(text: str) -> int:
+    """Read a number of bytes, such as ``1500``, ``64KiB`` (65,536) or ``10MB`` (10,000,000).
+
+    Raises:
+        ValueError: the text is no whole number of bytes.
+    """
+    count = _read(text, _BYTES)
+    if count is None or not count.is_integer():
+        raise ValueError(f"{text!r} is no number of bytes: write it as 1500, 64KiB or 10MB")
+    return int(count)
+
+
+def _read(text: str, units: Mapping[str, float]) -> float | None:
+    match = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?(\D*)", text.strip())
+    if match is None or match[2] not in units:
+        return None
+    return float(match[1]) * units[match[2]]

@@ -1,0 +1,15 @@
+//! The helper program: `aio-strategies-helper lab …` is the lab server, `… worker …` a worker of the process strategy.
+//!
+//! It is started by the package, speaks over its standard input and output, and ends when its parent does.
+
+fn main() -> std::process::ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("lab") => aio_strategies::lab::main(arguments),
+        Some("worker") => aio_strategies::strategies::process_way::worker_main(arguments),
+        _ => {
+            eprintln!("aio-strategies-helper is started by the aio_strategies package, not by hand");
+            std::process::ExitCode::from(2)
+        }
+    }
+}

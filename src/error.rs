@@ -1,0 +1,115 @@
+//! Everything that can go wrong, as one enum; `py` maps each case to its Python class.
+
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What an exchange is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Making the connection.
+    Connect,
+    /// Sending the request.
+    Write,
+    /// Receiving the response.
+    Read,
+}
+
+impl Phase {
+    /// The name that users see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Connect => "connect",
+            Phase::Write => "write",
+            Phase::Read => "read",
+        }
+    }
+}
+
+/// Why a URL has no response, or a call no result. The texts are the same in the Python versions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Error {
+    /// The text is no URL.
+    #[error("{0}")]
+    InvalidUrl(String),
+    /// The URL's scheme is not one that can be fetched.
+    #[error("{0}")]
+    UnsupportedProtocol(String),
+    /// The deadline of the whole exchange passed.
+    #[error("{} within {} s", if *.phase == Phase::Connect { "no connection" } else { "no whole response" }, .limit.as_secs_f64())]
+    Timeout {
+        /// What it passed in.
+        phase: Phase,
+        /// The time allowed.
+        limit: Duration,
+    },
+    /// The operating system reported an error.
+    #[error("{} failed: {text}", match .phase {
+        Phase::Connect => "connecting",
+        Phase::Write => "sending the request",
+        Phase::Read => "reading the response",
+    })]
+    Network {
+        /// What was being done.
+        phase: Phase,
+        /// The system's number for the error.
+        errno: Option<i32>,
+        /// The system's words for it.
+        text: String,
+    },
+    /// The peer's bytes are no HTTP response.
+    #[error("{0}")]
+    RemoteProtocol(String),
+    /// The connection ended inside the body.
+    #[error("the connection ended inside the body, after {received} bytes of it")]
+    IncompleteBody {
+        /// Bytes of the body that had come.
+        received: u64,
+    },
+    /// The head exceeds a limit.
+    #[error("the response's head has more than {limit}")]
+    HeadersTooLarge {
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// The body exceeds the limit.
+    #[error("the response's body has more than {limit} bytes")]
+    ResponseTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The caller wants no more results.
+    #[error("cancelled")]
+    Cancelled,
+    /// A defect of this package, or of the machine it runs on.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// An error that the operating system reported during `phase`.
+    #[must_use]
+    pub fn network(phase: Phase, error: &io::Error) -> Self {
+        Error::Network { phase, errno: error.raw_os_error(), text: system_text(error) }
+    }
+
+    /// An error that the operating system reported outside any exchange, such as too few descriptors for the loop.
+    #[must_use]
+    pub fn internal(doing: &str, error: &io::Error) -> Self {
+        Error::Internal(format!("{doing}: {}", system_text(error)))
+    }
+}
+
+/// The error in the words that Python's `str(OSError)` uses.
+fn system_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(errno) => {
+            let words = text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text);
+            format!("[Errno {errno}] {words}")
+        }
+        None => text,
+    }
+}

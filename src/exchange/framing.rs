@@ -1,0 +1,172 @@
+//! Finding the end of the body: RFC 9112, section 6.
+
+use super::limits::{Limits, MAX_CHUNK_LINE};
+use super::response::Header;
+use crate::error::Error;
+
+/// How the body's end is known.
+#[derive(Debug)]
+pub(super) enum Framing {
+    /// After this many bytes more.
+    Length(u64),
+    /// After the last chunk.
+    Chunked(Chunks),
+    /// When the connection ends.
+    UntilEnd,
+}
+
+impl Framing {
+    /// Reads it from the status and the headers.
+    pub(super) fn of(status: u16, headers: &[Header]) -> Result<Self, Error> {
+        if status == 204 || status == 304 {
+            return Ok(Framing::Length(0));
+        }
+        let mut coded = false;
+        let mut length = None;
+        for header in headers {
+            if header.name.eq_ignore_ascii_case(b"transfer-encoding") {
+                // A coding that cannot be undone, or chunked twice: the body's end cannot be known.
+                if coded || !header.value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(protocol("unknown transfer coding", &header.value));
+                }
+                coded = true;
+            } else if header.name.eq_ignore_ascii_case(b"content-length") {
+                for value in header.value.split(|&byte| byte == b',') {
+                    let value = content_length(value.trim_ascii())?;
+                    if length.replace(value).is_some_and(|earlier| earlier != value) {
+                        return Err(protocol("contradicting Content-Length", &header.value));
+                    }
+                }
+            }
+        }
+        Ok(match length {
+            _ if coded => Framing::Chunked(Chunks::default()),
+            Some(length) => Framing::Length(length),
+            None => Framing::UntilEnd,
+        })
+    }
+
+    /// Moves the body's bytes from `data` to `body`; tells whether the body is whole.
+    pub(super) fn receive(&mut self, data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Error> {
+        let done = match self {
+            Framing::Length(left) => {
+                let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                body.extend_from_slice(&data[..taken]);
+                *left -= taken as u64;
+                *left == 0
+            }
+            Framing::Chunked(chunks) => chunks.receive(data, body, limits)?,
+            Framing::UntilEnd => {
+                body.extend_from_slice(data);
+                false
+            }
+        };
+        if body.len() as u64 > limits.max_body_bytes {
+            return Err(Error::ResponseTooLarge { limit: limits.max_body_bytes });
+        }
+        Ok(done)
+    }
+}
+
+/// Digits only: `+5`, `0x5`, `1_0` and the empty text, which parsers of numbers like to take, are errors.
+fn content_length(text: &[u8]) -> Result<u64, Error> {
+    std::str::from_utf8(text)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| protocol("invalid Content-Length", text))
+}
+
+fn protocol(what: &str, value: &[u8]) -> Error {
+    Error::RemoteProtocol(format!("{what} {:?}", String::from_utf8_lossy(&value[..value.len().min(100)])))
+}
+
+/// Takes a chunked body apart: RFC 9112, section 7.1.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    /// What is expected next.
+    expected: Expected,
+    /// The part of a line whose end has not come yet.
+    line: Vec<u8>,
+    /// Bytes of trailers seen.
+    trailers: usize,
+}
+
+/// What is expected next in a chunked body.
+#[derive(Debug, Default)]
+enum Expected {
+    /// A line with a chunk's size.
+    #[default]
+    Size,
+    /// This many bytes more of a chunk.
+    Data(u64),
+    /// The line end behind a chunk.
+    DataEnd,
+    /// A trailer field, or the empty line that ends the body.
+    Trailer,
+}
+
+impl Chunks {
+    fn receive(&mut self, mut data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Error> {
+        loop {
+            if let Expected::Data(left) = &mut self.expected {
+                let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                body.extend_from_slice(&data[..taken]);
+                data = &data[taken..];
+                *left -= taken as u64;
+                if *left > 0 {
+                    return Ok(false);
+                }
+                self.expected = Expected::DataEnd;
+            }
+            let Some(end) = data.iter().position(|&byte| byte == b'\n') else {
+                self.line.extend_from_slice(data);
+                self.bound_line(limits)?;
+                return Ok(false);
+            };
+            self.line.extend_from_slice(&data[..end]);
+            data = &data[end + 1..];
+            self.bound_line(limits)?;
+            let line = std::mem::take(&mut self.line);
+            let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            match self.expected {
+                Expected::Size => {
+                    let size = chunk_size(line)?;
+                    if body.len() as u64 + size > limits.max_body_bytes {
+                        return Err(Error::ResponseTooLarge { limit: limits.max_body_bytes });
+                    }
+                    self.expected = if size == 0 { Expected::Trailer } else { Expected::Data(size) };
+                }
+                Expected::DataEnd if line.is_empty() => self.expected = Expected::Size,
+                Expected::DataEnd => return Err(protocol("no line end behind a chunk, but", line)),
+                Expected::Trailer if line.is_empty() => return Ok(true),
+                Expected::Trailer => {
+                    self.trailers += line.len();
+                    if self.trailers > limits.max_header_bytes {
+                        return Err(Error::RemoteProtocol("too many trailers".to_owned()));
+                    }
+                }
+                Expected::Data(_) => unreachable!("data is taken above"),
+            }
+        }
+    }
+
+    /// A line whose end does not come must not fill the memory.
+    fn bound_line(&self, limits: Limits) -> Result<(), Error> {
+        let limit = if matches!(self.expected, Expected::Trailer) { limits.max_header_bytes } else { MAX_CHUNK_LINE };
+        if self.line.len() > limit {
+            return Err(protocol("overlong line in a chunked body", &self.line));
+        }
+        Ok(())
+    }
+}
+
+/// The size before the extensions: hexadecimal digits only, at most 15, which keeps it within 64 bits.
+fn chunk_size(line: &[u8]) -> Result<u64, Error> {
+    let size = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii_end();
+    std::str::from_utf8(size)
+        .ok()
+        .filter(|size| size.len() <= 15 && size.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .and_then(|size| u64::from_str_radix(size, 16).ok())
+        .ok_or_else(|| protocol("invalid chunk size", line))
+}

@@ -1,0 +1,27 @@
+//! What one response may cost.
+
+use serde::{Deserialize, Serialize};
+
+/// How much of a response is taken before it counts as an error. The Python versions have the same figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of status line and headers; also of a chunked body's trailers.
+    pub max_header_bytes: usize,
+    /// Bytes of body.
+    pub max_body_bytes: u64,
+}
+
+/// Header fields of one response.
+pub(super) const MAX_HEADERS: usize = 128;
+
+/// Interim (1xx) responses before the real one.
+pub(super) const MAX_INTERIM: usize = 32;
+
+/// Bytes of one chunk's size line, extensions included.
+pub(super) const MAX_CHUNK_LINE: usize = 1024;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { max_header_bytes: 64 * 1024, max_body_bytes: 256 * 1024 * 1024 }
+    }
+}

@@ -1,0 +1,62 @@
+//! One HTTP/1 exchange without I/O: bytes to send out, received bytes in, done or error. Every strategy drives this one.
+//!
+//! `request` writes the request, `response` reads the head, `framing` finds the end of the body, `limits` bounds all.
+
+mod framing;
+mod limits;
+mod request;
+mod response;
+
+pub use limits::Limits;
+pub use response::{Header, Reply};
+
+use crate::error::Error;
+use crate::job::Target;
+use response::Reader;
+
+/// A GET request and the response to it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The whole request.
+    request: Vec<u8>,
+    /// How much of it has been sent.
+    sent: usize,
+    /// Takes the response apart as it comes.
+    reader: Reader,
+}
+
+impl Exchange {
+    /// A GET of `target`.
+    #[must_use]
+    pub fn get(target: &Target, limits: Limits) -> Self {
+        Exchange { request: request::get(target), sent: 0, reader: Reader::new(limits) }
+    }
+
+    /// What is still to be sent.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        &self.request[self.sent..]
+    }
+
+    /// `count` bytes more have been sent.
+    pub fn sent(&mut self, count: usize) {
+        self.sent += count;
+    }
+
+    /// Takes what came from the server, nothing meaning the end of the stream; tells whether the response is whole.
+    pub fn receive(&mut self, data: &[u8]) -> Result<bool, Error> {
+        self.reader.receive(data)
+    }
+
+    /// Bytes received so far.
+    #[must_use]
+    pub fn bytes_received(&self) -> u64 {
+        self.reader.bytes_received()
+    }
+
+    /// The whole response, after `receive` has said that it is.
+    #[must_use]
+    pub fn into_reply(self) -> Reply {
+        self.reader.into_reply()
+    }
+}

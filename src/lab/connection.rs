@@ -1,0 +1,435 @@
+//! One connection: requests in, replies out, each at its time.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use socket2::SockRef;
+
+use super::Config;
+use super::http::{self, MAX_HEAD, Replies, Reply, Request};
+use super::log::{Entry, Log};
+use crate::clock::monotonic_ns;
+
+/// Requests that one connection may have waiting before its input is left in the kernel.
+const MAX_PIPELINED: usize = 64;
+/// Reads, and writes, of one connection before the others have their turn.
+const BURST: usize = 16;
+/// How long, in nanoseconds, a connection is drained before it is closed over unread input.
+const LINGER: u64 = 2_000_000_000;
+/// With a bandwidth set, how many portions of the body leave in a second.
+const PORTIONS_PER_SECOND: u64 = 100;
+/// Buffers kept for replies to come.
+const MAX_SPARE: usize = 1024;
+
+/// Never a SIGPIPE.
+#[cfg(target_os = "linux")]
+const SEND: i32 = libc::MSG_NOSIGNAL;
+/// As `SEND`, for the last bytes before the connection is closed: response and FIN leave together, in one segment.
+#[cfg(target_os = "linux")]
+const SEND_LAST: i32 = libc::MSG_NOSIGNAL | libc::MSG_MORE;
+#[cfg(not(target_os = "linux"))]
+const SEND: i32 = 0;
+#[cfg(not(target_os = "linux"))]
+const SEND_LAST: i32 = 0;
+
+/// What all connections of a lab share.
+#[derive(Debug)]
+pub(super) struct Service {
+    seed: u64,
+    /// Nanoseconds from a request to its reply.
+    latency: u64,
+    /// Bound of the extra nanoseconds.
+    jitter: u64,
+    /// Bytes of a body per second, if limited.
+    bandwidth: Option<u64>,
+    replies: Replies,
+    log: Arc<Mutex<Log>>,
+    /// Where all reads go; only an incomplete head is copied out.
+    scratch: Vec<u8>,
+    /// Emptied buffers of replies.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Service {
+    pub(super) fn new(config: &Config, log: Arc<Mutex<Log>>) -> Self {
+        Self {
+            seed: config.seed,
+            latency: config.latency.as_nanos() as u64,
+            jitter: config.jitter.as_nanos() as u64,
+            bandwidth: config.bandwidth.map(u64::from),
+            replies: Replies::new(config.body_size),
+            log,
+            scratch: vec![0; MAX_HEAD],
+            spare: Vec::new(),
+        }
+    }
+
+    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that has arrived, and its reply.
+#[derive(Debug)]
+struct Exchange {
+    id: u64,
+    status: u16,
+    /// When its whole head had arrived.
+    request: u64,
+    /// When the reply may leave.
+    due: u64,
+    /// Whether the connection stays open after the reply.
+    keep_alive: bool,
+    reply: Reply,
+    /// Bytes of the reply handed to the kernel.
+    sent: u64,
+    /// Just before the first of them.
+    first_byte: u64,
+}
+
+impl Exchange {
+    /// The record of its end.
+    fn entry(&self, connection: &Connection, last_byte: u64, closed: u64) -> Entry {
+        let begun = self.sent > 0;
+        Entry {
+            id: self.id,
+            connection: connection.id,
+            accepted: connection.accepted,
+            request: self.request,
+            first_byte: if begun { self.first_byte } else { 0 },
+            last_byte,
+            closed,
+            size: self.sent.saturating_sub(self.reply.head()),
+            status: if begun { self.status } else { 0 },
+            ..Entry::default()
+        }
+    }
+}
+
+/// What a connection waits for after its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// An event.
+    Event,
+    /// This time, or an event.
+    Until(u64),
+    /// Nothing: it has had its share of this turn of the loop, and wants another one.
+    Again,
+    /// It is closed.
+    Closed,
+}
+
+/// A connection. Its events only set flags; all work is done in [`Connection::turn`].
+#[allow(clippy::struct_excessive_bools, reason = "each of them changes by itself")]
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// None once closed.
+    stream: Option<TcpStream>,
+    /// Number of the connection.
+    pub(super) id: u64,
+    /// When it was accepted.
+    accepted: u64,
+    /// Whether the poll knows it.
+    pub(super) registered: bool,
+    /// The timer it waits for; timers with another time are void.
+    pub(super) until: u64,
+    /// Number of the first exchange, which is in flight without a request since the connection was accepted.
+    opening: Option<u64>,
+    /// Input may be waiting in the kernel.
+    readable: bool,
+    /// An event has told of the end of input: there will be no other, so a short read does not mean "drained".
+    read_closed: bool,
+    /// The end of input has been read.
+    ended: bool,
+    /// The kernel took no more bytes; an event will tell when it does.
+    blocked: bool,
+    /// The beginning of a head.
+    input: Vec<u8>,
+    /// Requests in their order of arrival; the first one's reply is next to leave.
+    exchanges: VecDeque<Exchange>,
+    /// No request is read after the last of these.
+    finishing: bool,
+    /// Input came after the last request.
+    excess: bool,
+    /// Its last reply has left, its sending side is shut, and input is read away until it ends or until this time.
+    lingering: Option<u64>,
+    /// The log holds records of this connection that lack the time of closing.
+    listed: bool,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, accepted: u64, (id, exchange): (u64, u64)) -> Self {
+        Self {
+            stream: Some(stream),
+            id,
+            accepted,
+            registered: false,
+            until: 0,
+            opening: Some(exchange),
+            readable: true, // the request may have come already
+            read_closed: false,
+            ended: false,
+            blocked: false,
+            input: Vec::new(),
+            exchanges: VecDeque::new(),
+            finishing: false,
+            excess: false,
+            lingering: None,
+            listed: false,
+        }
+    }
+
+    /// The stream, to be registered.
+    pub(super) fn stream_mut(&mut self) -> Option<&mut TcpStream> {
+        self.stream.as_mut()
+    }
+
+    /// Notes what an event says.
+    pub(super) fn notice(&mut self, event: &Event) {
+        // An error is found by reading.
+        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        self.read_closed |= event.is_read_closed();
+        self.blocked &= !(event.is_writable() || event.is_error());
+    }
+
+    /// Does what can be done now: reads, and sends the replies whose time has come.
+    pub(super) fn turn(&mut self, service: &mut Service) -> Next {
+        if let Some(until) = self.lingering {
+            return self.linger(until, service);
+        }
+        for _ in 0..BURST {
+            if let Err(_reset) = self.read(service) {
+                return self.close(&mut service.log());
+            }
+            match self.exchanges.front() {
+                Some(exchange) if exchange.due > monotonic_ns() => return Next::Until(exchange.due),
+                Some(_) if self.blocked => return Next::Event,
+                Some(_) => {
+                    if let Some(next) = self.send(service) {
+                        return next;
+                    }
+                }
+                None if self.ended => return self.close(&mut service.log()),
+                None if self.readable => return Next::Again,
+                None => return Next::Event,
+            }
+        }
+        Next::Again
+    }
+
+    /// Reads what there is, up to a share, and takes in the requests.
+    fn read(&mut self, service: &mut Service) -> io::Result<()> {
+        for _ in 0..BURST {
+            if !self.readable || self.exchanges.len() >= MAX_PIPELINED {
+                break;
+            }
+            let Some(mut stream) = self.stream.as_ref() else { break };
+            match stream.read(&mut service.scratch) {
+                Ok(0) => {
+                    self.ended = true;
+                    self.readable = false;
+                }
+                Ok(count) => {
+                    let now = monotonic_ns();
+                    // A short read has drained the socket: what comes next makes a new event.
+                    self.readable = count == service.scratch.len() || self.read_closed;
+                    self.take(count, now, service);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in the first `count` bytes of the scratch buffer, which arrived at `now`.
+    fn take(&mut self, count: usize, now: u64, service: &mut Service) {
+        if self.finishing {
+            self.excess = true;
+            return;
+        }
+        let scratch = std::mem::take(&mut service.scratch);
+        if self.input.is_empty() {
+            let used = self.take_requests(&scratch[..count], now, service);
+            self.input.extend_from_slice(&scratch[used..count]);
+        } else {
+            self.input.extend_from_slice(&scratch[..count]);
+            let input = std::mem::take(&mut self.input);
+            let used = self.take_requests(&input, now, service);
+            self.input = input;
+            self.input.drain(..used);
+        }
+        service.scratch = scratch;
+        if self.finishing {
+            self.excess = !self.input.is_empty();
+            self.input = Vec::new();
+        }
+    }
+
+    /// Takes in the complete requests at the start of `input`; returns their length.
+    fn take_requests(&mut self, input: &[u8], now: u64, service: &mut Service) -> usize {
+        let mut used = 0;
+        while !self.finishing && used < input.len() {
+            let Some(request) = http::parse(&input[used..]) else { break };
+            used += request.length;
+            self.begin(&request, now, service);
+        }
+        used
+    }
+
+    /// Begins the exchange of a request that arrived at `now`.
+    fn begin(&mut self, request: &Request<'_>, now: u64, service: &mut Service) {
+        let id = match self.opening.take() {
+            Some(id) => id,
+            None => service.log().begin_exchange(),
+        };
+        let delay = if request.status == 200 {
+            service.latency + http::jitter(service.seed, request.path, service.jitter)
+        } else {
+            0
+        };
+        let buffer = service.spare.pop().unwrap_or_default();
+        self.finishing = !request.keep_alive;
+        self.exchanges.push_back(Exchange {
+            id,
+            status: request.status,
+            request: now,
+            due: now + delay,
+            keep_alive: request.keep_alive,
+            reply: service.replies.compose(request, buffer),
+            sent: 0,
+            first_byte: 0,
+        });
+    }
+
+    /// Sends the first reply, as much of it as the kernel and the bandwidth allow; None when it has left.
+    fn send(&mut self, service: &mut Service) -> Option<Next> {
+        let mut exchange = self.exchanges.pop_front()?;
+        // From the last bytes to the record under one lock: a client that has the whole reply finds its record.
+        let mut log = service.log.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.send_some(&mut exchange, service) {
+            Ok(None) => {}
+            Ok(next) => {
+                self.exchanges.push_front(exchange);
+                return next;
+            }
+            Err(_reset) => {
+                self.exchanges.push_front(exchange);
+                return Some(self.close(&mut log));
+            }
+        }
+
+        let last_byte = monotonic_ns();
+        let at_once = !exchange.keep_alive && !self.may_have_unread_input(&exchange);
+        let closed = if at_once {
+            self.stream = None;
+            monotonic_ns()
+        } else {
+            0
+        };
+        log.end_exchange(exchange.entry(self, last_byte, closed), exchange.reply.path());
+        if at_once {
+            log.close_connection(self.id, closed, self.listed);
+        }
+        drop(log);
+        if service.spare.len() < MAX_SPARE {
+            service.spare.push(exchange.reply.into_buffer());
+        }
+        if at_once {
+            return Some(Next::Closed);
+        }
+        self.listed = true;
+        if exchange.keep_alive {
+            return None;
+        }
+        if let Some(stream) = &self.stream {
+            let _ = stream.shutdown(Shutdown::Write); // fails where the peer is gone, which reading will tell
+        }
+        let until = last_byte + LINGER;
+        self.lingering = Some(until);
+        Some(self.linger(until, service))
+    }
+
+    /// As [`Connection::send`], for the bytes alone.
+    fn send_some(&mut self, exchange: &mut Exchange, service: &Service) -> io::Result<Option<Next>> {
+        let Some(stream) = self.stream.as_ref() else { return Err(io::ErrorKind::NotConnected.into()) };
+        let (head, length) = (exchange.reply.head(), exchange.reply.length());
+        for _ in 0..BURST {
+            let now = monotonic_ns();
+            if exchange.sent == 0 {
+                exchange.first_byte = now;
+            }
+            // The head leaves at once, the byte of the body up to which `n` have gone by at `first_byte + n / bandwidth`.
+            let allowed = service.bandwidth.map_or(length, |bandwidth| {
+                let elapsed = u128::from(now - exchange.first_byte);
+                let body = elapsed * u128::from(bandwidth) / 1_000_000_000;
+                head + body.min(u128::from(exchange.reply.body())) as u64
+            });
+            if exchange.sent >= allowed {
+                let portion = (service.bandwidth.unwrap_or(u64::MAX) / PORTIONS_PER_SECOND).max(1);
+                let body = (exchange.sent - head + portion).min(exchange.reply.body());
+                return Ok(Some(Next::Until(exchange.first_byte + time_of(body, service.bandwidth))));
+            }
+            let (slices, count) = exchange.reply.slices(&service.replies, exchange.sent, allowed);
+            let last = exchange.sent + count == length && !exchange.keep_alive;
+            let flags = if last { SEND_LAST } else { SEND };
+            match stream.try_io(|| SockRef::from(stream).send_vectored_with_flags(&slices, flags)) {
+                Ok(count) => exchange.sent += count as u64,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Ok(Some(Next::Event));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if exchange.sent == length {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Next::Again))
+    }
+
+    /// Whether closing now might send a reset, which would destroy the reply on its way.
+    fn may_have_unread_input(&self, last: &Exchange) -> bool {
+        !self.ended && (self.readable || self.excess || last.status != 200)
+    }
+
+    /// Reads input away until it ends, or until the time is over.
+    fn linger(&mut self, until: u64, service: &mut Service) -> Next {
+        for _ in 0..BURST {
+            let Some(mut stream) = self.stream.as_ref().filter(|_| monotonic_ns() < until) else { break };
+            match stream.read(&mut service.scratch) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Until(until),
+                Ok(0) | Err(_) => return self.close(&mut service.log()),
+            }
+        }
+        if monotonic_ns() < until { Next::Again } else { self.close(&mut service.log()) }
+    }
+
+    /// Closes the connection, and records what was unfinished on it.
+    pub(super) fn close(&mut self, log: &mut Log) -> Next {
+        self.stream = None;
+        let closed = monotonic_ns();
+        if let Some(id) = self.opening.take() {
+            let entry = Entry { id, connection: self.id, accepted: self.accepted, closed, ..Entry::default() };
+            log.end_exchange(entry, b"");
+        }
+        for exchange in std::mem::take(&mut self.exchanges) {
+            log.end_exchange(exchange.entry(self, 0, closed), exchange.reply.path());
+        }
+        log.close_connection(self.id, closed, self.listed);
+        Next::Closed
+    }
+}
+
+/// Nanoseconds, rounded up, in which so many bytes pass.
+fn time_of(bytes: u64, bandwidth: Option<u64>) -> u64 {
+    bandwidth.map_or(0, |bandwidth| (u128::from(bytes) * 1_000_000_000).div_ceil(u128::from(bandwidth)) as u64)
+}

@@ -1,0 +1,118 @@
+//! Commands to the lab: a line each on its standard input, answered on its standard output.
+//!
+//! A line is a command and a number that its answer repeats, so that a reader who was interrupted can tell a late answer
+//! from his own. An answer is a line of JSON, whose `bytes` says how many bytes follow it. `stats N` gives the counters,
+//! `log N` counts of the log and its binary records (see `Snapshot::write`), `reset N` nothing more. `stop`, as the end
+//! of input, ends the lab.
+
+use std::io::{self, BufRead, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mio::Waker;
+
+use super::log::{Counters, Log, Record};
+use crate::clock::monotonic_ns;
+
+/// The lab, for those outside the thread of its loop.
+#[derive(Debug, Clone)]
+pub(super) struct Control {
+    log: Arc<Mutex<Log>>,
+    stop: Arc<Waker>,
+    /// When the lab began.
+    started: u64,
+}
+
+impl Control {
+    pub(super) fn new(log: Arc<Mutex<Log>>, stop: Arc<Waker>) -> Self {
+        Self { log, stop, started: monotonic_ns() }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.log().counters()
+    }
+
+    pub(super) fn records(&self) -> Vec<Record> {
+        let snapshot = self.log().snapshot();
+        snapshot.records()
+    }
+
+    pub(super) fn reset(&self) {
+        self.log().reset();
+    }
+
+    pub(super) fn stop(&self) {
+        let _ = self.stop.wake(); // fails only where the loop is gone
+    }
+
+    /// Answers commands until the last one.
+    pub(super) fn answer(&self, input: impl BufRead, mut output: impl Write) -> io::Result<()> {
+        for line in input.lines() {
+            let line = line?;
+            let (command, number) = line.trim().split_once(' ').unwrap_or((line.trim(), "0"));
+            let number: u64 = number.parse().unwrap_or(0);
+            match command {
+                "stats" => writeln!(output, r#"{{"answer": {number}, "bytes": 0, {}}}"#, self.stats())?,
+                "log" => {
+                    let snapshot = self.log().snapshot();
+                    snapshot.write(number, &mut output)?;
+                }
+                "reset" => {
+                    self.reset();
+                    writeln!(output, r#"{{"answer": {number}, "bytes": 0}}"#)?;
+                }
+                "stop" => break,
+                _ => writeln!(output, r#"{{"answer": {number}, "bytes": 0, "error": "unknown command"}}"#)?,
+            }
+            output.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Counters, CPU seconds of the process, and seconds since the start, as members of a JSON object.
+    fn stats(&self) -> String {
+        let Counters {
+            served,
+            errors,
+            connections,
+            open_connections,
+            peak_connections,
+            in_flight,
+            peak_in_flight,
+            log_dropped,
+        } = self.counters();
+        let (user, system) = cpu_seconds();
+        let uptime = (monotonic_ns() - self.started) as f64 / 1e9;
+        format!(
+            r#""served": {served}, "errors": {errors}, "connections": {connections}, "open_connections": {open_connections}, "peak_connections": {peak_connections}, "in_flight": {in_flight}, "peak_in_flight": {peak_in_flight}, "log_dropped": {log_dropped}, "cpu_user": {user:.6}, "cpu_system": {system:.6}, "uptime": {uptime:.6}"#
+        )
+    }
+}
+
+/// Seconds of CPU time that this process has used: in user mode, and in the kernel.
+///
+/// The sum is precise. Linux keeps the two apart in ticks of 10 ms, so the shares are rough for short times; elsewhere
+/// all of it counts as user time.
+#[cfg(unix)]
+fn cpu_seconds() -> (f64, f64) {
+    let total = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let total = total.tv_sec as f64 + total.tv_nsec as f64 / 1e9;
+    let system_share = std::fs::read_to_string("/proc/self/stat").ok().and_then(|stat| {
+        // The second field, the program's name in brackets, may contain anything; utime and stime are 14th and 15th.
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+        let user: f64 = fields.next()?.parse().ok()?;
+        let system: f64 = fields.next()?.parse().ok()?;
+        (user + system > 0.0).then(|| system / (user + system))
+    });
+    let system = total * system_share.unwrap_or(0.0);
+    (total - system, system)
+}
+
+/// Not known here through a safe interface.
+#[cfg(not(unix))]
+fn cpu_seconds() -> (f64, f64) {
+    (0.0, 0.0)
+}

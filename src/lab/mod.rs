@@ -1,0 +1,213 @@
+//! The lab server: what every strategy is timed against, and the referee that sees when what happened.
+//!
+//! It answers each request after a set latency, at a set bandwidth, and logs when each exchange was accepted, when its
+//! request arrived, when the first and the last byte of its reply left, and when it closed. So all clients are observed
+//! in the same way, at no cost to themselves. In Python it is a process of its own (`aio-strategies-helper lab`).
+//!
+//! # Layout
+//!
+//! - `server`: the loop: one thread, one edge-triggered poll.
+//! - `connection`: a connection: requests in, replies out, each at its time.
+//! - `http`: the little HTTP that it takes, without I/O.
+//! - `timer`: timers of the loop, precise to some 0.1 ms.
+//! - `log`: the referee's log and the counters.
+//! - `control`: commands on standard input.
+
+mod connection;
+mod control;
+mod http;
+mod log;
+mod server;
+mod timer;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use control::Control;
+use log::Log;
+pub use log::{Counters, Record};
+use server::Server;
+
+/// What the lab is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// From the arrival of a request to the first byte of its reply.
+    pub latency: Duration,
+    /// Bound of an extra latency, which depends on the path and the seed alone.
+    pub jitter: Duration,
+    /// Bytes of each body: the path, a newline, and filler, cut to this length.
+    pub body_size: u64,
+    /// Bytes of the body per second and connection.
+    pub bandwidth: Option<NonZeroU64>,
+    /// Of the jitter.
+    pub seed: u64,
+    /// The port to listen at; 0 leaves the choice to the system.
+    pub port: u16,
+    /// The most records that the log keeps.
+    pub log_limit: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(20),
+            jitter: Duration::ZERO,
+            body_size: 1024,
+            bandwidth: None,
+            seed: 0,
+            port: 0,
+            log_limit: 1_000_000,
+        }
+    }
+}
+
+/// A lab on a thread of this process, which ends when this is dropped: for tests in Rust.
+#[derive(Debug)]
+pub struct Lab {
+    control: Control,
+    addresses: Vec<SocketAddr>,
+    /// None once joined.
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Lab {
+    /// Starts a lab; it listens when this returns.
+    pub fn start(config: &Config) -> io::Result<Self> {
+        let (server, control) = bind(config)?;
+        let addresses = server.addresses()?;
+        let thread = thread::Builder::new().name("lab".into()).spawn(move || server.run())?;
+        Ok(Self { control, addresses, thread: Some(thread) })
+    }
+
+    /// The addresses that it listens at, 127.0.0.1 first.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.control.counters()
+    }
+
+    /// The log, in the order in which the exchanges ended.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        self.control.records()
+    }
+
+    /// Clears the log and the counters; the peaks restart from what is open now.
+    pub fn reset(&self) {
+        self.control.reset();
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.control.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs `aio-strategies-helper lab …`: says `ready`, the port and the addresses, serves, and obeys commands on standard
+/// input; see [`control`]. If it cannot listen, it says `error`, the system's number for the error, and its text.
+pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let (parent, config) = match parse(arguments) {
+        Ok(parsed) => parsed,
+        Err(message) => {
+            eprintln!("aio-strategies-helper lab: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    crate::parent::exit_with(parent);
+    raise_descriptor_limit();
+    match serve(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stdout(), "error {} {error}", error.raw_os_error().unwrap_or(0));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves in this process, with the commands on a thread of their own so that the loop never waits for them.
+fn serve(config: &Config) -> io::Result<()> {
+    let (server, control) = bind(config)?;
+    let addresses = server.addresses()?;
+    let ips: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    writeln!(io::stdout(), "ready {} {}", addresses[0].port(), ips.join(" "))?;
+    thread::spawn(move || {
+        // An error means that nobody listens to the answers any more: the end as well.
+        let _ = control.answer(io::stdin().lock(), io::stdout().lock());
+        control.stop();
+    });
+    server.run()
+}
+
+fn bind(config: &Config) -> io::Result<(Server, Control)> {
+    let log = Arc::new(Mutex::new(Log::new(config.log_limit)));
+    let server = Server::bind(config, Arc::clone(&log))?;
+    let control = Control::new(log, server.stop());
+    Ok((server, control))
+}
+
+/// Reads the options, `--name value` each; returns the parent's process number with them.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(u32, Config), String> {
+    let mut parent = None;
+    let mut config = Config::default();
+    while let Some(name) = arguments.next() {
+        let text = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+        let value: u64 = text.parse().map_err(|_| format!("{name} takes a whole number, not {text:?}"))?;
+        let too_large = |_| format!("{name} is too large");
+        match name.as_str() {
+            "--parent" => parent = Some(u32::try_from(value).map_err(too_large)?),
+            "--latency-ns" => config.latency = Duration::from_nanos(value),
+            "--jitter-ns" => config.jitter = Duration::from_nanos(value),
+            "--body-size" => config.body_size = value,
+            "--bandwidth" => config.bandwidth = NonZeroU64::new(value),
+            "--seed" => config.seed = value,
+            "--port" => config.port = u16::try_from(value).map_err(too_large)?,
+            "--log-limit" => config.log_limit = usize::try_from(value).map_err(too_large)?,
+            _ => return Err(format!("there is no option {name}")),
+        }
+    }
+    Ok((parent.ok_or("--parent is missing")?, config))
+}
+
+/// As many connections as the system lets this process have.
+#[cfg(unix)]
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // If it fails, there is back-pressure earlier.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+#[cfg(not(unix))]
+fn raise_descriptor_limit() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_or_refused() {
+        let parse = |line: &str| parse(line.split_whitespace().map(String::from));
+        let (parent, config) = parse("--parent 7 --latency-ns 5 --body-size 9 --bandwidth 0 --port 80").unwrap();
+        assert_eq!(parent, 7);
+        let expected = Config { latency: Duration::from_nanos(5), body_size: 9, port: 80, ..Config::default() };
+        assert_eq!(config, expected);
+        for wrong in ["", "--parent", "--parent x", "--parent 7 --port 65536", "--parent 7 --color 1", "--parent -1"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

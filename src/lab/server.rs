@@ -1,0 +1,230 @@
+//! The loop: one thread, one poll, edge-triggered.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex};
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+use socket2::{Domain, Socket, Type};
+
+use super::Config;
+use super::connection::{Connection, Next, Service};
+use super::log::Log;
+use super::timer::{Timer, Timers};
+use crate::clock::monotonic_ns;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+/// Connections accepted from one listener before the others have their turn.
+const ACCEPT_BURST: usize = 64;
+/// Nanoseconds from a failure to accept, such as a lack of descriptors, to the next try.
+const ACCEPT_RETRY: u64 = 100_000_000;
+/// Events taken from one poll.
+const EVENTS: usize = 1024;
+
+/// The token of the alarm of the timers; connections have the small numbers.
+const ALARM: Token = Token(usize::MAX - 1);
+/// The token of what ends the loop.
+const STOP: Token = Token(usize::MAX - 2);
+/// The token of the first listener; the others count down from it.
+const LISTENERS: usize = usize::MAX - 3;
+
+/// One of the lab's addresses.
+#[derive(Debug)]
+struct Listener {
+    socket: TcpListener,
+    /// Connections may be waiting.
+    ready: bool,
+}
+
+/// The lab server.
+#[derive(Debug)]
+pub(super) struct Server {
+    poll: Poll,
+    stop: Arc<Waker>,
+    listeners: Vec<Listener>,
+    connections: Slab<Connection>,
+    timers: Timers,
+    service: Service,
+    /// Connections accepted and not yet served; empty between turns of the loop.
+    accepted: Vec<Connection>,
+    /// Connections that want another turn before the next wait.
+    again: Vec<usize>,
+}
+
+impl Server {
+    /// Listens.
+    pub(super) fn bind(config: &Config, log: Arc<Mutex<Log>>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        let mut listeners = Vec::new();
+        for mut socket in listen(config.port)? {
+            registry.register(&mut socket, Token(LISTENERS - listeners.len()), Interest::READABLE)?;
+            listeners.push(Listener { socket, ready: false });
+        }
+        Ok(Self {
+            stop: Arc::new(Waker::new(registry, STOP)?),
+            timers: Timers::new(registry, ALARM)?,
+            poll,
+            listeners,
+            connections: Slab::new(),
+            service: Service::new(config, log),
+            accepted: Vec::new(),
+            again: Vec::new(),
+        })
+    }
+
+    /// The addresses that it listens at, 127.0.0.1 first.
+    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(|listener| listener.socket.local_addr()).collect()
+    }
+
+    /// Ends [`Server::run`] when it is woken.
+    pub(super) fn stop(&self) -> Arc<Waker> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Serves until it is stopped.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let idle = self.again.is_empty() && !self.listeners.iter().any(|listener| listener.ready);
+            let timeout = if idle { self.timers.arm(monotonic_ns)? } else { Some(std::time::Duration::ZERO) };
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            for key in std::mem::take(&mut self.again) {
+                self.turn(key);
+            }
+            for event in &events {
+                match event.token() {
+                    STOP => return Ok(()),
+                    ALARM => self.timers.rang(),
+                    Token(key) if key <= LISTENERS && LISTENERS - key < self.listeners.len() => {
+                        self.listeners[LISTENERS - key].ready = true;
+                    }
+                    Token(key) => {
+                        if let Some(connection) = self.connections.get_mut(key) {
+                            connection.notice(event);
+                            self.turn(key);
+                        }
+                    }
+                }
+            }
+            self.run_timers();
+            // Last, for two reasons. A client that closes one connection and opens the next must never be seen with
+            // both; and the events above must not meet a new connection in the place of an old one.
+            self.accept();
+        }
+    }
+
+    /// Gives a connection its turn, and sees to what it waits for then.
+    fn turn(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let next = connection.turn(&mut self.service);
+        if next != Next::Closed && !connection.registered {
+            let interests = Interest::READABLE | Interest::WRITABLE;
+            let registered = connection
+                .stream_mut()
+                .is_some_and(|stream| self.poll.registry().register(stream, Token(key), interests).is_ok());
+            if !registered {
+                // no memory for it in the kernel
+                connection.close(&mut self.service.log());
+                self.connections.remove(key);
+                return;
+            }
+            connection.registered = true;
+        }
+        match next {
+            Next::Event => {}
+            Next::Until(until) if connection.until == until => {} // set before
+            Next::Until(until) => {
+                connection.until = until;
+                self.timers.set(Timer { until, key, id: connection.id });
+            }
+            Next::Again => self.again.push(key),
+            Next::Closed => drop(self.connections.remove(key)),
+        }
+    }
+
+    fn run_timers(&mut self) {
+        // One look at the clock: what comes due meanwhile has its turn after a look at the events.
+        let now = monotonic_ns();
+        while let Some(Timer { until, key, id }) = self.timers.take_due(now) {
+            if Token(key) == ALARM {
+                self.listeners.iter_mut().for_each(|listener| listener.ready = true);
+            } else if let Some(connection) = self.connections.get_mut(key)
+                && (connection.id, connection.until) == (id, until)
+            {
+                connection.until = 0;
+                self.turn(key);
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        if !self.listeners.iter().any(|listener| listener.ready) {
+            return;
+        }
+        // All are counted before the first of them is served: they are open at the same time.
+        let mut log = self.service.log();
+        for listener in self.listeners.iter_mut().filter(|listener| listener.ready) {
+            for _ in 0..ACCEPT_BURST {
+                match listener.socket.accept() {
+                    Ok((stream, _)) => {
+                        #[cfg(not(target_os = "linux"))]
+                        let _ = stream.set_nodelay(true);
+                        self.accepted.push(Connection::new(stream, monotonic_ns(), log.open_connection()));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        listener.ready = false;
+                        break;
+                    }
+                    // Interrupted, or the peer gave up while it waited
+                    Err(error)
+                        if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+                    Err(_) => {
+                        // Most likely no descriptor is free. There will be no new edge for those who wait, and trying
+                        // on and on would spin.
+                        listener.ready = false;
+                        self.timers.set(Timer { until: monotonic_ns() + ACCEPT_RETRY, key: ALARM.0, id: 0 });
+                        break;
+                    }
+                }
+            }
+        }
+        drop(log);
+
+        let mut accepted = std::mem::take(&mut self.accepted);
+        for connection in accepted.drain(..) {
+            let key = self.connections.insert(connection);
+            self.turn(key);
+        }
+        self.accepted = accepted; // for its memory
+    }
+}
+
+/// Listens at 127.0.0.1, and at the same port of 127.0.0.2 to .4 where that works: a client has some 28,000 ports for
+/// connections to one address, and 100,000 one-shot connections soon use them up.
+fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
+    let first = listen_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+    let port = first.local_addr()?.port();
+    let others = (2..=4).filter_map(|last| listen_at(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), port)).ok());
+    Ok(std::iter::once(first).chain(others).collect())
+}
+
+fn listen_at(address: SocketAddrV4) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    // A lab may take the port of one that has just ended. (On Windows this option would let two have it.)
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    // Accepted connections inherit it on Linux.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(socket.into()))
+}

@@ -1,0 +1,111 @@
+"""What many tests share: the sixteen implementations, a lab, and a server that says whatever it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import socketserver
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import aio_strategies as aio
+import pytest
+
+WAYS = [(strategy.key, language) for strategy in aio.strategies() for language in strategy.languages]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[1]}-{way[0]}")
+def way(request: pytest.FixtureRequest) -> Callable[..., aio.Run]:
+    """Each implementation in turn, as a function of URLs."""
+    key, language = request.param
+
+    def call(urls, **settings):
+        return aio.run(key, urls, language=language, **settings)
+
+    call.key, call.language = key, language
+    call.alone = key in ("blocking", "nonblocking")
+    return call
+
+
+@pytest.fixture
+def lab() -> Iterator[aio.LabServer]:
+    with aio.LabServer(latency=0.02) as server:
+        yield server
+
+
+class ScriptedServer:
+    """Answers ``/name`` by the script of that name: a function that is handed the connection after the request came."""
+
+    def __init__(self) -> None:
+        self.scripts: dict[str, Callable[[socket.socket], None]] = {}
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                connection: socket.socket = self.request
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    data = connection.recv(4096)
+                    if not data:
+                        return
+                    head += data
+                name = head.split()[1].decode().strip("/")
+                with contextlib.suppress(OSError):
+                    outer.scripts[name](connection)
+
+        class Server(socketserver.ThreadingTCPServer):
+            request_queue_size = 1024
+            daemon_threads = True
+            allow_reuse_address = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedServer]:
+    server = ScriptedServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A URL whose port is held, but not listened on: nobody else can take it meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}/"
+
+
+def reset(connection: socket.socket) -> None:
+    """Close with a reset instead of an end."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def silence(connection: socket.socket) -> None:
+    """Say nothing until the client gives up."""
+    connection.settimeout(20)
+    with contextlib.suppress(OSError):
+        connection.recv(1)
+
+
+def saying(*pieces: bytes, pause: float = 0.0) -> Callable[[socket.socket], None]:
+    """Send the pieces, then end the stream."""
+
+    def script(connection: socket.socket) -> None:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(pause)
+
+    return script

@@ -1,0 +1,126 @@
+//! The exchange without any I/O: whatever the pieces in which bytes come, the outcome is the same.
+
+use aio_strategies::error::Error;
+use aio_strategies::exchange::{Exchange, Limits, Reply};
+use aio_strategies::job::{Location, Target};
+
+fn exchange() -> Exchange {
+    let target =
+        Target { authority: "a.org:8080".into(), path: "/x?y=z".into(), address: "127.0.0.1:8080".parse().unwrap() };
+    Exchange::get(&target, Limits { max_header_bytes: 1000, max_body_bytes: 1000 })
+}
+
+/// Feeds the pieces, then the end of the stream, until the response is whole.
+fn fed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Reply, Error> {
+    let mut exchange = exchange();
+    for piece in pieces.into_iter().filter(|piece| !piece.is_empty()).chain([&b""[..]]) {
+        if exchange.receive(piece)? {
+            return Ok(exchange.into_reply());
+        }
+    }
+    panic!("neither whole nor failed at the end of the stream")
+}
+
+/// The outcome of `bytes`, which must not depend on how they are cut: whole, at any one place, or into single bytes.
+fn outcome(bytes: &[u8]) -> Result<Reply, Error> {
+    let whole = fed([bytes]);
+    for at in 0..bytes.len() {
+        let (left, right) = bytes.split_at(at);
+        assert_same(&whole, &fed([left, right]), bytes);
+    }
+    assert_same(&whole, &fed(bytes.chunks(1)), bytes);
+    whole
+}
+
+/// Errors may quote more or less of what came; their kind must be the same.
+fn assert_same(whole: &Result<Reply, Error>, cut: &Result<Reply, Error>, bytes: &[u8]) {
+    match (whole, cut) {
+        (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
+        (Err(whole), Err(cut)) => assert_eq!(std::mem::discriminant(whole), std::mem::discriminant(cut), "{cut}"),
+        _ => panic!("{:?}: {whole:?} or, cut, {cut:?}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+fn body(bytes: &[u8]) -> String {
+    String::from_utf8(outcome(bytes).unwrap().body).unwrap()
+}
+
+#[test]
+fn the_request_is_sent_in_as_many_pieces_as_the_socket_takes() {
+    let mut exchange = exchange();
+    let mut sent = Vec::new();
+    while let Some(byte) = exchange.unsent().first() {
+        sent.push(*byte);
+        exchange.sent(1);
+    }
+    let request = String::from_utf8(sent).unwrap();
+    assert!(request.starts_with("GET /x?y=z HTTP/1.1\r\nHost: a.org:8080\r\n"), "{request}");
+    assert!(request.ends_with("\r\nConnection: close\r\n\r\n"), "{request}");
+}
+
+#[test]
+fn a_response_has_all_its_parts() {
+    let reply = outcome(b"HTTP/1.0 404 Not Found\r\nA:  b \r\nContent-Length: 4\r\n\r\ngone").unwrap();
+    assert_eq!((reply.status, reply.version, &reply.reason[..]), (404, 0, &b"Not Found"[..]));
+    assert_eq!((&reply.headers[0].name[..], &reply.headers[0].value[..]), (&b"A"[..], &b"b"[..]));
+    assert_eq!(reply.body, b"gone");
+}
+
+#[test]
+fn bodies_end_where_their_framing_says() {
+    assert_eq!(body(b"HTTP/1.1 200 OK\r\n\r\nuntil the end"), "until the end");
+    assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more"), "ok");
+    assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "");
+    assert_eq!(body(b"HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\nmore"), "");
+    let chunked =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: t\r\n\r\n";
+    assert_eq!(body(chunked), "abc0123456789");
+    assert_eq!(body(b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nA: b\r\n\r\nHTTP/1.1 200 OK\n\nok"), "ok");
+}
+
+#[test]
+fn every_cut_short_response_is_an_error() {
+    for whole in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        outcome(whole).unwrap();
+        for end in 0..whole.len() {
+            let error = outcome(&whole[..end]).unwrap_err();
+            assert!(matches!(error, Error::RemoteProtocol(_) | Error::IncompleteBody { .. }), "{end}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn limits_hold_before_the_memory_is_spent() {
+    let header = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'x'; 1000]].concat();
+    assert!(matches!(outcome(&header), Err(Error::HeadersTooLarge { .. })));
+    let length = b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n";
+    assert!(matches!(outcome(length), Err(Error::ResponseTooLarge { limit: 1000 })));
+    let chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n";
+    assert!(matches!(outcome(chunk), Err(Error::ResponseTooLarge { limit: 1000 })));
+    let endless = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 1001]].concat();
+    assert!(matches!(outcome(&endless), Err(Error::ResponseTooLarge { limit: 1000 })));
+}
+
+#[test]
+fn folded_headers_are_joined() {
+    let reply = outcome(b"HTTP/1.1 200 OK\r\nA: b\r\n\tc\nB: d\n e\r\nContent-Length: 0\r\n\r\n").unwrap();
+    assert_eq!(reply.headers[0].value, b"b  \tc");
+    assert_eq!(reply.headers[1].value, b"d  e");
+}
+
+#[test]
+fn urls_follow_the_whatwg() {
+    let location = Location::parse("HTTP://Bücher.example:80/a b?c#d").unwrap();
+    assert_eq!((location.host.as_str(), location.port), ("xn--bcher-kva.example", 80));
+    assert_eq!((location.authority.as_str(), location.path.as_str()), ("xn--bcher-kva.example", "/a%20b?c"));
+    let location = Location::parse("http://[::1]:8080").unwrap();
+    assert_eq!((location.host.as_str(), location.authority.as_str()), ("::1", "[::1]:8080"));
+    assert_eq!(Location::parse("http://127.1/").unwrap().host, "127.0.0.1");
+    assert!(matches!(Location::parse("https://a/"), Err(Error::UnsupportedProtocol(_))));
+    for wrong in ["", "a/b", "http://", "http://a:0/", "http://a:99999/", "http://user@a/", "http://[::1"] {
+        assert!(matches!(Location::parse(wrong), Err(Error::InvalidUrl(_))), "{wrong}");
+    }
+}

@@ -1,0 +1,61 @@
+"""Bad arguments raise at the call, before any I/O, and say what is allowed."""
+
+from __future__ import annotations
+
+import aio_strategies as aio
+import pytest
+
+LOCAL = "http://127.0.0.1:9/"
+
+
+@pytest.mark.parametrize(
+    ("urls", "settings", "kind", "words"),
+    [
+        ([], {}, ValueError, "urls is empty"),
+        ("http://a/", {}, TypeError, "not a single str"),
+        (None, {}, TypeError, "not NoneType"),
+        ([1], {}, TypeError, "strings, not int"),
+        ([LOCAL], {"concurrency": 0}, ValueError, "at least 1, not 0"),
+        ([LOCAL], {"concurrency": -3}, ValueError, "at least 1, not -3"),
+        ([LOCAL], {"concurrency": 1.5}, TypeError, "1.5"),
+        ([LOCAL], {"concurrency": True}, TypeError, "True"),
+        ([LOCAL], {"timeout": 0}, ValueError, "above 0"),
+        ([LOCAL], {"timeout": float("nan")}, ValueError, "finite"),
+        ([LOCAL], {"timeout": float("inf")}, ValueError, "inf"),
+        ([LOCAL], {"timeout": "1"}, TypeError, "number of seconds"),
+        ([LOCAL, "ftp://a/"], {}, aio.UnsupportedProtocol, '"ftp"; allowed: "http"'),
+        (["https://a/"], {}, aio.UnsupportedProtocol, '"https"; allowed: "http"'),
+        (["a.org/path"], {}, aio.InvalidURL, "no scheme"),
+        (["http://"], {}, aio.InvalidURL, "empty host"),
+        (["http://a:99999/"], {}, aio.InvalidURL, "port"),
+        (["http://a:0/"], {}, aio.InvalidURL, "port 0"),
+        (["http://[::1/"], {}, aio.InvalidURL, "IPv6"),
+        (["http://xn--a/"], {}, aio.InvalidURL, "domain"),
+        (["http://user:secret@a/"], {}, aio.InvalidURL, "password"),
+    ],
+)
+def test_bad_arguments(way, urls, settings, kind, words):
+    with pytest.raises(kind) as caught:
+        way(urls, **settings)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, ValueError | TypeError)
+    assert words in str(caught.value)
+
+
+def test_unknown_strategy_and_language():
+    with pytest.raises(ValueError, match="no strategy 'threads'; allowed: blocking, process, thread"):
+        aio.run("threads", [LOCAL])
+    with pytest.raises(ValueError, match="no language 'go'; allowed: python, rust"):
+        aio.run("thread", [LOCAL], language="go")
+
+
+def test_any_iterable_of_urls(way, lab):
+    assert len(way(url for url in lab.urls(3)).raise_for_errors()) == 3
+
+
+def test_urls_mean_the_same_in_both_languages(way, lab):
+    port = lab.port
+    urls = [f"http://127.1:{port}/a b?c=d e#f", f"http://0x7f000001:{port}/%7e/../中", f"HTTP://127.0.0.1:{port}"]
+    run = way(urls).raise_for_errors()
+    assert [r.text.splitlines()[0] for r in run] == ["/a%20b?c=d%20e", "/%E4%B8%AD", "/"]
+    assert [r.url for r in run] == urls

@@ -1,0 +1,106 @@
+"""Ctrl-C ends each of the sixteen, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import psutil
+
+PROGRAM = """
+import gc, json, os, signal, sys, threading, time
+import psutil
+import aio_strategies as aio
+
+key, language, latency = sys.argv[1], sys.argv[2], float(sys.argv[3])
+here = psutil.Process()
+
+def state():
+    gc.collect()
+    return [here.num_fds(), here.num_threads(), len(here.children())]
+
+with aio.LabServer(latency=latency) as lab:
+    aio.run(key, [f"http://127.0.0.1:{lab.port}/"], language=language, timeout=30)
+    time.sleep(0.1)
+    before = state()
+    sent = 0.0
+
+    def interrupt():
+        global sent
+        # the moment when all that may be in flight is in flight
+        while lab.stats().in_flight < (1 if key in ("blocking", "nonblocking") else 5):
+            time.sleep(0.01)
+        time.sleep(0.1)
+        sent = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Thread(target=interrupt)
+    timer.start()
+    try:
+        aio.run(key, lab.urls(20), language=language, concurrency=5, timeout=30)
+        outcome = "finished"
+    except KeyboardInterrupt:
+        outcome = "KeyboardInterrupt"
+    took = time.monotonic() - sent
+    timer.join()
+    deadline = time.monotonic() + 5
+    while state() != before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    print(json.dumps({"outcome": outcome, "took": took, "before": before, "after": state()}))
+"""
+
+
+def test_ctrl_c(way):
+    # Python's pools wait for what has begun; the lab's latency bounds that.
+    arguments = [sys.executable, "-c", PROGRAM, way.key, way.language, "2"]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["outcome"] == "KeyboardInterrupt"
+    assert seen["after"] == seen["before"]
+    assert "Traceback" not in done.stderr
+    if way.language == "rust":
+        assert seen["took"] < 0.2
+
+
+def test_workers_end_with_a_killed_parent(lab):
+    program = """
+import aio_strategies as aio
+with aio.LabServer(latency=30) as lab:
+    print("ready", flush=True)
+    aio.rust.process_way(lab.urls(5), concurrency=5)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        here = psutil.Process(parent.pid)
+        deadline = time.monotonic() + 10
+        while len(here.children()) < 6 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        children = here.children()
+        assert len(children) == 6  # the lab and five workers
+        parent.kill()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+
+
+def test_a_killed_worker_costs_one_url(lab):
+    program = """
+import threading, time
+import psutil
+import aio_strategies as aio
+with aio.LabServer(latency=0.5) as lab:
+    lab_process = set(psutil.Process().children())
+    def kill():
+        while lab.stats().in_flight < 3: time.sleep(0.01)
+        next(child for child in psutil.Process().children() if child not in lab_process).kill()
+    killer = threading.Thread(target=kill); killer.start()
+    run = aio.rust.process_way(lab.urls(9), concurrency=3)
+    killer.join()
+    [error] = run.errors
+    assert type(error) is aio.InternalError, error
+    assert "worker process died" in str(error), error
+    assert sum(r.status_code == 200 for r in run) == 8
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,68 @@
+"""Run and Response."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import timedelta
+
+import aio_strategies as aio
+import pytest
+from aio_strategies.results import CPUTime
+
+
+def response(**parts) -> aio.Response:
+    return aio.Response("http://a/", **{"status_code": 200, "http_version": "HTTP/1.1", **parts})
+
+
+def test_headers_ignore_case_and_join_repeated_fields():
+    headers = aio.Headers([(b"Content-Type", b"text/plain"), (b"A", b"1"), (b"a", b"2")])
+    assert headers["content-type"] == headers["CONTENT-TYPE"] == "text/plain"
+    assert headers["a"] == "1, 2"
+    assert headers.get_list("A") == ["1", "2"]
+    assert dict(headers) == {"content-type": "text/plain", "a": "1, 2"}
+    assert len(headers) == 2
+    assert "b" not in headers
+    with pytest.raises(KeyError):
+        headers["b"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "text"),
+    [
+        (b"text/plain; charset=latin-1", b"caf\xe9", "café"),
+        (b"text/plain; charset=gb18030", "异步".encode("gb18030"), "异步"),
+        (b'text/plain; charset="no-such"', "中".encode(), "中"),
+        (b"text/plain", b"\xff", "\ufffd"),
+    ],
+)
+def test_text_follows_the_charset(content_type, content, text):
+    assert response(headers=[(b"Content-Type", content_type)], content=content).text == text
+
+
+def test_raise_for_status():
+    assert response(status_code=399).raise_for_status().status_code == 399
+    with pytest.raises(aio.HTTPStatusError, match="404 Not Found for http://a/") as caught:
+        response(status_code=404, reason_phrase="Not Found").raise_for_status()
+    assert caught.value.response.status_code == 404
+    assert pickle.loads(pickle.dumps(caught.value)).response.status_code == 404
+
+
+def test_a_run_is_a_sequence():
+    responses = [response(content=bytes([number])) for number in range(3)]
+    run = aio.Run(responses, strategy="thread", language="rust", wall=0.5, cpu=CPUTime(0.25, 0.125))
+    assert len(run) == 3
+    assert run[1] is responses[1]
+    assert run[-1] is responses[2]
+    assert run[:2] == tuple(responses[:2])
+    assert responses[2] in run
+    assert run.cpu == 0.375
+    assert run.errors == []
+    assert run.raise_for_errors() is run
+    assert repr(run) == "<Run rust/thread: 3 responses, 0.5000 s, CPU 375.0 ms>"
+    assert "rust / thread" in run._repr_html_()
+    copy = pickle.loads(pickle.dumps(run.cpu))
+    assert (copy, copy.user, copy.system) == (0.375, 0.25, 0.125)
+
+
+def test_elapsed_is_a_timedelta_as_in_httpx():
+    assert response(elapsed=0.25).elapsed == timedelta(milliseconds=250)
