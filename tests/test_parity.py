@@ -247,6 +247,13 @@ def test_localhost_is_resolved(way, lab):
     assert response.text.startswith("/1\n")
 
 
+def test_the_lab_stands_in_for_a_host(way, lab):
+    with lab.as_host("baidu.com", 80), lab.as_host("93.184.216.34", 80):
+        run = way(["http://baidu.com/1", "http://www.baidu.com.invalid/", "http://93.184.216.34/2"])
+    assert [r.status_code for r in run] == [200, None, 200]
+    assert [run[0].text.splitlines()[0], run[2].text.splitlines()[0]] == ["/1", "/2"]
+
+
 def test_errors_survive_pickling(refusing):
     [error] = aio.rust.thread_way([refusing]).errors
     copy = pickle.loads(pickle.dumps(error))

@@ -13,6 +13,7 @@ import math
 import numbers
 import operator
 import os
+import secrets
 import signal
 import struct
 import subprocess
@@ -21,12 +22,12 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self, SupportsIndex, overload
 
 from . import _redirect
 from .exceptions import ForkedProcessError
+from .helper import PROGRAM
 
 __all__ = ["ExchangeLog", "LabServer", "LabStats", "LogRecord"]
 
@@ -275,7 +276,8 @@ class LabServer:
             RuntimeError: the server is closed, or has died.
             ForkedProcessError: this process was forked from the one that started the server.
         """
-        head, data = self._ask("log")
+        line, data = self._ask("log")
+        head = json.loads(line)
         return ExchangeLog(data, records=head["records"], closings=head["closings"], dropped=head["dropped"])
 
     def stats(self) -> LabStats:
@@ -285,8 +287,8 @@ class LabServer:
             RuntimeError: the server is closed, or has died.
             ForkedProcessError: this process was forked from the one that started the server.
         """
-        head, _ = self._ask("stats")
-        return LabStats(**{name: head[name] for name in LabStats.__dataclass_fields__})
+        line, _ = self._ask("stats")
+        return LabStats(**json.loads(line))
 
     def reset(self) -> None:
         """Clear the log and the counters; the peaks restart from what is open now.
@@ -344,7 +346,7 @@ class LabServer:
             f"{bandwidth}{state}>"
         )
 
-    def _ask(self, command: str) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, command: str) -> tuple[bytes, bytes]:
         if os.getpid() != self._channel.owner:
             raise ForkedProcessError(
                 "this lab server was started before the fork: it takes commands from the process that started it only"
@@ -359,29 +361,28 @@ class _Channel:
         #: The process that started the server.
         self.owner = os.getpid()
         self._lock = threading.Lock()
-        #: Number of the last command.
-        self._commands = 0
-        #: What has been read of the next answer.
+        #: What has been read and not been taken.
         self._buffer = bytearray()
+        #: Whether the last command's answer has been taken.
+        self._in_step = True
         self._stopped = False
 
-        program = Path(__file__).with_name("aio-strategies-helper" + (".exe" if sys.platform == "win32" else ""))
         arguments = [word for option in options for word in option.split("=", 1)]
         # A process group of its own: Ctrl-C in a terminal is for the clients.
         group: dict[str, Any] = {"process_group": 0}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         try:
-            # Unbuffered pipes have no locks that a fork could leave locked.
+            # Unbuffered: such pipes have no locks that a fork could leave locked.
             self.process = subprocess.Popen(
-                [program, "lab", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **group
+                [PROGRAM, "lab", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **group
             )
         except FileNotFoundError:
             raise FileNotFoundError(
                 errno.ENOENT,
                 "the lab server's program is missing (a wheel of aio-strategies brings it, maturin builds it with the "
                 "package; copying the Python files alone does not)",
-                str(program),
+                str(PROGRAM),
             ) from None
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -392,7 +393,6 @@ class _Channel:
         """Return the port and the addresses that the server listens at."""
         try:
             word, *words = self._read_line().decode().split()
-            self._buffer.clear()
             if word == "error":
                 number, *text = words
                 raise OSError(int(number), f"the lab server cannot listen at 127.0.0.1:{port}: {' '.join(text)}")
@@ -402,27 +402,23 @@ class _Channel:
             self.stop()
             raise
 
-    def ask(self, command: str) -> tuple[dict[str, Any], bytes]:
-        """Send a command; return the first line of its answer, and the bytes that follow it."""
+    def ask(self, command: str) -> tuple[bytes, bytes]:
+        """Send a command; return the first line of its answer, and the bytes that it announces."""
         with self._lock:
             if self._stopped:
                 raise RuntimeError("the lab server is closed")
-            self._commands += 1
-            try:
-                self._stdin.write(f"{command} {self._commands}\n".encode())
-            except OSError:
-                self._died()
-            while True:
-                # The buffer is emptied only when an answer is whole: a KeyboardInterrupt does no harm, and the answer
-                # that nobody took is skipped by the next command.
-                line = self._read_line()
-                head: dict[str, Any] = json.loads(line)
-                end = len(line) + head["bytes"]
-                self._fill(end)
-                data = bytes(memoryview(self._buffer)[len(line) : end])
-                del self._buffer[:end]
-                if head["answer"] == self._commands:
-                    return head, data
+            if not self._in_step:
+                # A KeyboardInterrupt came in between, and may even have lost some bytes of the answer.
+                word = secrets.token_hex()
+                self._send(f"sync {word}")
+                while not self._read_line().endswith(f"{word}\n".encode()):
+                    pass
+            self._in_step = False
+            self._send(command)
+            line = self._read_line()
+            data = self._read(json.loads(line)["bytes"]) if command == "log" else b""
+            self._in_step = True
+            return line, data
 
     def stop(self) -> None:
         """End the server, if this is the process that started it."""
@@ -450,21 +446,34 @@ class _Channel:
         self._stdout.close()
         self.process.returncode = 0  # not this process's child, and nothing to warn of
 
-    def _read_line(self) -> bytes:
-        """Return the line at the start of the buffer, and leave it there."""
-        size = 1
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._fill(size)
-            size = len(self._buffer) + 1
-        return bytes(self._buffer[: end + 1])
+    def _send(self, command: str) -> None:
+        try:
+            self._stdin.write(f"{command}\n".encode())
+        except OSError:
+            self._died()
 
-    def _fill(self, size: int) -> None:
-        """Read until the buffer holds at least so many bytes."""
+    def _read_line(self) -> bytes:
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            self._read_more()
+        return self._take(end + 1)
+
+    def _read(self, size: int) -> bytes:
         while len(self._buffer) < size:
-            chunk = self._stdout.read(1 << 16)
-            if not chunk:
-                self._died()
-            self._buffer += chunk
+            self._read_more()
+        return self._take(size)
+
+    def _read_more(self) -> None:
+        chunk = self._stdout.read(1 << 16)
+        if not chunk:
+            self._died()
+        self._buffer += chunk
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        return taken
 
     def _died(self) -> NoReturn:
         try:

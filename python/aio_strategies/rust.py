@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from functools import partial
-from pathlib import Path
 
 from . import _native
+from .helper import PROGRAM
 from .results import Response
 from .strategy_function import async_strategy_function, strategy_function
 from .targets import Target
@@ -22,9 +21,6 @@ __all__ = [
     "thread_way",
     "yield_from_way",
 ]
-
-HELPER = Path(__file__).with_name("aio-strategies-helper" + (".exe" if sys.platform == "win32" else ""))
-"""The program that native worker processes, and the lab, run."""
 
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
@@ -47,7 +43,7 @@ def _responses(targets: list[Target], outcomes: list[_native.Outcome]) -> list[R
 
 
 def _run(key: str, targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
-    return _responses(targets, _native.run(key, targets, concurrency, timeout, HELPER))
+    return _responses(targets, _native.run(key, targets, concurrency, timeout, PROGRAM))
 
 
 async def _run_asyncio(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:

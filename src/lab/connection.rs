@@ -133,6 +133,8 @@ pub(super) struct Connection {
     pub(super) id: u64,
     /// When it was accepted.
     accepted: u64,
+    /// Whether it is on the list of those that want another turn.
+    pub(super) again: bool,
     /// Whether the poll knows it.
     pub(super) registered: bool,
     /// The timer it waits for; timers with another time are void.
@@ -167,6 +169,7 @@ impl Connection {
             stream: Some(stream),
             id,
             accepted,
+            again: false,
             registered: false,
             until: 0,
             opening: Some(exchange),
@@ -289,7 +292,7 @@ impl Connection {
             None => service.log().begin_exchange(),
         };
         let delay = if request.status == 200 {
-            service.latency + http::jitter(service.seed, request.path, service.jitter)
+            service.latency.saturating_add(http::jitter(service.seed, request.path, service.jitter))
         } else {
             0
         };
@@ -299,7 +302,7 @@ impl Connection {
             id,
             status: request.status,
             request: now,
-            due: now + delay,
+            due: now.saturating_add(delay),
             keep_alive: request.keep_alive,
             reply: service.replies.compose(request, buffer),
             sent: 0,
@@ -358,21 +361,21 @@ impl Connection {
     /// As [`Connection::send`], for the bytes alone.
     fn send_some(&mut self, exchange: &mut Exchange, service: &Service) -> io::Result<Option<Next>> {
         let Some(stream) = self.stream.as_ref() else { return Err(io::ErrorKind::NotConnected.into()) };
+        let now = monotonic_ns();
+        if exchange.sent == 0 {
+            exchange.first_byte = now;
+        }
         let (head, length) = (exchange.reply.head(), exchange.reply.length());
+        // The head leaves at once, and `n` bytes of the body by `n / bandwidth` after it.
+        let allowed = service.bandwidth.map_or(length, |bandwidth| {
+            let elapsed = u128::from(now - exchange.first_byte);
+            let body = elapsed * u128::from(bandwidth) / 1_000_000_000;
+            head + body.min(u128::from(exchange.reply.body())) as u64
+        });
         for _ in 0..BURST {
-            let now = monotonic_ns();
-            if exchange.sent == 0 {
-                exchange.first_byte = now;
-            }
-            // The head leaves at once, the byte of the body up to which `n` have gone by at `first_byte + n / bandwidth`.
-            let allowed = service.bandwidth.map_or(length, |bandwidth| {
-                let elapsed = u128::from(now - exchange.first_byte);
-                let body = elapsed * u128::from(bandwidth) / 1_000_000_000;
-                head + body.min(u128::from(exchange.reply.body())) as u64
-            });
             if exchange.sent >= allowed {
                 let portion = (service.bandwidth.unwrap_or(u64::MAX) / PORTIONS_PER_SECOND).max(1);
-                let body = (exchange.sent - head + portion).min(exchange.reply.body());
+                let body = (exchange.sent - head).saturating_add(portion).min(exchange.reply.body());
                 return Ok(Some(Next::Until(exchange.first_byte + time_of(body, service.bandwidth))));
             }
             let (slices, count) = exchange.reply.slices(&service.replies, exchange.sent, allowed);

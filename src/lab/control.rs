@@ -1,9 +1,8 @@
 //! Commands to the lab: a line each on its standard input, answered on its standard output.
 //!
-//! A line is a command and a number that its answer repeats, so that a reader who was interrupted can tell a late answer
-//! from his own. An answer is a line of JSON, whose `bytes` says how many bytes follow it. `stats N` gives the counters,
-//! `log N` counts of the log and its binary records (see `Snapshot::write`), `reset N` nothing more. `stop`, as the end
-//! of input, ends the lab.
+//! `stats` is answered with the counters as a line of JSON, `log` with a line of JSON and the binary records that it
+//! announces (see `Snapshot::write`), `reset` with the line `ok`, and `sync WORD` with the line `WORD`, by which a reader
+//! who was interrupted finds the end of the answers that he did not take. `stop`, as the end of input, ends the lab.
 
 use std::io::{self, BufRead, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,27 +51,26 @@ impl Control {
     pub(super) fn answer(&self, input: impl BufRead, mut output: impl Write) -> io::Result<()> {
         for line in input.lines() {
             let line = line?;
-            let (command, number) = line.trim().split_once(' ').unwrap_or((line.trim(), "0"));
-            let number: u64 = number.parse().unwrap_or(0);
-            match command {
-                "stats" => writeln!(output, r#"{{"answer": {number}, "bytes": 0, {}}}"#, self.stats())?,
-                "log" => {
+            match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
+                ("stats", _) => writeln!(output, "{}", self.stats())?,
+                ("log", _) => {
                     let snapshot = self.log().snapshot();
-                    snapshot.write(number, &mut output)?;
+                    snapshot.write(&mut output)?;
                 }
-                "reset" => {
+                ("reset", _) => {
                     self.reset();
-                    writeln!(output, r#"{{"answer": {number}, "bytes": 0}}"#)?;
+                    writeln!(output, "ok")?;
                 }
-                "stop" => break,
-                _ => writeln!(output, r#"{{"answer": {number}, "bytes": 0, "error": "unknown command"}}"#)?,
+                ("sync", word) => writeln!(output, "{word}")?,
+                ("stop", _) => break,
+                (command, _) => writeln!(output, "there is no command {command:?}")?,
             }
             output.flush()?;
         }
         Ok(())
     }
 
-    /// Counters, CPU seconds of the process, and seconds since the start, as members of a JSON object.
+    /// Counters, CPU seconds of the process, and seconds since the start, as JSON.
     fn stats(&self) -> String {
         let Counters {
             served,
@@ -87,7 +85,7 @@ impl Control {
         let (user, system) = cpu_seconds();
         let uptime = (monotonic_ns() - self.started) as f64 / 1e9;
         format!(
-            r#""served": {served}, "errors": {errors}, "connections": {connections}, "open_connections": {open_connections}, "peak_connections": {peak_connections}, "in_flight": {in_flight}, "peak_in_flight": {peak_in_flight}, "log_dropped": {log_dropped}, "cpu_user": {user:.6}, "cpu_system": {system:.6}, "uptime": {uptime:.6}"#
+            r#"{{"served": {served}, "errors": {errors}, "connections": {connections}, "open_connections": {open_connections}, "peak_connections": {peak_connections}, "in_flight": {in_flight}, "peak_in_flight": {peak_in_flight}, "log_dropped": {log_dropped}, "cpu_user": {user:.6}, "cpu_system": {system:.6}, "uptime": {uptime:.6}}}"#
         )
     }
 }

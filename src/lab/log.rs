@@ -40,7 +40,7 @@ pub struct Record {
     pub closed: u64,
 }
 
-/// The live counters. [`Log::reset`] restarts all but the two that say what is going on now.
+/// The live counters. A reset restarts all but the two that say what is going on now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Exchanges that ended with the whole of a 200 reply.
@@ -265,18 +265,17 @@ impl Snapshot {
         self.blocks.iter().flat_map(|block| block.entries.iter().map(move |entry| decode(block, entry))).collect()
     }
 
-    /// Writes the log as `lab.py` reads it: a line of JSON with the number of the `answer`, the number of bytes that
-    /// follow, and of what; the records of 80 bytes; the closings, which are pairs of a connection and its time of
-    /// closing, for the records without one; and the paths. Integers are little-endian, and 8 bytes long except for a
-    /// path's length (4) and the status (2).
-    pub(super) fn write(&self, answer: u64, output: &mut impl Write) -> io::Result<()> {
+    /// Writes the log as `lab.py` reads it: a line of JSON that says how many bytes follow, and of what; the records of
+    /// 80 bytes; the closings, which are pairs of a connection and its time of closing, for the records without one; and
+    /// the paths. Integers are little-endian, and 8 bytes long except for a path's length (4) and the status (2).
+    pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let sum = |of: fn(&Block) -> usize| self.blocks.iter().map(|block| of(block)).sum::<usize>();
         let (records, closings) = (sum(|block| block.entries.len()), sum(|block| block.closings.len()));
         let bytes = 80 * records + 16 * closings + sum(|block| block.paths.len());
         let dropped = self.dropped;
         writeln!(
             output,
-            r#"{{"answer": {answer}, "bytes": {bytes}, "records": {records}, "closings": {closings}, "dropped": {dropped}}}"#
+            r#"{{"bytes": {bytes}, "records": {records}, "closings": {closings}, "dropped": {dropped}}}"#
         )?;
 
         let mut bytes = Vec::with_capacity(80 * BLOCK_RECORDS);

@@ -118,7 +118,7 @@ impl Drop for Lab {
 }
 
 /// Runs `aio-strategies-helper lab …`: says `ready`, the port and the addresses, serves, and obeys commands on standard
-/// input; see [`control`]. If it cannot listen, it says `error`, the system's number for the error, and its text.
+/// input. If it cannot listen, it says `error`, the system's number for the error, and its text.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let (parent, config) = match parse(arguments) {
         Ok(parsed) => parsed,

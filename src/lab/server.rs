@@ -97,6 +97,9 @@ impl Server {
                 result => result?,
             }
             for key in std::mem::take(&mut self.again) {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.again = false;
+                }
                 self.turn(key);
             }
             for event in &events {
@@ -145,7 +148,11 @@ impl Server {
                 connection.until = until;
                 self.timers.set(Timer { until, key, id: connection.id });
             }
-            Next::Again => self.again.push(key),
+            Next::Again if connection.again => {} // an event came while it was on the list
+            Next::Again => {
+                connection.again = true;
+                self.again.push(key);
+            }
             Next::Closed => drop(self.connections.remove(key)),
         }
     }

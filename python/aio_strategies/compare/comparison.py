@@ -196,7 +196,10 @@ class Comparison:
         timed = {(arm.strategy, arm.language) for arm in self.arms}
         return {
             "schema": SCHEMA,
-            "settings": asdict(self.settings),
+            "settings": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in asdict(self.settings).items()
+            },
             "seed": self.seed,
             "environment": dict(self.environment),
             "rounds": self.rounds,

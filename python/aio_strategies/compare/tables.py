@@ -44,7 +44,7 @@ def notes(comparison: Comparison, lang: Literal["en", "zh"]) -> list[str]:
             f"种子 {comparison.seed}",
         ]
         left_out = [f"此处不可用：{arm}（{reason}）" for arm, reason in comparison.left_out.items()]
-        lines = [f"理想 {ideal:.4f} 秒 · 串行 {serial:.4f} 秒"] if ideal is not None else []
+        lines = [f"理想 {ideal:.4f} 秒 · 串行 {serial:.4f} 秒"] if ideal and serial else []
         return ["，".join(how), *left_out, *lines]
     how = [
         _count(settings.requests, "request"),
@@ -54,7 +54,7 @@ def notes(comparison: Comparison, lang: Literal["en", "zh"]) -> list[str]:
         f"seed {comparison.seed}",
     ]
     left_out = [f"not available here: {arm}, {reason}" for arm, reason in comparison.left_out.items()]
-    lines = [f"ideal {_ms(ideal)} ms · serial {_ms(serial)} ms"] if ideal is not None and serial is not None else []
+    lines = [f"ideal {_ms(ideal)} ms · serial {_ms(serial)} ms"] if ideal and serial else []
     return [", ".join(how), *left_out, *lines]
 
 
@@ -64,9 +64,9 @@ def _english(comparison: Comparison) -> Table:
         Column("strategy (section)"),
         Column("language"),
         Column("wall, median ms", right=True),
-        Column("CPU ms (user + system)", right=True),
+        Column("CPU, median ms", right=True),
         Column("peak in flight", right=True),
-        Column("python/rust", right=True),
+        Column("python / rust", right=True),
         *([Column("errors", right=True)] if failed else []),
     ]
     rows = []

@@ -55,7 +55,7 @@ def html_table(table: Table, *, bars: Bars | None = None, notes: Sequence[str] =
     )
 
 
-def bar(length: float, kind: str = "", *, width: str = "9em") -> str:
+def bar(length: float, kind: str = "", *, width: str = "7em") -> str:
     """Return a bar as HTML.
 
     Args:
@@ -69,4 +69,4 @@ def bar(length: float, kind: str = "", *, width: str = "9em") -> str:
 
 
 def _cell_style(right: bool) -> str:
-    return f"text-align: {'right' if right else 'left'}; padding: 0.15em 0.6em; white-space: nowrap"
+    return f"text-align: {'right' if right else 'left'}; padding: 0.15em 0.5em; white-space: nowrap"
