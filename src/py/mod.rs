@@ -67,7 +67,9 @@ mod _native {
             other => return Err(PyValueError::new_err(format!("no strategy {other:?} runs to its end here"))),
         };
         let signalled = Arc::new(Mutex::new(None));
-        let cancellation = cancelled_by_signals(Arc::clone(&signalled));
+        // Signals are for the main thread; elsewhere, asking for them would only contend for the interpreter's lock.
+        let cancellation =
+            if is_main_thread(py)? { cancelled_by_signals(Arc::clone(&signalled)) } else { Cancellation::by_hand() };
         let result = py.detach(|| {
             // A panic must not reach Python as a PanicException, which no `except Exception` catches.
             catch_unwind(AssertUnwindSafe(|| way(&job, &cancellation)))
@@ -80,6 +82,11 @@ mod _native {
             Ok(outcomes) => outcomes_to_python(py, &urls, outcomes),
             Err(error) => Err(to_python(py, &error, None)?),
         }
+    }
+
+    fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+        let threading = py.import("threading")?;
+        Ok(threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?))
     }
 
     /// A cancellation that lets Python handle its signals, and is triggered if a handler raises.
