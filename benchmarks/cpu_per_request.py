@@ -1,64 +1,41 @@
-"""CPU time per request: 10,000 requests, concurrency 100, no latency, medians over interleaved rounds.
+"""CPU time per request: 10,000 requests, concurrency 100, no latency, medians of 5 interleaved rounds.
 
 Writes results/cpu_per_request.json and prints the table of the ratios, user and system time apart.
 """
 
 from __future__ import annotations
 
-import json
-import random
-import statistics
 from pathlib import Path
+from statistics import median
 
 import aio_strategies as aio
-from aio_strategies.compare.environment import describe
+from save import brief, save
 
-ROUNDS = 5
 REQUESTS = 10_000
-CONCURRENCY = 100
-LANGUAGES = ("python", "rust")
+PARTS = ("cpu", "user", "system")
+
+
+def microseconds(arm) -> dict[str, float]:
+    """CPU time per request: all of it, and its two parts."""
+    both = [user + system for user, system in zip(arm.cpu_user, arm.cpu_system, strict=True)]
+    return {
+        part: 1e6 * median(seconds) / REQUESTS
+        for part, seconds in zip(PARTS, (both, arm.cpu_user, arm.cpu_system), strict=True)
+    }
 
 
 def main() -> None:
-    order = random.Random(1)
-    arms = [(s.key, language) for s in aio.strategies() for language in s.languages]
-    runs: dict[tuple[str, str], list[aio.Run]] = {arm: [] for arm in arms}
-    with aio.LabServer(latency=0) as lab:
-        urls = lab.urls(REQUESTS)
-        for _ in range(ROUNDS):
-            for key, language in order.sample(arms, len(arms)):
-                run = aio.run(key, urls, language=language, concurrency=CONCURRENCY)
-                run.raise_for_errors()
-                runs[key, language].append(aio.Run([], strategy=key, language=language, wall=run.wall, cpu=run.cpu))
-                lab.reset()
-
-    def per_request(key: str, language: str, what: str) -> float:
-        values = [
-            run.wall if what == "wall" else run.cpu if what == "cpu" else getattr(run.cpu, what)
-            for run in runs[key, language]
-        ]
-        return 1e6 * statistics.median(values) / REQUESTS
-
-    table = {
-        key: {
-            language: {what: per_request(key, language, what) for what in ("cpu", "user", "system", "wall")}
-            for language in languages
-        }
-        for key, languages in ((s.key, s.languages) for s in aio.strategies())
-    }
-    parts = ("cpu", "user", "system")
-    print(
-        f"{'CPU µs/request':15}" + "".join(f"{language + ' ' + part:>15}" for language in LANGUAGES for part in parts)
-    )
-    for key, row in table.items():
-        figures = "".join(f"{row[language][part]:15.1f}" for language in LANGUAGES for part in parts)
-        ratios = ", ".join(f"{part} {row['rust'][part] / row['python'][part]:.2f}" for part in parts)
-        print(f"{key:15}{figures}   rust/python: {ratios}")
-    out = Path(__file__).parent / "results"
-    out.mkdir(exist_ok=True)
-    settings = {"rounds": ROUNDS, "requests": REQUESTS, "concurrency": CONCURRENCY}
-    result = {"environment": describe(), "settings": settings, "microseconds_per_request": table}
-    (out / "cpu_per_request.json").write_text(json.dumps(result, indent=1) + "\n")
+    comparison = aio.compare(requests=REQUESTS, concurrency=100, latency=0, rounds=5, seed=1)
+    figures = {(arm.strategy, arm.language): microseconds(arm) for arm in comparison.arms}
+    head = [f"{language} {part}" for language in ("python", "rust") for part in PARTS]
+    print(f"{'CPU µs/request':14}" + "".join(f"{title:>14}" for title in head) + "   rust / python")
+    for key in comparison.settings.strategies:
+        python, rust = figures[key, "python"], figures[key, "rust"]
+        row = "".join(f"{values[part]:14.1f}" for values in (python, rust) for part in PARTS)
+        ratios = ", ".join(f"{part} {rust[part] / python[part]:.2f}" for part in PARTS)
+        print(f"{key:14}{row}   {ratios}")
+    per_request = {f"{language}/{key}": values for (key, language), values in figures.items()}
+    save(Path(__file__), {"microseconds_per_request": per_request, "comparison": brief(comparison)})
 
 
 if __name__ == "__main__":

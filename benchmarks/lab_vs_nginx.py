@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
-import platform
 import re
 import shutil
 import socket
@@ -25,10 +22,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aio_strategies.compare.environment import describe
 from aio_strategies.lab import LabServer
+from save import save
 
 BODY_SIZE = 1024
-RESULTS = Path(__file__).with_name("results") / "lab_vs_nginx.json"
 MODES = {"keep-alive": [], "close": ["-H", "Connection: close"]}
 
 CONFIG = """
@@ -76,13 +74,15 @@ def main() -> None:
                     rates[mode][name].append(rate)
                     print(f"round {round_ + 1}: {mode:10} {name:5} {rate:9,.0f} requests/s", flush=True)
 
-    result: dict[str, Any] = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds, "modes": {}}
+    result: dict[str, Any] = {"environment": describe() | versions(), "modes": {}}
     for mode, arms_rates in rates.items():
         medians = {name: statistics.median(values) for name, values in arms_rates.items()}
         # of the same round, so that a slow spell of the machine weighs on both
         paired = [lab_rate / nginx_rate for lab_rate, nginx_rate in zip(*arms_rates.values(), strict=True)]
         result["modes"][mode] = {
-            "requests_per_second": arms_rates,
+            "requests_per_second": {
+                name: " ".join(f"{rate:.0f}" for rate in values) for name, values in arms_rates.items()
+            },
             "median": medians,
             "ratio_of_medians": medians["lab"] / medians["nginx"],
             "median_of_ratios": statistics.median(paired),
@@ -92,9 +92,7 @@ def main() -> None:
             f"lab/nginx {medians['lab'] / medians['nginx']:.2f} "
             f"(median of the rounds' ratios {statistics.median(paired):.2f})"
         )
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written: {RESULTS.name}")
+    save(Path(__file__), result)
 
 
 def find(program: str) -> str | None:
@@ -149,17 +147,11 @@ def requests_per_second(url: str, headers: list[str], seconds: int) -> float:
     return float(match[1])
 
 
-def machine() -> dict[str, Any]:
-    """Describe what the figures depend on."""
-    cpu = platform.processor()
-    with contextlib.suppress(OSError, AttributeError):
-        cpu = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())[1]  # type: ignore[index]
+def versions() -> dict[str, str]:
+    """Return the versions of the two programs."""
     nginx_version = subprocess.run([find("nginx") or "nginx", "-v"], capture_output=True, text=True, check=True).stderr
     wrk_version = subprocess.run([find("wrk") or "wrk", "-v"], capture_output=True, text=True, check=False).stdout
     return {
-        "cpu": cpu,
-        "cpus": os.cpu_count(),
-        "kernel": f"{platform.system()} {platform.release()}",
         "nginx": nginx_version.strip().removeprefix("nginx version: "),
         "wrk": wrk_version.splitlines()[0].split(" [")[0] if wrk_version else "unknown",
     }

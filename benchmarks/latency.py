@@ -1,53 +1,35 @@
-"""How near each strategy comes to the ideal: 10 URLs, 20 ms latency, concurrency 10, medians of 20 interleaved runs.
+"""How near each strategy comes to the ideal: 10 URLs, 20 ms latency, concurrency 10, medians of 20 interleaved rounds.
 
-Also `process` with a caller that holds 500 MB. Writes results/latency.json and prints the table.
+Then `process` alone, called by a process that holds 500 MB. Writes results/latency.json and prints the tables.
 """
 
 from __future__ import annotations
 
-import json
-import random
-import statistics
 from pathlib import Path
 
 import aio_strategies as aio
-from aio_strategies.compare.environment import describe
+from save import brief, save
 
-ROUNDS = 20
-REQUESTS = 10
-LATENCY = 0.02
+SETTINGS = {"requests": 10, "concurrency": 10, "latency": 0.02, "rounds": 20, "seed": 1}
 
 
-def walls(arms: list[tuple[str, str]], seed: int) -> dict[str, float]:
-    """Median seconds of each arm, its runs shuffled among those of the others."""
-    order = random.Random(seed)
-    times: dict[str, list[float]] = {}
-    with aio.LabServer(latency=LATENCY) as lab:
-        urls = lab.urls(REQUESTS)
-        for round_number in range(ROUNDS + 1):
-            for key, language in order.sample(arms, len(arms)):
-                run = aio.run(key, urls, language=language, concurrency=10)
-                run.raise_for_errors()
-                if round_number:  # the first warms up
-                    times.setdefault(f"{language}/{key}", []).append(run.wall)
-    return {arm: statistics.median(values) for arm, values in sorted(times.items())}
+def show(comparison: aio.Comparison) -> None:
+    for arm in comparison.arms:
+        ideal = comparison.serial if arm.peak_in_flight == 1 else comparison.ideal
+        name = f"{arm.language}/{arm.strategy}"
+        print(f"  {name:20} {1000 * arm.median_wall:8.2f} ms   {arm.median_wall / ideal:6.3f} x its reference line")
 
 
 def main() -> None:
-    every = [(s.key, language) for s in aio.strategies() for language in s.languages]
-    result = {"environment": describe(), "rounds": ROUNDS, "small": walls(every, seed=1)}
+    small = aio.compare(**SETTINGS)
+    print("10 requests, 20 ms (reference: ideal 20 ms; serial 200 ms for one at a time)")
+    show(small)
     ballast = bytearray(500_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])  # touch every page
-    result["holding_500_MB"] = walls([("process", "python"), ("process", "rust")], seed=2)
-    for name in ("small", "holding_500_MB"):
-        print(f"{name}:")
-        for arm, wall in result[name].items():
-            alone = arm.partition("/")[2] in ("blocking", "nonblocking")
-            ideal = LATENCY * (REQUESTS if alone else 1)
-            print(f"  {arm:20} {1000 * wall:8.2f} ms   {wall / ideal:5.3f} x ideal")
-    out = Path(__file__).parent / "results"
-    out.mkdir(exist_ok=True)
-    (out / "latency.json").write_text(json.dumps(result, indent=1) + "\n")
+    large = aio.compare(["process"], **SETTINGS)
+    print("the same, called by a process that holds 500 MB")
+    show(large)
+    save(Path(__file__), {"small": brief(small), "holding_500_MB": brief(large)})
 
 
 if __name__ == "__main__":

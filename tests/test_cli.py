@@ -1,145 +1,252 @@
-"""The command line, as a process of its own."""
-
-from __future__ import annotations
+"""The command line, as a process: what it prints where, and its exit status."""
 
 import json
-import re
+import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import aio_strategies as aio
 import pytest
+from aio_strategies import cli
+from aio_strategies.strategies import STRATEGIES
+
+FAST = ["--latency", "2ms", "-n", "4", "-c", "2", "--rounds", "2"]
+REFUSED = "http://127.0.0.1:1/"  # nothing listens on port 1
+ENVIRONMENT = os.environ | {"PYTHONIOENCODING": "utf-8"}
 
 
-def cli(*arguments: str, **settings) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "aio_strategies", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, encoding="utf-8", **settings)
+def aio_strategies(*arguments, environment=ENVIRONMENT):
+    return subprocess.run(
+        [sys.executable, "-m", "aio_strategies", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        env=environment,
+    )
 
 
-def test_compare_prints_the_table():
-    done = cli("compare", "--requests", "10", "--latency", "5ms", "--rounds", "3")
-    assert done.returncode == 0, done.stderr
-    for strategy in aio.strategies():
-        assert f"{strategy.key} ({strategy.section})" in done.stdout
-    assert re.search(r"10 requests, 10 at a time, latency 5.0 ms, 3 rounds, seed \d+", done.stdout)
-    assert done.stderr == ""
+def started(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "aio_strategies", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=ENVIRONMENT,
+    )
 
 
-def test_compare_prints_json():
-    done = cli("compare", "--strategies", "thread,asyncio", "-n", "4", "--latency", "1ms", "--rounds", "3", "--json")
-    data = json.loads(done.stdout)
-    assert [(arm["strategy"], arm["language"]) for arm in data["arms"]] == [
-        ("thread", "python"),
-        ("thread", "rust"),
-        ("asyncio", "python"),
-        ("asyncio", "rust"),
-    ]
-    assert all(len(arm["runs"]) == 3 for arm in data["arms"])
-    assert isinstance(data["seed"], int)
-    assert data["settings"]["latency"] == 0.001
+class TestCompare:
+    def test_table(self):
+        done = aio_strategies("compare", "--strategies", "blocking,thread", *FAST)
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith("strategy (section)")
+        assert lines[2].startswith("blocking (2.2.1)")
+        assert lines[-1] == "ideal 4.0 ms · serial 8.0 ms"
+
+    def test_json_is_all_that_stdout_gets(self):
+        done = aio_strategies(
+            "compare", "--strategies", "thread", "--languages", "rust", "--seed", "9", "--json", *FAST
+        )
+        document = json.loads(done.stdout)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert document["seed"] == 9
+        assert [(arm["language"], arm["strategy"]) for arm in document["arms"]] == [("rust", "thread")]
+        assert document["settings"]["latency"] == 0.002
+
+    def test_chinese_markdown(self):
+        done = aio_strategies("compare", "--strategies", "thread", "--lang", "zh", "--markdown", *FAST)
+        assert done.returncode == 0
+        assert done.stdout.startswith("| 程序 ")
+        assert "| 多线程 " in done.stdout
+
+    def test_urls(self):
+        with aio.LabServer(latency=0.001) as lab:
+            done = aio_strategies(
+                "compare",
+                "--strategies",
+                "thread",
+                "--rounds",
+                "1",
+                "--json",
+                "--url",
+                *lab.urls(2),
+                "--url",
+                lab.urls(1)[0],
+            )
+            assert lab.stats().served == 3 * 2 * 2
+        document = json.loads(done.stdout)
+        assert document["settings"]["requests"] == 3
+        assert document["ideal"] is None
+
+    def test_what_cannot_be_compared_is_told_without_a_traceback(self):
+        done = aio_strategies("compare", "--strategies", "thread", "--url", REFUSED)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("aio-strategies: error: python/thread cannot be compared: ConnectError: ")
+        assert len(done.stderr.splitlines()) == 1
+
+    def test_a_terminal_without_chinese_gets_question_marks(self):
+        done = aio_strategies(
+            "compare",
+            "--strategies",
+            "thread",
+            "--lang",
+            "zh",
+            *FAST,
+            environment=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"},
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "0.2436" in done.stdout
 
 
-def test_compare_in_chinese_markdown():
-    done = cli("compare", "--strategies", "thread", "--rounds", "3", "--latency", "0", "--lang", "zh", "--markdown")
-    assert done.stdout.startswith("| 程序")
-    assert "多线程" in done.stdout
+class TestRun:
+    def test_a_line_for_each_url_of_a_lab_and_one_for_all(self):
+        done = aio_strategies("run", "thread", "-n", "3", "--latency", "1ms")
+        assert (done.returncode, done.stderr) == (0, "")
+        *lines, last = done.stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["200"] * 3
+        assert all(line.split()[1:3] == ["1024", "bytes"] for line in lines)
+        assert lines[2].endswith("/2")
+        assert last.startswith("rust/thread: 3 URLs in ")
+
+    def test_one_failure_makes_the_status_1_and_keeps_the_others(self):
+        with aio.LabServer(latency=0.001) as lab:
+            done = aio_strategies("run", "blocking", lab.url + "/", REFUSED, "--language", "python")
+        assert done.returncode == 1
+        first, second, last = done.stdout.splitlines()
+        assert first.startswith("200 ")
+        assert second.startswith(f"failed  {REFUSED}  ConnectError: ")
+        assert last.startswith("python/blocking: 2 URLs, 1 failed in ")
+
+    def test_json(self):
+        with aio.LabServer(latency=0.001) as lab:
+            done = aio_strategies("run", "thread", lab.url + "/", REFUSED, "--json")
+        assert done.returncode == 1
+        document = json.loads(done.stdout)
+        good, bad = document["responses"]
+        assert (good["status_code"], good["bytes"], good["error"]) == (200, 1024, None)
+        assert (bad["status_code"], bad["error"]["type"]) == (None, "ConnectError")
+
+    def test_no_url(self):
+        done = aio_strategies("run", "thread", "no url at all")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("aio-strategies: error: ")
+        assert len(done.stderr.splitlines()) == 1
 
 
-def test_run_against_a_lab():
-    done = cli("run", "callback", "-n", "3", "--latency", "1ms", "--language", "python")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert len(lines) == 4
-    assert all(line.startswith("200 ") and "1024 bytes" in line for line in lines[:3])
-    assert lines[3].startswith("python/callback: 3 URLs in ")
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+class TestSignals:
+    def test_serve_until_ctrl_c(self):
+        with started("serve", "--latency", "1ms", "--body-size", "2KiB") as process:
+            url = process.stdout.readline().strip()
+            with urllib.request.urlopen(url) as answer:
+                assert len(answer.read()) == 2048
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stderr) == (0, "")
+        assert stdout == "served 1 request, at most 1 in flight\n"
+
+    def test_serve_json_is_a_line_at_the_start_and_one_at_the_end(self):
+        with started("serve", "--json") as process:
+            first = json.loads(process.stdout.readline())
+            assert first["url"].endswith(f":{first['port']}") or f":{first['port']}/" in first["url"]
+            process.send_signal(signal.SIGINT)
+            stdout, _ = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert json.loads(stdout)["served"] == 0
+
+    def test_ctrl_c_ends_a_comparison_with_130(self):
+        with aio.LabServer(latency=0.05) as lab:
+            one_arm = ["--strategies", "blocking", "--languages", "python"]
+            process = started("compare", *one_arm, "--rounds", "1000", "--url", *lab.urls(3))
+            while lab.stats().served == 0:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stdout, stderr) == (130, "", "")
+
+    def test_a_closed_pipe_is_no_error_to_talk_about(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [sys.executable, "-m", "aio_strategies", "strategies"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+        )
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_run_with_urls_tells_which_failed(lab, refusing):
-    done = cli("run", "thread", lab.url, refusing)
-    assert done.returncode == 1
-    assert "ConnectError" in done.stdout
-    assert "1 failed" in done.stdout
-    done = cli("run", "thread", lab.url, refusing, "--json")
-    assert done.returncode == 1
-    responses = json.loads(done.stdout)["responses"]
-    assert [response["status_code"] for response in responses] == [200, None]
-    assert responses[1]["error"]["type"] == "ConnectError"
+class TestStrategies:
+    def test_table(self):
+        done = aio_strategies("strategies")
+        assert done.returncode == 0
+        lines = done.stdout.splitlines()
+        assert [line.split()[0] for line in lines[2 : 2 + len(STRATEGIES)]] == list(STRATEGIES)
+        assert "同步阻塞" in lines[2]
+
+    def test_json(self):
+        rows = json.loads(aio_strategies("strategies", "--json").stdout)
+        assert [row["key"] for row in rows] == list(STRATEGIES)
+        assert rows[0]["lecture_seconds"] == 1.3751
+        assert rows[-1]["lecture_seconds"] is None
+        assert rows[0].keys() == {
+            "key",
+            "section",
+            "title",
+            "title_zh",
+            "lecture_seconds",
+            "waits_by",
+            "unavailable",
+        }
 
 
-def test_serve_until_ctrl_c():
-    command = [sys.executable, "-m", "aio_strategies", "serve", "--latency", "1ms", "--body-size", "1KiB", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        url = json.loads(server.stdout.readline())["url"]
-        with urllib.request.urlopen(f"{url}x", timeout=10) as response:
-            assert response.read().startswith(b"/x\n")
-        server.send_signal(signal.SIGINT)
-        out, err = server.communicate(timeout=10)
-    assert server.returncode == 0
-    assert json.loads(out)["served"] == 1
-    assert err == ""
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (
+                ["compare", "--latency", "20xs"],
+                "argument --latency: '20xs' is no duration: write it as 20ms, 500us, 1.5s",
+            ),
+            (["compare", "--budget", "-3"], "argument --budget: "),
+            (
+                ["compare", "--strategies", "thread,fork"],
+                "'fork' is no strategy: choose from blocking, process, thread",
+            ),
+            (["compare", "--languages", "go"], "'go' is no language: choose from python, rust"),
+            (["compare", "--rounds", "0"], "argument --rounds: '0' is no whole number from 1 on"),
+            (["compare", "--json", "--markdown"], "not allowed with argument"),
+            (["run", "fork"], "'fork' is no strategy: choose from blocking, "),
+            (["run", "thread", "-c", "many"], "'many' is no whole number from 1 on"),
+            (["serve", "--port", "65536"], "'65536' is no port: it must be a whole number from 0 to 65535"),
+            (["serve", "--body-size", "1.5"], "'1.5' is no number of bytes: write it as 1500, 64KiB or 10MB"),
+            ([], "the following arguments are required: COMMAND"),
+        ],
+    )
+    def test_a_wrong_one_is_named_with_what_is_allowed(self, arguments, message, capsys):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert caught.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert message in err
 
+    def test_version(self):
+        done = aio_strategies("--version")
+        assert done.returncode == 0
+        assert done.stdout == f"aio-strategies {aio.__version__}\n"
 
-def test_strategies():
-    done = cli("strategies", "--json")
-    assert [row["key"] for row in json.loads(done.stdout)] == [strategy.key for strategy in aio.strategies()]
-    assert "同步阻塞" in cli("strategies").stdout
-
-
-def test_version_and_the_console_script():
-    assert cli("--version").stdout == f"aio-strategies {aio.__version__}\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["compare", "--latency", "20x"], "'20x' is no duration: write it as 20ms"),
-        (["compare", "--requests", "0"], "'0' is no whole number from 1 on"),
-        (["compare", "--strategies", "threads"], "'threads' is no strategy: choose from blocking"),
-        (["compare", "--languages", "go"], "'go' is no language: choose from python, rust"),
-        (["run", "threads"], "'threads' is no strategy"),
-        (["serve", "--port", "99999"], "'99999' is no port"),
-        (["serve", "--body-size", "1.5"], "'1.5' is no number of bytes"),
-        (["nonsense"], "invalid choice: 'nonsense'"),
-    ],
-)
-def test_wrong_arguments(arguments, words):
-    done = cli(*arguments)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_our_errors_are_told_without_a_traceback():
-    done = cli("run", "thread", "ftp://a/")
-    assert done.returncode == 1
-    assert done.stderr == 'aio-strategies: error: "ftp://a/" has the scheme "ftp"; allowed: "http"\n'
-
-
-def test_ctrl_c_during_a_comparison():
-    command = [sys.executable, "-m", "aio_strategies", "compare", "--strategies", "blocking", "--latency", "300ms"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(2)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert (out, err) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("20ms", 0.02), ("0.02", 0.02), ("0.02s", 0.02), ("1.5s", 1.5), ("500us", 0.0005), ("1m", 60), (".5 s", 0.5)],
-)
-def test_durations(text, seconds):
-    from aio_strategies import units
-
-    assert units.seconds(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(("text", "count"), [("1500", 1500), ("64KiB", 65536), ("1.5kB", 1500), ("10MB", 10_000_000)])
-def test_byte_counts(text, count):
-    from aio_strategies import units
-
-    assert units.byte_count(text) == count
+    def test_the_command_s_own_import_is_light(self):
+        code = (
+            "import aio_strategies, sys; before = set(sys.modules); import aio_strategies.cli;"
+            "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+        assert not set(done.stdout.split()) & {"rich", "IPython", "json", "asyncio", "statistics", "random"}

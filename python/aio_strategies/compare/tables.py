@@ -33,29 +33,7 @@ def table(comparison: Comparison, lang: Literal["en", "zh"]) -> Table:
 
 def notes(comparison: Comparison, lang: Literal["en", "zh"]) -> list[str]:
     """Return the lines below the table: how it was timed, what is not in it, and the reference lines last."""
-    settings, rounds = comparison.settings, comparison.rounds
-    ideal, serial, latency = comparison.ideal, comparison.serial, settings.latency
-    if lang == "zh":
-        how = [
-            f"{settings.requests} 个请求",
-            f"并发 {settings.concurrency}",
-            *([] if latency is None else [f"延迟 {_ms(latency)} ms"]),
-            f"{rounds} 轮取中位数",
-            f"种子 {comparison.seed}",
-        ]
-        left_out = [f"此处不可用：{arm}（{reason}）" for arm, reason in comparison.left_out.items()]
-        lines = [f"理想 {ideal:.4f} 秒 · 串行 {serial:.4f} 秒"] if ideal and serial else []
-        return ["，".join(how), *left_out, *lines]
-    how = [
-        _count(settings.requests, "request"),
-        f"{settings.concurrency} at a time",
-        *([] if latency is None else [f"latency {_ms(latency)} ms"]),
-        _count(rounds, "round"),
-        f"seed {comparison.seed}",
-    ]
-    left_out = [f"not available here: {arm}, {reason}" for arm, reason in comparison.left_out.items()]
-    lines = [f"ideal {_ms(ideal)} ms · serial {_ms(serial)} ms"] if ideal and serial else []
-    return [", ".join(how), *left_out, *lines]
+    return _english_notes(comparison) if lang == "en" else _chinese_notes(comparison)
 
 
 def _english(comparison: Comparison) -> Table:
@@ -110,6 +88,33 @@ def _chinese(comparison: Comparison) -> Table:
             )
         )
     return Table(tuple(columns), tuple(rows))
+
+
+def _english_notes(comparison: Comparison) -> list[str]:
+    settings = comparison.settings
+    how = [_count(settings.requests, "request"), f"{settings.concurrency} at a time"]
+    if settings.latency is not None:
+        how.append(f"latency {_ms(settings.latency)} ms")
+    how += [_count(comparison.rounds, "round"), f"seed {comparison.seed}"]
+    lines = [", ".join(how)]
+    lines += [f"not available here: {arm}, {reason}" for arm, reason in comparison.left_out.items()]
+    if comparison.ideal and comparison.serial:
+        lines.append(f"ideal {_ms(comparison.ideal)} ms · serial {_ms(comparison.serial)} ms")
+    return lines
+
+
+def _chinese_notes(comparison: Comparison) -> list[str]:
+    settings = comparison.settings
+    how = [f"{settings.requests} 个请求", f"并发 {settings.concurrency}"]
+    if settings.latency is not None:
+        how.append(f"延迟 {_ms(settings.latency)} ms")
+    how += [f"{comparison.rounds} 轮取中位数", f"种子 {comparison.seed}"]
+    lines = ["，".join(how)]
+    lines += [f"出错：{arm.language}/{arm.strategy} {arm.errors} 次" for arm in comparison.arms if arm.errors]
+    lines += [f"此处不可用：{arm}（{reason}）" for arm, reason in comparison.left_out.items()]
+    if comparison.ideal and comparison.serial:
+        lines.append(f"理想 {comparison.ideal:.4f} 秒 · 串行 {comparison.serial:.4f} 秒")
+    return lines
 
 
 def _ratio(comparison: Comparison, arm: ArmTimes) -> str:

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .tables import Table
+from .tables import Column, Table
 
 __all__ = ["Bars", "bar", "html_table"]
 
@@ -33,20 +33,19 @@ class Bars:
 
 def html_table(table: Table, *, bars: Bars | None = None, notes: Sequence[str] = ()) -> str:
     """Return the table as HTML, with a rule above each row whose first cell is not blank, and the notes below it."""
-    head = []
-    for number, column in enumerate(table.columns):
-        head.append(f'<th scope="col" style="{_cell_style(column.right)}">{html.escape(column.title)}</th>')
-        if bars is not None and number == bars.after:
-            head.append('<th style="padding: 0"></th>')
+    head = [_cell("th", column.title, column, "vertical-align: bottom") for column in table.columns]
+    if bars is not None:
+        head.insert(bars.after + 1, "<th></th>")
     body = []
     for number, row in enumerate(table.rows):
-        rule = f"; border-top: {_RULE}" if row[0] else ""
-        cells = []
-        for place, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
-            cells.append(f'<td style="{_cell_style(column.right)}{rule}">{html.escape(cell)}</td>')
-            if bars is not None and place == bars.after:
-                drawn = bar(bars.lengths[number], bars.kinds[number])
-                cells.append(f'<td style="padding: 0.15em 0.6em 0.15em 0; vertical-align: middle{rule}">{drawn}</td>')
+        rule = f"border-top: {_RULE if row[0] else 'none'}"
+        cells = [
+            _cell("td", text, column, f"white-space: nowrap; {rule}")
+            for text, column in zip(row, table.columns, strict=True)
+        ]
+        if bars is not None:
+            drawn = bar(bars.lengths[number], bars.kinds[number])
+            cells.insert(bars.after + 1, f'<td style="vertical-align: middle; {rule}">{drawn}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     below = "".join(f'<div style="opacity: 0.75; padding-left: 0.6em">{html.escape(note)}</div>' for note in notes)
     return (
@@ -55,18 +54,21 @@ def html_table(table: Table, *, bars: Bars | None = None, notes: Sequence[str] =
     )
 
 
-def bar(length: float, kind: str = "", *, width: str = "7em") -> str:
+def bar(length: float, kind: str = "", *, width: str = "7em", track: bool = False) -> str:
     """Return a bar as HTML.
 
     Args:
         length: how much of the width it fills, from 0 to 1; a sliver is left of a very short one.
         kind: ``"python"`` or ``"rust"`` for their colours; grey for anything else.
         width: the whole width, in a unit of CSS.
+        track: draw the whole width too, faintly.
     """
     colour = _COLOURS.get(kind, _GREY)
     fill = f"width: {100 * length:.1f}%; min-width: 2px; height: 0.7em; background-color: {colour}; border-radius: 2px"
-    return f'<div style="width: {width}"><div style="{fill}"></div></div>'
+    whole = f"width: {width}" + ("; background-color: rgba(128, 128, 128, 0.25); border-radius: 2px" if track else "")
+    return f'<div style="{whole}"><div style="{fill}"></div></div>'
 
 
-def _cell_style(right: bool) -> str:
-    return f"text-align: {'right' if right else 'left'}; padding: 0.15em 0.5em; white-space: nowrap"
+def _cell(tag: str, text: str, column: Column, style: str) -> str:
+    align = "right" if column.right else "left"
+    return f'<{tag} style="text-align: {align}; padding: 0.15em 0.5em; {style}">{html.escape(text)}</{tag}>'

@@ -91,23 +91,25 @@ class _NotebookBlock(_Display):
         self._handle: Any = None
 
     def draw(self, done: int, total: int, label: str) -> None:
-        drawn = bar(done / total, width="16em")
+        drawn = bar(done / total, width="16em", track=True)
         self._put(
             f'<div style="display: flex; align-items: center; gap: 0.8em">{drawn}'
-            f"<span>{done}/{total}</span><span>{html.escape(label)}</span></div>"
+            f"<span>{done}/{total}</span><span>{html.escape(label)}</span></div>",
+            f"{done}/{total} {label}",
         )
 
     def clear(self) -> None:
         if self._handle is not None:
-            self._put("")
+            self._put("", "")
 
-    def _put(self, content: str) -> None:
-        from IPython.display import HTML, display
+    def _put(self, rich: str, plain: str) -> None:
+        from IPython.display import display
 
+        bundle = {"text/html": rich, "text/plain": plain}
         if self._handle is None:
-            self._handle = display(HTML(content), display_id=True)  # type: ignore[no-untyped-call]
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
-            self._handle.update(HTML(content))  # type: ignore[no-untyped-call]
+            self._handle.update(bundle, raw=True)
 
 
 class _TerminalBar(_Display):
@@ -128,11 +130,11 @@ class _TerminalBar(_Display):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._progress.add_task("")
+        self._task = self._progress.add_task("", visible=False)
         self._progress.start()
 
     def draw(self, done: int, total: int, label: str) -> None:
-        self._progress.update(self._task, completed=done, total=total, description=label, refresh=True)
+        self._progress.update(self._task, completed=done, total=total, description=label, visible=True, refresh=True)
 
     def clear(self) -> None:
         self._progress.stop()
