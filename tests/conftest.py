@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import socketserver
 import struct
@@ -14,6 +15,11 @@ import aio_strategies as aio
 import pytest
 
 WAYS = [(strategy.key, language) for strategy in aio.strategies() for language in strategy.languages]
+
+
+def pytest_configure() -> None:
+    """Where the tests run in the background of a shell, which ignores SIGINT there, Ctrl-C shall work all the same."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[1]}-{way[0]}")
