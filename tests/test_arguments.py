@@ -59,3 +59,23 @@ def test_urls_mean_the_same_in_both_languages(way, lab):
     run = way(urls).raise_for_errors()
     assert [r.text.splitlines()[0] for r in run] == ["/a%20b?c=d%20e", "/%E4%B8%AD", "/"]
     assert [r.url for r in run] == urls
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(way, lab, monkeypatch):
+    """The deadline holds for resolving, too, and the URLs whose host is known are fetched."""
+    import socket
+    import threading
+
+    real, never = socket.getaddrinfo, threading.Event()
+
+    def slow(host, *arguments, **settings):
+        if host == "slow.example":
+            never.wait(20)
+        return real(host, *arguments, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    run = way(["http://slow.example/", lab.url], timeout=0.5)
+    never.set()
+    assert type(run[0].error) is aio.NameResolutionError
+    assert "no name server answered within 0.5 s" in str(run[0].error)
+    assert run[1].status_code == 200

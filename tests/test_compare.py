@@ -183,7 +183,7 @@ class TestArguments:
 
     def test_an_arm_that_is_not_available_is_left_out_with_the_reason(self, monkeypatch, stand_in):
         runner = stand_in()
-        lacking = replace(STRATEGIES["thread"], unavailable={"rust": "there are no threads on the moon"})
+        lacking = STRATEGIES["thread"]._replace(unavailable={"rust": "there are no threads on the moon"})
         planning = importlib.import_module("aio_strategies.compare.plan")
         monkeypatch.setattr(planning, "STRATEGIES", dict(STRATEGIES) | {"thread": lacking})
         comparison = aio.compare(["thread"], urls=URLS, rounds=1, progress=False)

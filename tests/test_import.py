@@ -60,3 +60,15 @@ def test_build_info():
     assert info["version"] == aio.__version__
     assert info["profile"] in ("debug", "release")
     assert info["rustc"].startswith("rustc ")
+
+
+def test_importing_a_strategys_file_does_not_hide_its_function():
+    program = """
+import importlib
+file = importlib.import_module("aio_strategies.python.thread_way")
+import aio_strategies as aio
+import aio_strategies.python.blocking_way
+assert callable(file.thread_way) and callable(aio.python.thread_way) and callable(aio.python.blocking_way)
+assert aio.python.thread_way is not file
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

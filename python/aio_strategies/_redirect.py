@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import ipaddress
 import os
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["destination", "normal_name", "redirect"]
@@ -29,26 +27,26 @@ __all__ = ["destination", "normal_name", "redirect"]
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, eq=False)
 class _Redirection:
     """One redirection: told from its equals by identity, as the same one may be in force twice."""
 
-    name: str
-    port: int
-    target: Address
+    def __init__(self, name: str, port: int, target: Address) -> None:
+        self.name = name
+        self.port = port
+        self.target = target
 
 
-@dataclass(frozen=True)
 class _Rules:
     """What the redirections in force come to. Never changed, only replaced: reading it needs no lock."""
 
-    redirections: tuple[_Redirection, ...] = ()
-    #: Where a name, or an alias, and a port lead.
-    targets: dict[Address, Address] = field(default_factory=dict)
-    #: The aliases of the names.
-    aliases: dict[str, str] = field(default_factory=dict)
-    #: The names of the aliases.
-    names: dict[str, str] = field(default_factory=dict)
+    def __init__(self, redirections: tuple[_Redirection, ...] = ()) -> None:
+        self.redirections = redirections
+        #: Where a name, or an alias, and a port lead.
+        self.targets: dict[Address, Address] = {}
+        #: The aliases of the names.
+        self.aliases: dict[str, str] = {}
+        #: The names of the aliases.
+        self.names: dict[str, str] = {}
 
 
 _rules = _Rules()
@@ -120,6 +118,8 @@ def _put_in_force(redirections: tuple[_Redirection, ...]) -> None:
 
 def _alias(name: str) -> str | None:
     """Return the name's alias; None for an address, which is its own."""
+    import ipaddress
+
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(name)
         return None

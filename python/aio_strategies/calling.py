@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Coroutine, Iterable
 from typing import Any, cast
@@ -50,6 +49,8 @@ async def arun(
 
     Args and exceptions are those of ``run``.
     """
+    import asyncio
+
     way = _way(strategy, language)
     if strategy == "asyncio":
         return await cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout)
@@ -63,6 +64,8 @@ def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFuncti
 
 def _run_coroutine(coroutine: Any) -> Run:
     """Run a coroutine to its end: in this thread, or beside it if this thread's loop is running already."""
+    import asyncio
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -80,6 +83,8 @@ class _Beside:
         self._thread = threading.Thread(target=self._work, name="aio-run")
 
     def _work(self) -> None:
+        import asyncio
+
         async def main() -> Run:
             self._loop = asyncio.get_running_loop()
             self._task = asyncio.current_task()

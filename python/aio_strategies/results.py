@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from email.message import Message
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from .exceptions import HTTPStatusError, RequestError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = ["CPUTime", "Headers", "Response", "Run"]
 
@@ -89,11 +89,15 @@ class Response:
     @property
     def elapsed(self) -> timedelta:
         """The service time: from the start of this exchange (before the connection is made) to its end."""
+        from datetime import timedelta
+
         return timedelta(seconds=self._seconds)
 
     @property
     def text(self) -> str:
         """The body, decoded by the charset that the ``Content-Type`` names; UTF-8 if it names none that is known."""
+        from email.message import Message
+
         message = Message()
         message["Content-Type"] = self.headers.get("content-type", "")
         charset = message.get_content_charset("utf-8")
@@ -207,5 +211,7 @@ class Run(Sequence[Response]):
         return f"<Run {self.language}/{self.strategy}: {', '.join(self._facts())}>"
 
     def _repr_html_(self) -> str:
+        import html
+
         facts = " · ".join(html.escape(fact) for fact in self._facts())
         return f"<div><b>{self.language} / {self.strategy}</b> · {facts}</div>"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
+from typing import TYPE_CHECKING
 
 from . import _native
 from .helper import PROGRAM
 from .results import Response
 from .strategy_function import async_strategy_function, strategy_function
 from .targets import Target
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = [
     "asyncio_way",
@@ -25,7 +28,7 @@ __all__ = [
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
-def _responses(targets: list[Target], outcomes: list[_native.Outcome]) -> list[Response]:
+def _responses(targets: list[Target], outcomes: list[_native._Outcome]) -> list[Response]:
     return [
         Response(target.url, elapsed=elapsed, error=error)
         if error is not None
@@ -47,6 +50,8 @@ def _run(key: str, targets: list[Target], concurrency: int, timeout: float) -> l
 
 
 async def _run_asyncio(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+    import asyncio  # here, since it takes longer to import than all the rest
+
     running = _native.Running(targets, concurrency, timeout)
     loop = asyncio.get_running_loop()
     try:
@@ -75,11 +80,11 @@ def _set_done(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-blocking_way = strategy_function("blocking", "rust", partial(_run, "blocking"))
-process_way = strategy_function("process", "rust", partial(_run, "process"))
-thread_way = strategy_function("thread", "rust", partial(_run, "thread"))
-nonblocking_way = strategy_function("nonblocking", "rust", partial(_run, "nonblocking"))
-callback_way = strategy_function("callback", "rust", partial(_run, "callback"))
-generator_way = strategy_function("generator", "rust", partial(_run, "generator"))
-yield_from_way = strategy_function("yield_from", "rust", partial(_run, "yield_from"))
-asyncio_way = async_strategy_function("asyncio", "rust", _run_asyncio)
+blocking_way = strategy_function("blocking", "rust", lambda: partial(_run, "blocking"))
+process_way = strategy_function("process", "rust", lambda: partial(_run, "process"))
+thread_way = strategy_function("thread", "rust", lambda: partial(_run, "thread"))
+nonblocking_way = strategy_function("nonblocking", "rust", lambda: partial(_run, "nonblocking"))
+callback_way = strategy_function("callback", "rust", lambda: partial(_run, "callback"))
+generator_way = strategy_function("generator", "rust", lambda: partial(_run, "generator"))
+yield_from_way = strategy_function("yield_from", "rust", lambda: partial(_run, "yield_from"))
+asyncio_way = async_strategy_function("asyncio", "rust", lambda: _run_asyncio)

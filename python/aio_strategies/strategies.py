@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from .report.tables import Table
@@ -15,8 +14,7 @@ __all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "find", "strategi
 LANGUAGES = ("python", "rust")
 
 
-@dataclass(frozen=True)
-class Strategy:
+class Strategy(NamedTuple):
     """One way to wait for the network.
 
     Attributes:
@@ -35,7 +33,7 @@ class Strategy:
     title_zh: str
     waits_by: Mapping[str, str]
     lecture_seconds: float | None
-    unavailable: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unavailable: Mapping[str, str] = MappingProxyType({})
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ arguments or clocks.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
@@ -71,31 +70,35 @@ _DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_
 
 
 def strategy_function(
-    key: str, language: str, implementation: Callable[[list[Target], int, float], list[Response]]
+    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], list[Response]]]
 ) -> StrategyFunction:
-    """Make ``<key>_way`` of a function that fetches targets."""
+    """Make ``<key>_way`` of a function that fetches targets; ``load`` gives it, before the clock starts."""
 
     def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
         call = _Call(key, language, urls, concurrency, timeout)
         call.resolve()
-        return call.finish(implementation(call.targets, call.concurrency, call.timeout) if call.begin() else [])
+        fetch = load()
+        return call.finish(fetch(call.targets, call.concurrency, call.timeout) if call.begin() else [])
 
     _describe(way, key, language)
     return way
 
 
 def async_strategy_function(
-    key: str, language: str, implementation: Callable[[list[Target], int, float], Awaitable[list[Response]]]
+    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Awaitable[list[Response]]]]
 ) -> AsyncStrategyFunction:
-    """Make ``<key>_way``, a coroutine function, of a coroutine function that fetches targets."""
+    """Make ``<key>_way``, a coroutine function, of one that fetches targets; ``load`` gives it."""
 
     async def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
         call = _Call(key, language, urls, concurrency, timeout)
         if are_addresses(call.locations):
             call.resolve()
         else:
+            import asyncio
+
             await asyncio.to_thread(call.resolve)
-        return call.finish(await implementation(call.targets, call.concurrency, call.timeout) if call.begin() else [])
+        fetch = load()
+        return call.finish(await fetch(call.targets, call.concurrency, call.timeout) if call.begin() else [])
 
     _describe(way, key, language)
     return way

@@ -7,12 +7,8 @@ block) would blur that.
 from __future__ import annotations
 
 import math
-import queue
 import socket
-import threading
-import time
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from ._native import parse_urls
@@ -29,9 +25,6 @@ __all__ = [
     "locate",
     "resolve",
 ]
-
-RESOLVER_THREADS = 16
-"""Names asked for at the same time."""
 
 
 class Target(NamedTuple):
@@ -148,55 +141,18 @@ def resolve(
 
 def _addresses(hosts: set[tuple[str, int]], timeout: float) -> dict[tuple[str, int], tuple[str, int] | OSError]:
     """Find each host's address, or why it has none; IP addresses are taken as they are."""
-    found: dict[tuple[str, int], tuple[str, int] | OSError] = {}
-    names: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
-    for host, port in hosts:
-        if _is_address(host):
-            found[host, port] = destination((host, port))
-        else:
-            names.put((host, port))
-    asked = names.qsize()
-    if not asked:
-        return found
+    names = [(host, port) for host, port in hosts if not _is_address(host)]
+    found: dict[tuple[str, int], tuple[str, int] | OSError] = {host: host for host in hosts.difference(names)}
+    if names:
+        from .resolver import look_up
 
-    # Threads, since getaddrinfo can be neither interrupted nor given a deadline; daemons, since it may hang at the end.
-    answers: queue.SimpleQueue[tuple[tuple[str, int], tuple[str, int] | OSError]] = queue.SimpleQueue()
-    for _ in range(min(asked, RESOLVER_THREADS)):
-        threading.Thread(target=_answer, args=(names, answers), name="aio-resolver", daemon=True).start()
-    deadline = time.monotonic() + timeout
-    try:
-        for _ in range(asked):
-            name, address = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-            found[name] = address
-    except queue.Empty:
-        late = socket.gaierror(socket.EAI_AGAIN, f"no name server answered within {timeout:g} s")
-        return {host: found.get(host, late) for host in hosts}
-    return found
+        found |= look_up(names, timeout)
+    return {host: destination(address) if isinstance(address, tuple) else address for host, address in found.items()}
 
 
 def _is_address(host: str) -> bool:
     try:
-        ip_address(host)
-    except ValueError:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    except OSError:
         return False
     return True
-
-
-def _answer(
-    names: queue.SimpleQueue[tuple[str, int]],
-    answers: queue.SimpleQueue[tuple[tuple[str, int], tuple[str, int] | OSError]],
-) -> None:
-    while True:
-        try:
-            host, port = names.get_nowait()
-        except queue.Empty:
-            return
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            # IPv4 first: many names have an IPv6 address that no server listens on, "localhost" first of all.
-            *_, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-            answers.put(((host, port), destination((str(address[0]), int(address[1])))))
-        except OSError as error:
-            answers.put(((host, port), error))
-        except UnicodeError as error:  # from Python's IDNA codec
-            answers.put(((host, port), socket.gaierror(socket.EAI_NONAME, str(error))))
