@@ -65,7 +65,7 @@ def test_ctrl_c(way):
         assert seen["took"] < 0.2
 
 
-def test_workers_end_with_a_killed_parent(lab):
+def test_workers_end_with_a_killed_parent():
     program = """
 import aio_strategies as aio
 with aio.LabServer(latency=30) as lab:
@@ -85,16 +85,15 @@ with aio.LabServer(latency=30) as lab:
     assert not alive
 
 
-def test_a_killed_worker_costs_one_url(lab):
+def test_a_killed_worker_costs_one_url():
     program = """
 import threading, time
 import psutil
 import aio_strategies as aio
 with aio.LabServer(latency=0.5) as lab:
-    lab_process = set(psutil.Process().children())
     def kill():
         while lab.stats().in_flight < 3: time.sleep(0.01)
-        next(child for child in psutil.Process().children() if child not in lab_process).kill()
+        next(child for child in psutil.Process().children() if child.pid != lab.pid).kill()
     killer = threading.Thread(target=kill); killer.start()
     run = aio.rust.process_way(lab.urls(9), concurrency=3)
     killer.join()
@@ -102,5 +101,25 @@ with aio.LabServer(latency=0.5) as lab:
     assert type(error) is aio.InternalError, error
     assert "worker process died" in str(error), error
     assert sum(r.status_code == 200 for r in run) == 8
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_killed_worker_breaks_pythons_pool_and_no_more():
+    """ProcessPoolExecutor gives up as a whole; what was fetched before stays, and nothing is raised."""
+    program = """
+import threading, time
+import psutil
+import aio_strategies as aio
+with aio.LabServer(latency=0.5) as lab:
+    def kill():
+        while lab.stats().served < 3 or lab.stats().in_flight < 3: time.sleep(0.01)
+        next(child for child in psutil.Process().children() if child.pid != lab.pid).kill()
+    killer = threading.Thread(target=kill); killer.start()
+    run = aio.python.process_way(lab.urls(9), concurrency=3)
+    killer.join()
+    assert sum(r.status_code == 200 for r in run) >= 3
+    assert {type(error) for error in run.errors} == {aio.InternalError}, run.errors
+    assert "worker process died" in str(run.errors[0])
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

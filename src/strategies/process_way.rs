@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,30 +44,27 @@ pub fn process_way(job: &Job, cancellation: &Cancellation, helper: &Path) -> Out
 #[derive(Debug, Serialize, Deserialize)]
 struct Assignment {
     target: Target,
-    timeout: std::time::Duration,
+    timeout: Duration,
     limits: Limits,
 }
 
-/// Has one worker process fetch URLs as long as there are any. A worker that dies costs the URL it was fetching.
+/// Has a worker process fetch URLs as long as there are any. One that dies costs the URL it was fetching, and is replaced;
+/// one that cannot be started leaves its share to the others.
 fn run_worker(batch: &Batch, workers: &Workers, helper: &Path) -> Result<(), Error> {
-    let mut pipes = None;
+    let job = &batch.job;
+    let (mut input, mut output) = workers.start_one(helper)?;
     while let Some(index) = batch.next() {
-        let (input, output) = match &mut pipes {
-            Some(pipes) => pipes,
-            None => pipes.insert(workers.start_one(helper)?),
-        };
-        let job = &batch.job;
         let target = job.targets[index].clone();
         let assignment = Assignment { target, timeout: job.timeout, limits: job.limits };
-        match send(input, &assignment).and_then(|()| receive(output)) {
+        match send(&mut input, &assignment).and_then(|()| receive(&mut output)) {
             Ok(outcome) => batch.put(index, outcome),
             Err(_) if workers.lock().cancelled => return Ok(()),
             Err(error) => {
                 let error = Error::Internal(format!("the worker process died: {error}"));
-                let lost =
-                    Outcome { result: Err(error), phase: Phase::Connect, bytes_received: 0, elapsed: job.timeout };
-                batch.put(index, lost);
-                pipes = None;
+                let outcome =
+                    Outcome { result: Err(error), phase: Phase::Connect, bytes_received: 0, elapsed: Duration::ZERO };
+                batch.put(index, outcome);
+                (input, output) = workers.start_one(helper)?;
             }
         }
     }
