@@ -113,3 +113,10 @@ fn system_text(error: &io::Error) -> String {
         None => text,
     }
 }
+
+/// What a panic said.
+#[must_use]
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a defect of aio_strategies, please report it: {}", text.unwrap_or("panic"))
+}

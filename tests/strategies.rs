@@ -94,7 +94,7 @@ fn answer(mut stream: TcpStream, latency: Duration, now: &AtomicUsize) {
 #[test]
 fn all_fetch_the_same_with_as_many_in_flight_as_they_may() {
     for (name, alone, way) in WAYS {
-        let server = Server::start(Duration::from_millis(20));
+        let server = Server::start(Duration::from_millis(80));
         let outcomes = way(&server.job(12, 4), &Cancellation::by_hand()).unwrap();
         let bodies: Vec<_> = outcomes.into_iter().map(|outcome| outcome.result.unwrap().body).collect();
         let expected: Vec<_> = (0..12).map(|index| format!("/{index}").into_bytes()).collect();

@@ -62,7 +62,8 @@ def test_ctrl_c(way):
     assert seen["after"] == seen["before"]
     assert "Traceback" not in done.stderr
     if way.language == "rust":
-        assert seen["took"] < 0.2
+        # some 60 ms where the machine has time for it; a signal that is not heard would cost the latency, 2 s
+        assert seen["took"] < 1
 
 
 def test_workers_end_with_a_killed_parent():

@@ -24,12 +24,12 @@ mod _native {
     use super::errors::to_python;
     #[pymodule_export]
     use super::running::Running;
-    use crate::error::Error;
+    use crate::error::{Error, panic_text};
     use crate::job::{Cancellation, Job, Location};
     use crate::strategies::{
-        Outcomes, asyncio_way::panic_text, blocking_way::blocking_way, callback_way::callback_way,
-        generator_way::generator_way, nonblocking_way::nonblocking_way, process_way::process_way,
-        thread_way::thread_way, yield_from_way::yield_from_way,
+        Outcomes, blocking_way::blocking_way, callback_way::callback_way, generator_way::generator_way,
+        nonblocking_way::nonblocking_way, process_way::process_way, thread_way::thread_way,
+        yield_from_way::yield_from_way,
     };
 
     /// Takes URLs apart: for each its host, port, authority and path.

@@ -16,7 +16,7 @@ use tokio::time::timeout_at;
 
 use super::{Batch, Outcomes};
 use crate::channel::READ_SIZE;
-use crate::error::Error;
+use crate::error::{Error, panic_text};
 use crate::job::{Attempt, Job};
 
 /// Fetches the URLs by tokio tasks.
@@ -131,11 +131,4 @@ impl std::os::fd::AsRawFd for Running {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.done.as_raw_fd()
     }
-}
-
-/// What a panic said.
-#[must_use]
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("a defect of aio_strategies, please report it: {}", text.unwrap_or("panic"))
 }

@@ -4,6 +4,7 @@
 //! at a time over its standard input and answers over its standard output; a thread of the caller waits for each.
 
 use std::io::{self, BufReader, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blocking_way::fetch;
 use super::{Batch, Outcomes};
-use crate::error::{Error, Phase};
+use crate::error::{Error, Phase, panic_text};
 use crate::exchange::Limits;
 use crate::job::{Attempt, Cancellation, Job, Outcome, TICK, Target};
 use crate::parent;
@@ -26,8 +27,9 @@ pub fn process_way(job: &Job, cancellation: &Cancellation, helper: &Path) -> Out
     std::thread::scope(|scope| {
         for _ in 0..job.workers() {
             scope.spawn(|| {
-                let ended = run_worker(&batch, &workers, helper);
-                workers.note_end(ended);
+                // A thread that ends unheard would be waited for in vain.
+                let ended = catch_unwind(AssertUnwindSafe(|| run_worker(&batch, &workers, helper)));
+                workers.note_end(ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)))));
             });
         }
         workers.wait_for_ends(job.workers(), cancellation);
