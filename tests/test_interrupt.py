@@ -53,6 +53,16 @@ with aio.LabServer(latency=latency) as lab:
 
 
 def test_ctrl_c(way):
+    took = interrupted(way)
+    # One try may meet a busy machine; three do not, unless a signal is really heard late.
+    for _ in range(2):
+        if way.language == "rust" and took >= 0.2:
+            took = min(took, interrupted(way))
+    assert took < (0.2 if way.language == "rust" else 20)
+
+
+def interrupted(way) -> float:
+    """Interrupt a call, see that nothing is left of it, and return the seconds that its end took."""
     # Python's pools wait for what has begun; the lab's latency bounds that.
     arguments = [sys.executable, "-c", PROGRAM, way.key, way.language, "2"]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
@@ -61,9 +71,7 @@ def test_ctrl_c(way):
     assert seen["outcome"] == "KeyboardInterrupt"
     assert seen["after"] == seen["before"]
     assert "Traceback" not in done.stderr
-    if way.language == "rust":
-        # some 60 ms where the machine has time for it; a signal that is not heard would cost the latency, 2 s
-        assert seen["took"] < 1
+    return seen["took"]
 
 
 def test_workers_end_with_a_killed_parent():
