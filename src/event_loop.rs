@@ -1,7 +1,7 @@
 //! The event loop that `callback`, `generator` and `yield_from` share: it knows sockets, deadlines and callbacks, nothing
 //! of HTTP and nothing of coroutines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,7 +14,8 @@ use crate::channel::READ_SIZE;
 use crate::error::Error;
 use crate::job::{Cancellation, TICK};
 
-/// What the loop calls, once, when a socket is ready or its deadline has passed. The callback sees for itself which.
+/// What the loop calls, once: when a socket is ready or its deadline has passed (the callback sees for itself which), or
+/// when a time has come.
 pub type Callback = Box<dyn FnOnce(&mut EventLoop)>;
 
 /// What a callback waits for.
@@ -43,7 +44,7 @@ struct Source {
     ended: bool,
 }
 
-/// A selector, its sockets, their deadlines, and the callbacks that wait for them.
+/// A selector, its sockets, their deadlines, timers, and the callbacks that wait for them.
 pub struct EventLoop {
     poll: Poll,
     /// What the selector told in this turn.
@@ -51,6 +52,10 @@ pub struct EventLoop {
     sources: Slab<Source>,
     /// The deadlines of all sockets, the next one first.
     deadlines: BTreeSet<(Instant, SocketId)>,
+    /// The callbacks that wait for a time, the next one first; the numbers keep those of the same time in their order.
+    timers: BTreeMap<(Instant, u64), Callback>,
+    /// How many timers there have been.
+    timer_count: u64,
     /// The callbacks whose time has come.
     ready: Vec<Callback>,
     /// Where all sockets read to, one at a time.
@@ -65,6 +70,8 @@ impl EventLoop {
             events: Events::with_capacity(1024),
             sources: Slab::new(),
             deadlines: BTreeSet::new(),
+            timers: BTreeMap::new(),
+            timer_count: 0,
             ready: Vec::new(),
             buffer: vec![0; READ_SIZE].into_boxed_slice(),
         })
@@ -74,8 +81,11 @@ impl EventLoop {
     pub fn turn(&mut self, cancellation: &Cancellation) -> Result<(), Error> {
         cancellation.check()?;
 
-        // 1. How long may this turn sleep? Not at all if someone is ready, and never past the next deadline.
-        let nearest = self.deadlines.first().map(|(deadline, _)| deadline.saturating_duration_since(Instant::now()));
+        // 1. How long may this turn sleep? Not at all if someone is ready, and never past the next deadline or timer.
+        let deadline = self.deadlines.first().map(|(deadline, _)| deadline);
+        let timer = self.timers.first_key_value().map(|((when, _), _)| when);
+        let nearest =
+            deadline.into_iter().chain(timer).min().map(|when| when.saturating_duration_since(Instant::now()));
         let sleep = if self.ready.is_empty() { nearest.unwrap_or(TICK).min(TICK) } else { Duration::ZERO };
 
         // 2. Sleep until a socket is ready. A signal ends it, too.
@@ -104,7 +114,14 @@ impl EventLoop {
             self.ready.extend(self.sources[id.0].waiting.take().map(|(_, callback)| callback));
         }
 
-        // 5. Call them. What they make ready is for the next turn.
+        // 5. Take the callbacks whose time has come.
+        while let Some(timer) = self.timers.first_entry()
+            && timer.key().0 <= now
+        {
+            self.ready.push(timer.remove());
+        }
+
+        // 6. Call them. What they make ready is for the next turn.
         for callback in std::mem::take(&mut self.ready) {
             callback(self);
         }
@@ -127,6 +144,12 @@ impl EventLoop {
         let source = &mut self.sources[id.0];
         source.waiting = Some((event, Box::new(callback)));
         self.ready.extend(source.take_ready());
+    }
+
+    /// Calls back once, in a later turn, when the time has come.
+    pub fn call_at(&mut self, when: Instant, callback: impl FnOnce(&mut EventLoop) + 'static) {
+        self.timers.insert((when, self.timer_count), Box::new(callback));
+        self.timer_count += 1;
     }
 
     /// How the connection attempt ended, once the socket has become writable.

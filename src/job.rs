@@ -63,6 +63,9 @@ pub struct Target {
     pub path: String,
     /// Where to connect to.
     pub address: SocketAddr,
+    /// The intended start: its exchange may not begin before; `None` means at once. Only who hands targets out needs it.
+    #[serde(skip)]
+    pub due: Option<Instant>,
 }
 
 /// What one call of a strategy has to do.
@@ -85,6 +88,21 @@ impl Job {
         self.concurrency.min(self.targets.len())
     }
 
+    /// When the exchange of the URL at `index` may begin, if that is still to come.
+    #[must_use]
+    pub fn due_later(&self, index: usize) -> Option<Instant> {
+        self.targets[index].due.filter(|&due| due > Instant::now())
+    }
+
+    /// Sleeps until the exchange of the URL at `index` may begin.
+    pub fn sleep_until_due(&self, index: usize, cancellation: &Cancellation) -> Result<(), Error> {
+        while let Some(due) = self.due_later(index) {
+            cancellation.check()?;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()).min(TICK));
+        }
+        Ok(())
+    }
+
     /// Starts the exchange of the URL at `index`.
     #[must_use]
     pub fn attempt(&self, index: usize) -> Attempt {
@@ -101,6 +119,8 @@ pub struct Outcome {
     pub phase: Phase,
     /// Bytes of the response that had come.
     pub bytes_received: u64,
+    /// When the exchange began, in ns of the monotonic clock, which all processes share; `None` if that is not known.
+    pub started: Option<u64>,
     /// From the start of the exchange to its end.
     pub elapsed: Duration,
 }
@@ -114,8 +134,10 @@ pub struct Attempt {
     address: SocketAddr,
     /// What is being done, so that an error can say so.
     phase: Phase,
-    /// When the try began.
-    started: Instant,
+    /// When the try began, in ns of the monotonic clock.
+    started: u64,
+    /// When the time is over.
+    deadline: Instant,
     /// The time allowed for all of it.
     timeout: Duration,
 }
@@ -128,7 +150,8 @@ impl Attempt {
             exchange: Exchange::get(target, limits),
             address: target.address,
             phase: Phase::Connect,
-            started: Instant::now(),
+            started: monotonic_ns(),
+            deadline: Instant::now() + timeout,
             timeout,
         }
     }
@@ -142,12 +165,12 @@ impl Attempt {
     /// When the time is over.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.started + self.timeout
+        self.deadline
     }
 
     /// The time that is left, or the time-out that has passed.
     pub fn time_left(&self) -> Result<Duration, Error> {
-        let left = self.deadline().saturating_duration_since(Instant::now());
+        let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(self.timed_out()) } else { Ok(left) }
     }
 
@@ -194,7 +217,8 @@ impl Attempt {
         Outcome {
             phase: self.phase,
             bytes_received: self.exchange.bytes_received(),
-            elapsed: self.started.elapsed(),
+            started: Some(self.started),
+            elapsed: Duration::from_nanos(monotonic_ns().saturating_sub(self.started)),
             result: ended.map(|()| self.exchange.into_reply()),
         }
     }

@@ -5,8 +5,12 @@ use aio_strategies::exchange::{Exchange, Limits, Reply};
 use aio_strategies::job::{Location, Target};
 
 fn exchange() -> Exchange {
-    let target =
-        Target { authority: "a.org:8080".into(), path: "/x?y=z".into(), address: "127.0.0.1:8080".parse().unwrap() };
+    let target = Target {
+        authority: "a.org:8080".into(),
+        path: "/x?y=z".into(),
+        address: "127.0.0.1:8080".parse().unwrap(),
+        due: None,
+    };
     Exchange::get(&target, Limits { max_header_bytes: 1000, max_body_bytes: 1000 })
 }
 

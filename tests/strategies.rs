@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aio_strategies::clock::monotonic_ns;
 use aio_strategies::error::Error;
 use aio_strategies::exchange::Limits;
 use aio_strategies::job::{Cancellation, Job, Target};
@@ -70,13 +71,24 @@ impl Server {
     }
 
     fn job(&self, count: usize, concurrency: usize) -> Job {
-        let target = |index| Target { authority: "lab".into(), path: format!("/{index}"), address: self.address };
+        let target =
+            |index| Target { authority: "lab".into(), path: format!("/{index}"), address: self.address, due: None };
         Job {
             targets: (0..count).map(target).collect(),
             concurrency,
             timeout: Duration::from_secs(20),
             limits: Limits::default(),
         }
+    }
+}
+
+/// The same job, whose URL at `index` is due at `start` and `index` times `pause` later.
+fn paced(job: &Job, start: Instant, pause: Duration) -> Job {
+    let due = |index| start + pause * u32::try_from(index).unwrap();
+    let targets = job.targets.iter().enumerate();
+    Job {
+        targets: targets.map(|(index, target)| Target { due: Some(due(index)), ..target.clone() }).collect(),
+        ..job.clone()
     }
 }
 
@@ -143,6 +155,46 @@ fn a_cancelled_call_ends_at_once() {
         let until = Instant::now() + Duration::from_millis(100);
         let cancellation = Cancellation::asking(move || Instant::now() > until);
         let ended = way(&server.job(6, 3), &cancellation);
+        assert!(matches!(ended, Err(Error::Cancelled)), "{name}: {ended:?}");
+        assert!(until.elapsed() < Duration::from_secs(2), "{name}: {:?}", until.elapsed());
+    }
+}
+
+#[test]
+fn none_begins_before_it_is_due() {
+    for (name, _, way) in WAYS {
+        let server = Server::start(Duration::ZERO);
+        let before = monotonic_ns();
+        let job = paced(&server.job(5, 2), Instant::now() + Duration::from_millis(40), Duration::from_millis(40));
+        for (outcome, due) in
+            way(&job, &Cancellation::by_hand()).unwrap().into_iter().zip((1..).map(|n| n * 40_000_000))
+        {
+            assert!(outcome.started.unwrap() >= before + due, "{name}: {outcome:?}");
+            assert!(outcome.result.is_ok(), "{name}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn one_that_is_due_waits_for_its_turn_nevertheless() {
+    for (name, _, way) in WAYS {
+        let server = Server::start(Duration::from_millis(20));
+        let outcomes =
+            way(&paced(&server.job(4, 1), Instant::now(), Duration::from_millis(1)), &Cancellation::by_hand());
+        for pair in outcomes.unwrap().windows(2) {
+            let end = pair[0].started.unwrap() + pair[0].elapsed.as_nanos() as u64;
+            assert!(pair[1].started.unwrap() >= end, "{name}: {pair:?}");
+        }
+    }
+}
+
+#[test]
+fn waiting_for_a_due_time_is_cancelled_at_once() {
+    for (name, _, way) in WAYS {
+        let server = Server::start(Duration::ZERO);
+        let until = Instant::now() + Duration::from_millis(100);
+        let cancellation = Cancellation::asking(move || Instant::now() > until);
+        let ended = way(&paced(&server.job(6, 3), Instant::now(), Duration::from_secs(30)), &cancellation);
         assert!(matches!(ended, Err(Error::Cancelled)), "{name}: {ended:?}");
         assert!(until.elapsed() < Duration::from_secs(2), "{name}: {:?}", until.elapsed());
     }

@@ -68,6 +68,10 @@ def test_waiting_is_as_long_as_the_strategy_says(way, lab):
     assert run.cpu == pytest.approx(run.cpu.user + run.cpu.system)
 
 
+def test_the_longest_timeout_is_none(way, lab):
+    way(lab.urls(3), timeout=1e9).raise_for_errors()
+
+
 def test_large_body(way):
     with aio.LabServer(latency=0, body_size=3_000_000) as lab:
         for response in way(lab.urls(2)).raise_for_errors():

@@ -64,5 +64,11 @@ def test_a_run_is_a_sequence():
     assert (copy, copy.user, copy.system) == (0.375, 0.25, 0.125)
 
 
+def test_a_run_survives_pickling():
+    run = aio.Run([response(start=1.5)], strategy="thread", language="rust", began=7.5, wall=0.5, cpu=CPUTime(0.25, 0))
+    copy = pickle.loads(pickle.dumps(run))
+    assert (copy.began, copy.wall, copy.cpu, copy[0].start, copy[0].url) == (7.5, 0.5, 0.25, 1.5, "http://a/")
+
+
 def test_elapsed_is_a_timedelta_as_in_httpx():
     assert response(elapsed=0.25).elapsed == timedelta(milliseconds=250)

@@ -8,7 +8,7 @@ from .targets import Target
 
 __all__ = ["Running", "build_info", "parse_urls", "run"]
 
-_Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, RequestError | None]
+_Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
 
 def parse_urls(urls: list[str]) -> list[tuple[str, int, str, str]]: ...
 def run(

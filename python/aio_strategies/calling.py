@@ -15,7 +15,13 @@ __all__ = ["arun", "run"]
 
 
 def run(
-    strategy: str, urls: Iterable[str], *, language: str = "rust", concurrency: int = 10, timeout: float = 30.0
+    strategy: str,
+    urls: Iterable[str],
+    *,
+    language: str = "rust",
+    concurrency: int = 10,
+    timeout: float = 30.0,
+    rate: float | None = None,
 ) -> Run:
     """Fetch URLs by a strategy and return when all are done; also inside a running event loop, as in a notebook.
 
@@ -25,6 +31,8 @@ def run(
         language: ``"rust"`` or ``"python"``.
         concurrency: how many exchanges may be under way at once, at least 1.
         timeout: seconds that one exchange may take in all, above 0 and finite.
+        rate: requests per second (1e-6 to 1e9), or None. With it, no exchange begins before its intended start: for
+            the URL at index ``i`` that is ``i / rate`` seconds after ``Run.began``.
 
     Returns:
         A Run: one Response per URL, in the order of ``urls``.
@@ -35,12 +43,20 @@ def run(
     """
     way = _way(strategy, language)
     if strategy == "asyncio":
-        return _run_coroutine(cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout))
-    return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout)
+        return _run_coroutine(
+            cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate)
+        )
+    return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate)
 
 
 async def arun(
-    strategy: str, urls: Iterable[str], *, language: str = "rust", concurrency: int = 10, timeout: float = 30.0
+    strategy: str,
+    urls: Iterable[str],
+    *,
+    language: str = "rust",
+    concurrency: int = 10,
+    timeout: float = 30.0,
+    rate: float | None = None,
 ) -> Run:
     """Fetch URLs by a strategy while other coroutines of the loop go on.
 
@@ -53,8 +69,10 @@ async def arun(
 
     way = _way(strategy, language)
     if strategy == "asyncio":
-        return await cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout)
-    return await asyncio.to_thread(cast(StrategyFunction, way), urls, concurrency=concurrency, timeout=timeout)
+        return await cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate)
+    return await asyncio.to_thread(
+        cast(StrategyFunction, way), urls, concurrency=concurrency, timeout=timeout, rate=rate
+    )
 
 
 def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:

@@ -60,10 +60,22 @@ class Response:
         http_version: ``"HTTP/1.0"`` or ``"HTTP/1.1"``, or ``""`` if ``error`` is set.
         headers: the header fields.
         content: the body's bytes.
+        start: when this exchange began (before the connection was made), in seconds after ``Run.began``; 0.0 if it
+            never began, its host unknown, or if its worker died with it.
         error: the exception that ended this exchange, or None.
     """
 
-    __slots__ = ("_seconds", "content", "error", "headers", "http_version", "reason_phrase", "status_code", "url")
+    __slots__ = (
+        "_seconds",
+        "content",
+        "error",
+        "headers",
+        "http_version",
+        "reason_phrase",
+        "start",
+        "status_code",
+        "url",
+    )
 
     def __init__(
         self,
@@ -74,6 +86,7 @@ class Response:
         http_version: str = "",
         headers: Iterable[tuple[bytes, bytes]] = (),
         content: bytes = b"",
+        start: float = 0.0,
         elapsed: float = 0.0,
         error: RequestError | None = None,
     ) -> None:
@@ -83,12 +96,14 @@ class Response:
         self.http_version = http_version
         self.headers = Headers(headers)
         self.content = content
+        self.start = start
         self._seconds = elapsed
         self.error = error
 
     @property
     def elapsed(self) -> timedelta:
-        """The service time: from the start of this exchange (before the connection is made) to its end."""
+        """The service time: from the start of this exchange (before the connection is made) to its end. With ``rate``,
+        ``start + elapsed.total_seconds()`` less the intended start is the response time."""
         from datetime import timedelta
 
         return timedelta(seconds=self._seconds)
@@ -155,18 +170,28 @@ class Run(Sequence[Response]):
     Attributes:
         strategy: the strategy's key, such as ``"thread"``.
         language: ``"python"`` or ``"rust"``.
+        began: when the call's clock began, in seconds on the clock of ``time.monotonic()``, as are the times in the
+            lab's log; every ``Response.start`` counts from here.
         wall: seconds from the first connection's start to the last response's end.
         cpu: seconds of processor time spent meanwhile (``cpu.user + cpu.system``), child processes included.
     """
 
-    __slots__ = ("_responses", "cpu", "language", "strategy", "wall")
+    __slots__ = ("_responses", "began", "cpu", "language", "strategy", "wall")
 
     def __init__(
-        self, responses: Iterable[Response], *, strategy: str, language: str, wall: float, cpu: CPUTime
+        self,
+        responses: Iterable[Response],
+        *,
+        strategy: str,
+        language: str,
+        began: float = 0.0,
+        wall: float,
+        cpu: CPUTime,
     ) -> None:
         self._responses = tuple(responses)
         self.strategy = strategy
         self.language = language
+        self.began = began
         self.wall = wall
         self.cpu = cpu
 

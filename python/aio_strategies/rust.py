@@ -30,7 +30,7 @@ _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 def _responses(targets: list[Target], outcomes: list[_native._Outcome]) -> list[Response]:
     return [
-        Response(target.url, elapsed=elapsed, error=error)
+        Response(target.url, start=started, elapsed=elapsed, error=error)
         if error is not None
         else Response(
             target.url,
@@ -39,9 +39,12 @@ def _responses(targets: list[Target], outcomes: list[_native._Outcome]) -> list[
             http_version=_VERSIONS[version],
             headers=headers,
             content=content,
+            start=started,
             elapsed=elapsed,
         )
-        for target, (status, reason, version, headers, content, elapsed, error) in zip(targets, outcomes, strict=True)
+        for target, (status, reason, version, headers, content, started, elapsed, error) in zip(
+            targets, outcomes, strict=True
+        )
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from .exceptions import RequestError
 from .results import CPUTime, Response, Run
 from .strategies import STRATEGIES
-from .targets import Target, are_addresses, check_concurrency, check_timeout, check_urls, locate, resolve
+from .targets import Target, are_addresses, check_concurrency, check_rate, check_timeout, check_urls, locate, resolve
 
 __all__ = ["AsyncStrategyFunction", "StrategyFunction", "async_strategy_function", "strategy_function"]
 
@@ -37,7 +37,9 @@ class StrategyFunction(Protocol):
 
     __name__: str
 
-    def __call__(self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
+    def __call__(
+        self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
+    ) -> Run:
         """Fetch ``urls``."""
 
 
@@ -46,7 +48,9 @@ class AsyncStrategyFunction(Protocol):
 
     __name__: str
 
-    def __call__(self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Awaitable[Run]:
+    def __call__(
+        self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
+    ) -> Awaitable[Run]:
         """Fetch ``urls``."""
 
 
@@ -56,6 +60,9 @@ _DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_
         urls: ``http`` URLs. Their hosts are resolved before the clock starts.
         concurrency: how many exchanges may be under way at once, at least 1.{alone}
         timeout: seconds that one exchange may take in all, above 0 and finite.
+        rate: requests per second (1e-6 to 1e9), or None. With it, the URL at index ``i`` has the intended start
+            ``i / rate`` seconds after ``Run.began``: its exchange does not begin before, and begins later if
+            ``concurrency`` others are under way. Without it, as soon as fewer than ``concurrency`` are.
 
     Returns:
         A Run: one Response per URL, in the order of ``urls``. A URL that failed has its exception in
@@ -63,7 +70,7 @@ _DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: ``urls`` is empty, or ``concurrency`` or ``timeout`` out of range.
+        ValueError: ``urls`` is empty, or ``concurrency``, ``timeout`` or ``rate`` out of range.
         InvalidURL: a URL is malformed (a ValueError, too).
         UnsupportedProtocol: a URL's scheme is not ``http`` (a ValueError, too).
     """
@@ -74,8 +81,8 @@ def strategy_function(
 ) -> StrategyFunction:
     """Make ``<key>_way`` of a function that fetches targets; ``load`` gives it, before the clock starts."""
 
-    def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
-        call = _Call(key, language, urls, concurrency, timeout)
+    def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None) -> Run:
+        call = _Call(key, language, urls, concurrency, timeout, rate)
         call.resolve()
         fetch = load()
         return call.finish(fetch(call.targets, call.concurrency, call.timeout) if call.begin() else [])
@@ -89,8 +96,10 @@ def async_strategy_function(
 ) -> AsyncStrategyFunction:
     """Make ``<key>_way``, a coroutine function, of one that fetches targets; ``load`` gives it."""
 
-    async def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0) -> Run:
-        call = _Call(key, language, urls, concurrency, timeout)
+    async def way(
+        urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
+    ) -> Run:
+        call = _Call(key, language, urls, concurrency, timeout, rate)
         if are_addresses(call.locations):
             call.resolve()
         else:
@@ -121,12 +130,15 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
 class _Call:
     """One call of a strategy."""
 
-    def __init__(self, key: str, language: str, urls: Iterable[str], concurrency: int, timeout: float) -> None:
+    def __init__(
+        self, key: str, language: str, urls: Iterable[str], concurrency: int, timeout: float, rate: float | None
+    ) -> None:
         self.key = key
         self.language = language
         self.urls = check_urls(urls)
         self.concurrency = check_concurrency(concurrency)
         self.timeout = check_timeout(timeout)
+        self.rate = check_rate(rate)
         self.locations = locate(self.urls)
         self.targets: list[Target] = []
 
@@ -137,12 +149,22 @@ class _Call:
         """Start the clocks; tell whether there is anything to fetch."""
         self._cpu = _cpu_now()
         self._wall = time.perf_counter()
+        self._began = time.monotonic()
+        if self.rate is not None:
+            resolved = (index for index in range(len(self.urls)) if index not in self._unresolved)
+            self.targets = [
+                Target(url, authority, path, address, due=self._began + index / self.rate)
+                for index, (url, authority, path, address, _) in zip(resolved, self.targets, strict=True)
+            ]
         return bool(self.targets)
 
     def finish(self, responses: list[Response]) -> Run:
         """Stop the clocks, and put everything into a Run."""
         wall = time.perf_counter() - self._wall
         user, system = _cpu_now()
+        for response in responses:
+            # A strategy tells it on the clock of time.monotonic(), or 0 if it does not know it.
+            response.start = max(0.0, response.start - self._began) if response.start else 0.0
         fetched = iter(responses)
         ordered = [
             Response(url, error=self._unresolved[index]) if index in self._unresolved else next(fetched)
@@ -155,6 +177,7 @@ class _Call:
             ordered,
             strategy=self.key,
             language=self.language,
+            began=self._began,
             wall=wall,
             cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
         )

@@ -6,8 +6,8 @@ block) would blur that.
 
 from __future__ import annotations
 
-import math
 import socket
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ __all__ = [
     "Target",
     "are_addresses",
     "check_concurrency",
+    "check_rate",
     "check_timeout",
     "check_urls",
     "locate",
@@ -35,12 +36,20 @@ class Target(NamedTuple):
         authority: the ``Host`` header's value.
         path: path and query.
         address: IP address and port to connect to.
+        due: the intended start, before which its exchange may not begin, on the clock of ``time.monotonic()``; 0 means
+            at once.
     """
 
     url: str
     authority: str
     path: str
     address: tuple[str, int]
+    due: float = 0.0
+
+    def early(self) -> float:
+        """Return the seconds until the exchange may begin, 0.0 if it may. More than a day, which not every system call
+        can wait for, counts as a day."""
+        return min(max(0.0, self.due - time.monotonic()), 86_400.0) if self.due else 0.0
 
 
 def check_urls(urls: Iterable[str]) -> list[str]:
@@ -87,9 +96,25 @@ def check_timeout(timeout: float) -> float:
     """
     if not isinstance(timeout, int | float) or isinstance(timeout, bool):
         raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
-    if not math.isfinite(timeout) or not 0 < timeout <= 1e9:
+    if not 0 < timeout <= 1e9:
         raise ValueError(f"timeout must be a finite number of seconds above 0 (at most 1e9), not {timeout}")
     return float(timeout)
+
+
+def check_rate(rate: float | None) -> float | None:
+    """Return ``rate`` as a float, or None.
+
+    Raises:
+        TypeError: neither a number nor None.
+        ValueError: not finite, or not above 0.
+    """
+    if rate is None:
+        return None
+    if not isinstance(rate, int | float) or isinstance(rate, bool):
+        raise TypeError(f"rate must be a number of requests per second or None, not {rate!r}")
+    if not 1e-6 <= rate <= 1e9:
+        raise ValueError(f"rate must be a finite number of requests per second above 0 (1e-6 to 1e9), not {rate}")
+    return float(rate)
 
 
 Location = tuple[str, int, str, str]

@@ -1,36 +1,51 @@
 //! Python's values into a job, and outcomes into tuples.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::errors::failure;
+use crate::clock::monotonic_ns;
 use crate::exchange::Limits;
 use crate::job::{Job, Outcome, Target};
 
-/// `aio_strategies.targets.Target`: URL, authority, path, and the address to connect to.
-pub(super) type TargetTuple = (String, String, String, (IpAddr, u16));
+/// `aio_strategies.targets.Target`: URL, authority, path, the address to connect to, and when it is due.
+pub(super) type TargetTuple = (String, String, String, (IpAddr, u16), f64);
 
 /// The URLs, and the job of fetching them.
-pub(super) fn job(targets: Vec<TargetTuple>, concurrency: usize, timeout: f64) -> PyResult<(Vec<String>, Job)> {
+pub(super) fn job(
+    py: Python<'_>,
+    targets: Vec<TargetTuple>,
+    concurrency: usize,
+    timeout: f64,
+) -> PyResult<(Vec<String>, Job)> {
+    // In this order: what passes between the two makes the targets due later, never too early.
+    let (python_now, now) = (monotonic_seconds() + lead_of_pythons_clock(py)?, Instant::now());
+    let instant = |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
     let timeout = Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let (urls, targets) = targets
         .into_iter()
-        .map(|(url, authority, path, (ip, port))| (url, Target { authority, path, address: SocketAddr::new(ip, port) }))
+        .map(|(url, authority, path, (ip, port), due)| {
+            let due = (due > 0.0).then(|| instant(due));
+            (url, Target { authority, path, address: SocketAddr::new(ip, port), due })
+        })
         .collect::<(Vec<_>, Vec<_>)>();
     Ok((urls, Job { targets: targets.into(), concurrency, timeout, limits: Limits::default() }))
 }
 
-/// For each URL `(status, reason, version, headers, content, elapsed, error)`: either an error, or all the others.
+/// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or all that comes
+/// before `started`, which is in seconds of `time.monotonic()`, 0 if not known.
 pub(super) fn outcomes_to_python<'py>(
     py: Python<'py>,
     urls: &[String],
     outcomes: Vec<Outcome>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let lead = lead_of_pythons_clock(py)?;
     let to_tuple = |(url, outcome): (&String, Outcome)| {
+        let started = outcome.started.map_or(0.0, |started| seconds(started) + lead);
         let elapsed = outcome.elapsed.as_secs_f64();
         match &outcome.result {
             Ok(reply) => {
@@ -38,17 +53,44 @@ pub(super) fn outcomes_to_python<'py>(
                 let headers = reply.headers.iter().map(|header| (bytes(&header.name), bytes(&header.value)));
                 let headers = PyList::new(py, headers.collect::<Vec<_>>())?;
                 let reason = String::from_utf8_lossy(&reply.reason);
-                (Some(reply.status), reason, reply.version, headers, bytes(&reply.body), elapsed, None::<PyErr>)
+                (
+                    Some(reply.status),
+                    reason,
+                    reply.version,
+                    headers,
+                    bytes(&reply.body),
+                    started,
+                    elapsed,
+                    None::<PyErr>,
+                )
                     .into_pyobject(py)
                     .map(Bound::into_any)
             }
             Err(error) => {
                 let error = failure(py, error, &outcome, url)?;
-                (None::<u16>, "", 0, PyList::empty(py), PyBytes::new(py, b""), elapsed, Some(error))
+                (None::<u16>, "", 0, PyList::empty(py), PyBytes::new(py, b""), started, elapsed, Some(error))
                     .into_pyobject(py)
                     .map(Bound::into_any)
             }
         }
     };
     urls.iter().zip(outcomes).map(to_tuple).collect()
+}
+
+/// Our monotonic clock, in seconds.
+fn monotonic_seconds() -> f64 {
+    seconds(monotonic_ns())
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
+
+/// By how many seconds Python's `time.monotonic()` is ahead of our monotonic clock. On Linux they are the same one.
+fn lead_of_pythons_clock(py: Python<'_>) -> PyResult<f64> {
+    if cfg!(target_os = "linux") {
+        return Ok(0.0);
+    }
+    let ours = monotonic_seconds();
+    Ok(py.import("time")?.call_method0("monotonic")?.extract::<f64>()? - ours)
 }

@@ -55,7 +55,7 @@ mod _native {
         timeout: f64,
         helper: PathBuf,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let (urls, job) = job(targets, concurrency, timeout)?;
+        let (urls, job) = job(py, targets, concurrency, timeout)?;
         let way: Box<Way> = match strategy {
             "blocking" => Box::new(blocking_way),
             "process" => Box::new(move |job, cancellation| process_way(job, cancellation, &helper)),

@@ -23,7 +23,7 @@ pub(super) struct Running {
 impl Running {
     #[new]
     fn start(py: Python<'_>, targets: Vec<TargetTuple>, concurrency: usize, timeout: f64) -> PyResult<Self> {
-        let (urls, job) = job(targets, concurrency, timeout)?;
+        let (urls, job) = job(py, targets, concurrency, timeout)?;
         match asyncio_way::Running::start(job) {
             Ok(batch) => Ok(Running { batch: Some(batch), urls, process: std::process::id() }),
             Err(error) => Err(to_python(py, &error, None)?),

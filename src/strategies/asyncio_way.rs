@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 
 use super::{Batch, Outcomes};
 use crate::channel::READ_SIZE;
@@ -36,6 +36,9 @@ pub async fn asyncio_way(job: &Job) -> Outcomes {
 async fn fetch_urls(batch: Arc<Batch>) {
     let mut buffer = vec![0; READ_SIZE];
     while let Some(index) = batch.next() {
+        if let Some(due) = batch.job.due_later(index) {
+            sleep_until(due.into()).await;
+        }
         let mut attempt = batch.job.attempt(index);
         let ended = match timeout_at(attempt.deadline().into(), fetch(&mut attempt, &mut buffer)).await {
             Ok(ended) => ended,

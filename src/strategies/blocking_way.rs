@@ -10,6 +10,7 @@ pub fn blocking_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
     let mut outcomes = Vec::with_capacity(job.targets.len());
     for index in 0..job.targets.len() {
         cancellation.check()?;
+        job.sleep_until_due(index, cancellation)?;
         outcomes.push(fetch(job.attempt(index), cancellation));
     }
     cancellation.check()?;

@@ -13,7 +13,7 @@ pub fn callback_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
     let batch = Rc::new(Batch::new(job));
     let mut event_loop = EventLoop::new()?;
     for _ in 0..job.workers() {
-        Fetch::start_next(&batch, &mut event_loop);
+        Fetch::start_next(&batch, None, &mut event_loop);
     }
     while !batch.is_done() {
         event_loop.turn(cancellation)?;
@@ -30,9 +30,16 @@ struct Fetch {
 }
 
 impl Fetch {
-    /// Begins the next URL, if there is one.
-    fn start_next(batch: &Rc<Batch>, event_loop: &mut EventLoop) {
-        while let Some(index) = batch.next() {
+    /// Begins the next URL, if there is one: `waited_for`, or else one that nobody has. If it is not due yet, the loop
+    /// comes back to it.
+    fn start_next(batch: &Rc<Batch>, waited_for: Option<usize>, event_loop: &mut EventLoop) {
+        let mut next = waited_for.or_else(|| batch.next());
+        while let Some(index) = next {
+            if let Some(due) = batch.job.due_later(index) {
+                let batch = Rc::clone(batch);
+                event_loop.call_at(due, move |event_loop| Fetch::start_next(&batch, Some(index), event_loop));
+                return;
+            }
             let attempt = batch.job.attempt(index);
             match event_loop.connect(attempt.address(), attempt.deadline()) {
                 Ok(socket) => {
@@ -45,6 +52,7 @@ impl Fetch {
                     batch.put(index, attempt.finish(Err(error)));
                 }
             }
+            next = batch.next();
         }
     }
 
@@ -100,6 +108,6 @@ impl Fetch {
     fn finish(self, event_loop: &mut EventLoop, ended: Result<(), Error>) {
         event_loop.close(self.socket);
         self.batch.put(self.index, self.attempt.finish(ended));
-        Fetch::start_next(&self.batch, event_loop);
+        Fetch::start_next(&self.batch, None, event_loop);
     }
 }

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::{Batch, Outcomes};
 use crate::error::Error;
@@ -89,6 +90,10 @@ struct FetchUrls {
 enum State {
     /// Before the next URL.
     Start,
+    /// At the `yield` for the time when that URL is due.
+    Waiting(usize, Instant),
+    /// That URL may begin.
+    Due(usize),
     /// At the `yield` for the connection.
     Connecting(Fetch),
     /// At the `yield` for room to write.
@@ -112,6 +117,12 @@ impl FetchUrls {
             state = match state {
                 State::Start => {
                     let Some(index) = self.batch.next() else { return Resumed::Returned };
+                    match self.batch.job.due_later(index) {
+                        Some(due) => return self.pause(State::Waiting(index, due), event_loop),
+                        None => State::Due(index),
+                    }
+                }
+                State::Waiting(index, _) | State::Due(index) => {
                     let attempt = self.batch.job.attempt(index);
                     match event_loop.connect(attempt.address(), attempt.deadline()) {
                         Ok(socket) => {
@@ -142,16 +153,20 @@ impl FetchUrls {
         }
     }
 
-    /// The `yield`: keeps the state, and hands out a future that the loop completes when the socket is ready.
+    /// The `yield`: keeps the state, and hands out a future that the loop completes when the socket is ready, or the time
+    /// has come.
     fn pause(&mut self, state: State, event_loop: &mut EventLoop) -> Resumed {
         let future = Future::default();
-        let (socket, event) = match &state {
-            State::Connecting(fetch) | State::Writing(fetch) => (fetch.socket, Event::Write),
-            State::Reading(fetch) => (fetch.socket, Event::Read),
-            State::Start => unreachable!("nothing to wait for before a fetch"),
-        };
         let done = future.clone();
-        event_loop.call_when_ready(socket, event, move |event_loop| done.set_result(event_loop));
+        let set_result = move |event_loop: &mut EventLoop| done.set_result(event_loop);
+        match &state {
+            State::Waiting(_, due) => event_loop.call_at(*due, set_result),
+            State::Connecting(fetch) | State::Writing(fetch) => {
+                event_loop.call_when_ready(fetch.socket, Event::Write, set_result);
+            }
+            State::Reading(fetch) => event_loop.call_when_ready(fetch.socket, Event::Read, set_result),
+            State::Start | State::Due(_) => unreachable!("nothing to wait for before a fetch"),
+        }
         self.state = state;
         Resumed::Yielded(future)
     }

@@ -12,10 +12,20 @@ pub fn nonblocking_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
     let mut outcomes = Vec::with_capacity(job.targets.len());
     for index in 0..job.targets.len() {
         cancellation.check()?;
+        spin_until_due(job, index, cancellation)?;
         outcomes.push(fetch(job.attempt(index), cancellation));
     }
     cancellation.check()?;
     Ok(outcomes)
+}
+
+/// Waits until the exchange of the URL at `index` may begin, awake.
+fn spin_until_due(job: &Job, index: usize, cancellation: &Cancellation) -> Result<(), Error> {
+    while job.due_later(index).is_some() {
+        cancellation.check()?;
+        spin_loop();
+    }
+    Ok(())
 }
 
 /// Fetches one URL, asking until the kernel has something.

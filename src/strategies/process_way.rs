@@ -27,8 +27,9 @@ pub fn process_way(job: &Job, cancellation: &Cancellation, helper: &Path) -> Out
     std::thread::scope(|scope| {
         for _ in 0..job.workers() {
             scope.spawn(|| {
+                let cancellation = cancellation.for_worker();
                 // A thread that ends unheard would be waited for in vain.
-                let ended = catch_unwind(AssertUnwindSafe(|| run_worker(&batch, &workers, helper)));
+                let ended = catch_unwind(AssertUnwindSafe(|| run_worker(&batch, &workers, helper, &cancellation)));
                 workers.note_end(ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)))));
             });
         }
@@ -52,10 +53,13 @@ struct Assignment {
 
 /// Has a worker process fetch URLs as long as there are any. One that dies costs the URL it was fetching, and is replaced;
 /// one that cannot be started leaves its share to the others.
-fn run_worker(batch: &Batch, workers: &Workers, helper: &Path) -> Result<(), Error> {
+fn run_worker(batch: &Batch, workers: &Workers, helper: &Path, cancellation: &Cancellation) -> Result<(), Error> {
     let job = &batch.job;
     let (mut input, mut output) = workers.start_one(helper)?;
     while let Some(index) = batch.next() {
+        if job.sleep_until_due(index, cancellation).is_err() {
+            return Ok(());
+        }
         let target = job.targets[index].clone();
         let assignment = Assignment { target, timeout: job.timeout, limits: job.limits };
         match send(&mut input, &assignment).and_then(|()| receive(&mut output)) {
@@ -63,8 +67,13 @@ fn run_worker(batch: &Batch, workers: &Workers, helper: &Path) -> Result<(), Err
             Err(_) if workers.lock().cancelled => return Ok(()),
             Err(error) => {
                 let error = Error::Internal(format!("the worker process died: {error}"));
-                let outcome =
-                    Outcome { result: Err(error), phase: Phase::Connect, bytes_received: 0, elapsed: Duration::ZERO };
+                let outcome = Outcome {
+                    result: Err(error),
+                    phase: Phase::Connect,
+                    bytes_received: 0,
+                    started: None,
+                    elapsed: Duration::ZERO,
+                };
                 batch.put(index, outcome);
                 (input, output) = workers.start_one(helper)?;
             }

@@ -23,6 +23,9 @@ pub fn thread_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
     // First in, first out, as in Python's pool: rayon's plain `spawn` would begin with the last URL.
     pool.in_place_scope_fifo(|scope| {
         for index in 0..job.targets.len() {
+            if job.sleep_until_due(index, cancellation).is_err() {
+                break;
+            }
             let (batch, worker, unfinished) = (&batch, &worker, &unfinished);
             scope.spawn_fifo(move |_| {
                 let _finished = Finished(unfinished);

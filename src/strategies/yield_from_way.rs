@@ -3,7 +3,7 @@
 //! over the event loop.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,10 +30,24 @@ pub fn yield_from_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
 /// Fetches URLs as long as there are any.
 async fn fetch_urls(batch: Rc<Batch>, event_loop: Rc<RefCell<EventLoop>>) {
     while let Some(index) = batch.next() {
+        due(&batch.job, index, &event_loop).await;
         let mut attempt = batch.job.attempt(index);
         let ended = fetch(&mut attempt, &event_loop).await;
         batch.put(index, attempt.finish(ended));
     }
+}
+
+/// Waits until the exchange of the URL at `index` may begin.
+async fn due(job: &Job, index: usize, event_loop: &Rc<RefCell<EventLoop>>) {
+    let wait = |context: &mut Context<'_>| match job.due_later(index) {
+        Some(due) => {
+            let waker = context.waker().clone();
+            event_loop.borrow_mut().call_at(due, move |_| waker.wake());
+            Poll::Pending
+        }
+        None => Poll::Ready(()),
+    };
+    poll_fn(wait).await;
 }
 
 /// Fetches one URL.

@@ -1,7 +1,8 @@
 """The Python strategies: ``aio.python.<key>_way``. One file each, plain as lecture code.
 
-``exchange`` is HTTP without I/O, ``attempt`` one try at one URL, ``event_loop`` what ``callback``, ``generator`` and
-``yield_from`` share. The strategies differ in how they wait, and nothing else: ``diff`` two neighbours.
+``exchange`` is HTTP without I/O, ``attempt`` one try at one URL, ``arrivals`` how the caller's thread waits until a URL
+is due, ``event_loop`` what ``callback``, ``generator`` and ``yield_from`` share. The strategies differ in how they
+wait, and nothing else: ``diff`` two neighbours.
 
 Each file is imported when its function is called for the first time: asyncio and the pools take longer to import than
 all the rest of the package.

@@ -20,8 +20,10 @@ async def asyncio_way(targets: list[Target], concurrency: int, timeout: float) -
 
 async def fetch_urls(batch: Batch) -> None:
     """Fetch URLs as long as there are any."""
-    for index, attempt in batch:
-        with attempt:
+    for index, target in batch:
+        while early := target.early():
+            await asyncio.sleep(early)
+        with Attempt(target, batch.timeout) as attempt:
             async with asyncio.timeout_at(attempt.deadline):
                 await fetch(attempt)
         batch.put(index, attempt.response)

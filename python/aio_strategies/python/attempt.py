@@ -76,6 +76,7 @@ class Attempt(Exchange):
                 http_version=self.version,
                 headers=self.headers,
                 content=self.body,
+                start=self.started,
                 elapsed=elapsed,
             )
         failure = self._failure(error)
@@ -83,7 +84,7 @@ class Attempt(Exchange):
         failure.phase = self.phase
         failure.bytes_received = self.bytes_received
         failure.elapsed = elapsed
-        return Response(self.url, elapsed=elapsed, error=failure)
+        return Response(self.url, start=self.started, elapsed=elapsed, error=failure)
 
     def __enter__(self) -> Attempt:
         return self

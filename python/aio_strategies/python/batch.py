@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from ..results import Response
 from ..targets import Target
-from .attempt import Attempt
 
 
 class Batch:
@@ -16,10 +15,9 @@ class Batch:
         self._unfinished = len(targets)
         self._responses: dict[int, Response] = {}
 
-    def __iter__(self) -> Iterator[tuple[int, Attempt]]:
-        """Begin URLs that nobody has begun; each comes once, whoever asks."""
-        for index, target in self._todo:
-            yield index, Attempt(target, self.timeout)
+    def __iter__(self) -> Iterator[tuple[int, Target]]:
+        """Give URLs that nobody has; each comes once, whoever asks."""
+        return self._todo
 
     def put(self, index: int, response: Response) -> None:
         """Note what came of a URL."""

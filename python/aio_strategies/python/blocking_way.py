@@ -1,15 +1,17 @@
 """Lecture 2.2.1, blocking: one URL after another, asleep in the kernel while the network works."""
 
 import socket
+from time import sleep
 
 from ..results import Response
 from ..targets import Target
+from .arrivals import when_due
 from .attempt import READ_SIZE, Attempt
 
 
 def blocking_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
     """Fetch the URLs one after another."""
-    return [fetch(target, timeout) for target in targets]
+    return [fetch(target, timeout) for target in when_due(targets, sleep)]
 
 
 def fetch(target: Target, timeout: float) -> Response:

@@ -1,6 +1,10 @@
 """Lecture 2.2.5, callbacks and an event loop: one thread, many sockets; each step of a fetch leaves word with the loop
 which function goes on when its socket is ready."""
 
+from collections.abc import Iterable
+from functools import partial
+from itertools import chain
+
 from ..exceptions import RequestError
 from ..results import Response
 from ..targets import Target
@@ -20,9 +24,14 @@ def callback_way(targets: list[Target], concurrency: int, timeout: float) -> lis
     return batch.responses()
 
 
-def start_next(batch: Batch, event_loop: EventLoop) -> None:
-    """Begin the next URL, if there is one."""
-    for index, attempt in batch:
+def start_next(batch: Batch, event_loop: EventLoop, waited_for: Iterable[tuple[int, Target]] = ()) -> None:
+    """Begin the next URL, if there is one: ``waited_for``, or else one that nobody has. If it is not due yet, the loop
+    comes back to it."""
+    for index, target in chain(waited_for, batch):
+        if target.early():
+            event_loop.call_at(target.due, partial(start_next, batch, event_loop, [(index, target)]))
+            return
+        attempt = Attempt(target, batch.timeout)
         try:
             fetch = Fetch(batch, event_loop, index, attempt)
         except OSError as error:

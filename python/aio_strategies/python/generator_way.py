@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 
 from ..results import Response
 from ..targets import Target
-from .attempt import READ_SIZE
+from .attempt import READ_SIZE, Attempt
 from .batch import Batch
 from .event_loop import READ, WRITE, EventLoop
 
@@ -57,8 +57,13 @@ class Task:
 
 def fetch_urls(batch: Batch, event_loop: EventLoop) -> Generator[Future, None, None]:
     """The coroutine: fetches URLs as long as there are any."""
-    for index, attempt in batch:
-        with attempt:
+    for index, target in batch:
+        if target.early():
+            future = Future()
+            event_loop.call_at(target.due, future.set_result)
+            yield future
+
+        with Attempt(target, batch.timeout) as attempt:
             sock = event_loop.connect(attempt.address, attempt.family, attempt.deadline)
             try:
                 future = Future()

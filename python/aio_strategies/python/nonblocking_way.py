@@ -5,12 +5,13 @@ from contextlib import suppress
 
 from ..results import Response
 from ..targets import Target
+from .arrivals import spin, when_due
 from .attempt import READ_SIZE, Attempt
 
 
 def nonblocking_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
     """Fetch the URLs one after another, and keep a processor busy all the while."""
-    return [fetch(target, timeout) for target in targets]
+    return [fetch(target, timeout) for target in when_due(targets, spin)]
 
 
 def fetch(target: Target, timeout: float) -> Response:

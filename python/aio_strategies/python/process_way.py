@@ -3,9 +3,11 @@
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from time import sleep
 
 from ..results import Response
 from ..targets import Target
+from .arrivals import when_due
 from .attempt import lost
 from .blocking_way import fetch
 
@@ -17,12 +19,22 @@ def process_way(targets: list[Target], concurrency: int, timeout: float) -> list
     with ProcessPoolExecutor(
         min(concurrency, len(targets)), initializer=signal.signal, initargs=ignore_interrupts
     ) as pool:
-        futures = [pool.submit(fetch, target, timeout) for target in targets]
         try:
+            futures = [submit(pool, target, timeout) for target in when_due(targets, sleep)]
             return [result(future, target) for future, target in zip(futures, targets, strict=True)]
         except BaseException:  # Ctrl-C: what has begun ends, the rest does not begin
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def submit(pool: ProcessPoolExecutor, target: Target, timeout: float) -> Future[Response]:
+    """Hand a target to the pool; the future of one that is broken says so, instead of the call as a whole."""
+    try:
+        return pool.submit(fetch, target, timeout)
+    except BrokenProcessPool as error:
+        future: Future[Response] = Future()
+        future.set_exception(error)
+        return future
 
 
 def result(future: Future[Response], target: Target) -> Response:

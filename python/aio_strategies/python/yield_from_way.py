@@ -61,10 +61,19 @@ class Task:
 
 def fetch_urls(batch: Batch, event_loop: EventLoop) -> Generator[Future, None, None]:
     """Fetch URLs as long as there are any."""
-    for index, attempt in batch:
-        with attempt:
+    for index, target in batch:
+        yield from due(target, event_loop)
+        with Attempt(target, batch.timeout) as attempt:
             yield from fetch(attempt, event_loop)
         batch.put(index, attempt.response)
+
+
+def due(target: Target, event_loop: EventLoop) -> Generator[Future, None, None]:
+    """Wait until the exchange may begin."""
+    if target.early():
+        future = Future()
+        event_loop.call_at(target.due, future.set_result)
+        yield from future
 
 
 def fetch(attempt: Attempt, event_loop: EventLoop) -> Generator[Future, None, None]:
