@@ -1,12 +1,15 @@
 """The native half of aio_strategies; the package's Python modules are its only users."""
 
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import final
+
+from typing_extensions import CapsuleType
 
 from .exceptions import RequestError
 from .targets import Target
 
-__all__ = ["Running", "build_info", "parse_urls", "run"]
+__all__ = ["Running", "arrow_schema", "arrow_stream", "build_info", "parse_urls", "run"]
 
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
 
@@ -14,6 +17,8 @@ def parse_urls(urls: list[str]) -> list[tuple[str, int, str, str]]: ...
 def run(
     strategy: str, targets: list[Target], concurrency: int, timeout: float, helper: str | PathLike[str]
 ) -> list[_Outcome]: ...
+def arrow_schema(fields: Sequence[tuple[str, str]]) -> CapsuleType: ...
+def arrow_stream(fields: Sequence[tuple[str, str]], columns: Sequence[Iterable[object]]) -> CapsuleType: ...
 def build_info() -> dict[str, str]: ...
 
 @final

@@ -3,6 +3,7 @@
 //! It is crossed once per call of a strategy, never once per request. It keeps no state of its own between calls, no
 //! thread and no runtime: there is nothing that a fork could break.
 
+mod arrow;
 mod convert;
 mod errors;
 mod running;
@@ -20,6 +21,8 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
+    #[pymodule_export]
+    use super::arrow::{arrow_schema, arrow_stream};
     use super::convert::{TargetTuple, job, outcomes_to_python};
     use super::errors::to_python;
     #[pymodule_export]

@@ -1,0 +1,263 @@
+"""A small immutable table of columns, which polars, pyarrow, duckdb and pandas read as it is, and pandas takes too.
+
+It needs none of them: ``frame["wall"]`` is a list, a row is a dict.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    from typing_extensions import CapsuleType
+
+    from .report.tables import Table
+
+__all__ = ["Field", "Frame", "Kind", "Value"]
+
+Kind = Literal["text", "integer", "real", "boolean"]
+"""What a column's values are: ``str``, ``int`` of 64 bits, ``float`` or ``bool``; any of them may be None."""
+
+Value = str | int | float | bool | None
+
+_TYPES: dict[Kind, type | tuple[type, ...]] = {"text": str, "integer": int, "real": (int, float), "boolean": bool}
+#: Of the numbers, as an ``array.array`` keeps them.
+_TYPECODES: dict[Kind, Any] = {"integer": "q", "real": "d"}
+_PANDAS: dict[Kind, str] = {"text": "str", "integer": "int64", "real": "float64", "boolean": "bool"}
+#: Text and real numbers have a value of their own for None.
+_PANDAS_WITH_NULLS = {**_PANDAS, "integer": "Int64", "boolean": "boolean"}
+
+_SHOWN_AS_TEXT = 10
+_SHOWN_AS_HTML = 20
+#: The longest text of a cell that is shown, in characters.
+_LONGEST_CELL = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The head of a column.
+
+    Attributes:
+        name: the column's name.
+        kind: what its values are: ``"text"``, ``"integer"``, ``"real"`` or ``"boolean"``.
+        about: what they say, with their unit.
+    """
+
+    name: str
+    kind: Kind
+    about: str = ""
+
+
+class Frame:
+    """A table of columns that does not change: ``frame["wall"]`` is a column, ``frame.row(0)`` a row.
+
+    ``len(frame)`` is the number of rows, and iteration goes over them, as dicts. ``polars.DataFrame(frame)``,
+    ``pyarrow.table(frame)``, ``pandas.DataFrame.from_arrow(frame)`` and ``duckdb.sql("from frame")`` take it as it is
+    (the Arrow PyCapsule interface).
+
+    Args:
+        fields: the heads of the columns, at least one.
+        columns: the values of each, in the order of the fields; None where there is no value.
+
+    Raises:
+        TypeError: a value is not of its column's kind.
+        ValueError: the fields and columns do not go together: no field at all, two of one name, another number of
+            columns, or columns of different lengths.
+        OverflowError: an integer does not fit into 64 bits.
+    """
+
+    __slots__ = ("_columns", "_fields")
+
+    def __init__(self, fields: Iterable[Field], columns: Iterable[Iterable[Value]]) -> None:
+        self._fields = tuple(fields)
+        if not self.fields:
+            raise ValueError("a frame has at least one column")
+        self._columns = tuple(_stored(field, values) for field, values in zip(self.fields, columns, strict=True))
+        if len(set(self.columns)) < len(self.fields):
+            raise ValueError(f"two columns of the same name: {', '.join(self.columns)}")
+        lengths = {field.name: len(column) for field, column in zip(self.fields, self._columns, strict=True)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns of different lengths: {lengths}")
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The heads of the columns."""
+        return self._fields
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(field.name for field in self.fields)
+
+    def row(self, number: int) -> dict[str, Value]:
+        """Return the row of this number, from 0; a negative one counts from the end.
+
+        Raises:
+            IndexError: there are not so many rows.
+        """
+        return {field.name: column[number] for field, column in zip(self.fields, self._columns, strict=True)}
+
+    def rows(self) -> Iterator[dict[str, Value]]:
+        """Go over the rows, as dicts by the columns' names."""
+        names = self.columns
+        return (dict(zip(names, values, strict=True)) for values in zip(*self._columns, strict=True))
+
+    def where(self, **equal: Value) -> Frame:
+        """Return a frame of the rows whose columns have these values, such as ``where(language="rust")``.
+
+        Raises:
+            KeyError: there is no column of that name.
+        """
+        chosen = [True] * len(self)
+        for name, wanted in equal.items():
+            chosen = [so_far and value == wanted for so_far, value in zip(chosen, self[name], strict=True)]
+        return Frame(self.fields, [compress(column, chosen) for column in self._columns])
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """Return the values of a column.
+
+        Raises:
+            KeyError: there is no column of that name.
+        """
+        if name not in self.columns:
+            raise KeyError(f"no column {name!r}; there are {', '.join(self.columns)}")
+        return list(self._columns[self.columns.index(name)])
+
+    def __iter__(self) -> Iterator[dict[str, Value]]:
+        return self.rows()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frame) and self.fields == other.fields and self._columns == other._columns
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __arrow_c_schema__(self) -> CapsuleType:
+        """Return the columns' names and types, by the Arrow PyCapsule interface."""
+        from ._native import arrow_schema
+
+        return arrow_schema(self._heads())
+
+    def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType:
+        """Return a copy of the table, by the Arrow PyCapsule interface.
+
+        Args:
+            requested_schema: ignored, as the interface allows: who wants other types casts them.
+        """
+        from ._native import arrow_stream
+
+        return arrow_stream(self._heads(), self._columns)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a DataFrame of pandas.
+
+        None is NaN among real numbers and text; a column of integers or booleans with None in it has the nullable dtype
+        ``Int64`` or ``boolean``, which keeps them exact.
+
+        Raises:
+            ImportError: pandas 3 is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError(_needs("to_pandas", "pandas>=3")) from error
+        if not hasattr(pandas.DataFrame, "from_arrow"):
+            raise ImportError(f"{_needs('to_pandas', 'pandas>=3')} (this is {pandas.__version__})")
+        columns = {}
+        for field, values in zip(self.fields, self._columns, strict=True):
+            dtypes = _PANDAS_WITH_NULLS if None in values else _PANDAS
+            columns[field.name] = pandas.Series(list(values), dtype=dtypes[field.kind])
+        return pandas.DataFrame(columns)
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return a DataFrame of polars; None is null.
+
+        Raises:
+            ImportError: polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError as error:
+            raise ImportError(_needs("to_polars", "polars")) from error
+        return polars.DataFrame(self)
+
+    def to_csv(self) -> str:
+        """Return CSV text with the columns' names above it.
+
+        None is an empty cell, a boolean ``true`` or ``false``, and a number is written in full.
+        """
+        import csv
+        import io
+
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        booleans: dict[Value, str] = {True: "true", False: "false"}
+        columns = [
+            map(booleans.get, column) if field.kind == "boolean" else column
+            for field, column in zip(self.fields, self._columns, strict=True)
+        ]
+        writer.writerows(zip(*columns, strict=True))
+        return text.getvalue()
+
+    def __repr__(self) -> str:
+        return f"{self._head(_SHOWN_AS_TEXT).to_text()}\n{self._extent(_SHOWN_AS_TEXT)}"
+
+    def _repr_html_(self) -> str:
+        from .report.notebook import html_table
+
+        return html_table(self._head(_SHOWN_AS_HTML), notes=[self._extent(_SHOWN_AS_HTML)])
+
+    def _heads(self) -> list[tuple[str, str]]:
+        return [(field.name, field.kind) for field in self.fields]
+
+    def _head(self, rows: int) -> Table:
+        from .report.tables import Column, Table
+
+        columns = tuple(Column(field.name, right=field.kind in ("integer", "real")) for field in self.fields)
+        cells = [[_shown(value) for value in column[:rows]] for column in self._columns]
+        return Table(columns, tuple(zip(*cells, strict=True)))
+
+    def _extent(self, shown: int) -> str:
+        more = len(self) - shown
+        size = f"{len(self):,} row{'s' * (len(self) != 1)} × {len(self.fields)} column{'s' * (len(self.fields) != 1)}"
+        return f"… {more:,} more; {size}" if more > 0 else size
+
+
+def _stored(field: Field, values: Iterable[Value]) -> Sequence[Value]:
+    """Return the values, checked, in as little memory as they can take."""
+    if field.kind not in _TYPES:
+        raise ValueError(f"{field.kind!r} is no kind of column; there are {', '.join(_TYPES)}")
+    values = tuple(values)
+    for given in set(map(type, values)) - {NoneType}:
+        # a bool is an int, too
+        if not issubclass(given, _TYPES[field.kind]) or (given is bool and field.kind != "boolean"):
+            raise TypeError(f"column {field.name!r} is of kind {field.kind}: it cannot hold a {given.__name__}")
+    if field.kind not in _TYPECODES:
+        return values
+    numbers: array[Any] = array(_TYPECODES[field.kind], (value for value in values if value is not None))
+    if len(numbers) == len(values):
+        return numbers
+    rest = iter(numbers)
+    return tuple(None if value is None else next(rest) for value in values)
+
+
+def _shown(value: Value) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = "".join(character if character.isprintable() else "·" for character in str(value)[: _LONGEST_CELL + 1])
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
+
+
+def _needs(method: str, package: str) -> str:
+    return f"Frame.{method} needs {package}: pip install '{package}'"
