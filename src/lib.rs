@@ -8,6 +8,7 @@
 //! - [`event_loop`]: the loop that `callback`, `generator` and `yield_from` share.
 //! - [`strategies`]: one file for each way to wait.
 //! - [`lab`]: the server in a process of its own, whose log is the referee.
+//! - [`statistics`]: estimators of a comparison, and their intervals.
 //! - [`error`], [`clock`], [`parent`]: one error enum, one clock, and ending with the parent process.
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
@@ -23,4 +24,5 @@ pub mod lab;
 pub mod parent;
 #[cfg(feature = "python")]
 mod py;
+pub mod statistics;
 pub mod strategies;
