@@ -42,6 +42,8 @@ bench: .venv/installed ## Measure the figures that the README and the closing no
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/cpu_per_request.py
 	$(BIN)/python benchmarks/lab_vs_nginx.py
+	$(BIN)/python benchmarks/aa_simulation.py
+	$(BIN)/python benchmarks/harness.py
 
 wheel: .venv/dev ## Build the wheel into dist/
 	rm -rf dist

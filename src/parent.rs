@@ -1,5 +1,6 @@
 //! Ending with the parent process, whatever ended it.
 
+use std::io;
 use std::time::Duration;
 
 /// How long a helper may outlive its parent, about.
@@ -25,4 +26,38 @@ pub fn exit_with(parent: u32) {
 #[cfg(not(unix))]
 pub fn exit_with(_parent: u32) {
     let _ = CHECK_EVERY;
+}
+
+/// Has the system kill this process when the thread that started it ends; at once if `parent` has ended already.
+///
+/// For workers that must not have a thread of their own to watch, and whose parent's thread waits for them.
+#[cfg(target_os = "linux")]
+pub fn die_with(parent: u32) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    if std::os::unix::process::parent_id() != parent {
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+/// Nothing to do: the end of standard input has to serve here.
+#[cfg(not(target_os = "linux"))]
+pub fn die_with(_parent: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Lets any process of this user trace this one: some systems (Yama) allow only ancestors.
+#[cfg(target_os = "linux")]
+pub fn allow_tracing() -> io::Result<()> {
+    match rustix::process::set_ptracer(rustix::process::PTracer::Any) {
+        // no Yama, no need
+        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Nothing to do.
+#[cfg(not(target_os = "linux"))]
+pub fn allow_tracing() -> io::Result<()> {
+    Ok(())
 }

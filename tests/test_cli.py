@@ -77,7 +77,7 @@ class TestCompare:
                 "--url",
                 lab.urls(1)[0],
             )
-            assert lab.stats().served == 3 * 2 * 2
+            assert lab.stats().served >= 3 * 3 * 2
         document = json.loads(done.stdout)
         assert document["settings"]["requests"] == 3
         assert document["ideal"] is None

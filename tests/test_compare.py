@@ -1,66 +1,47 @@
-"""Comparing: the schedule, the gate, the budget, and the result's numbers, tables and exports."""
+"""Comparing: the schedule, the arguments, the gate, the rounds, the budget, and how it ends."""
 
 import asyncio
 import importlib
-import json
+import itertools
+import math
+import os
 import pickle
-import platform
+import random
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import islice, pairwise
 
 import aio_strategies as aio
+import psutil
 import pytest
-from aio_strategies.compare.comparison import Comparison, TimedRun
-from aio_strategies.compare.environment import describe
-from aio_strategies.compare.plan import Arm, Settings, make_plan, schedule
+from aio_strategies.compare.gate import Gate
+from aio_strategies.compare.plan import Arm, make_plan, schedule
+from aio_strategies.compare.workers import ArmFailed
 from aio_strategies.exceptions import ComparisonError, ConnectError, Error
-from aio_strategies.results import CPUTime, Response, Run
+from aio_strategies.lab import LogRecord
 from aio_strategies.strategies import STRATEGIES
+from stand_ins import StandInCrew, outcome
 
 measuring = importlib.import_module("aio_strategies.compare.measure")
 
 FAST = {"requests": 4, "concurrency": 2, "latency": 0.002, "rounds": 3, "progress": False}
-ARMS = [Arm(strategy, language) for strategy in STRATEGIES for language in ("python", "rust")]
-
-
-@pytest.fixture(scope="module")
-def measured():
-    """A comparison of four real arms."""
-    return aio.compare(["blocking", "thread"], seed=7, **FAST)
-
-
-def made(walls, *, latency=0.02, requests=10, concurrency=10, errors=0, peak=10, left_out=()):
-    """Make a comparison from wall times, ``{(strategy, language): [seconds, ...]}``, as if it had been measured."""
-    settings = Settings(
-        strategies=tuple(dict.fromkeys(strategy for strategy, _ in walls)),
-        languages=tuple(dict.fromkeys(language for _, language in walls)),
-        urls=None if latency is not None else ("http://example.org/",) * requests,
-        requests=requests,
-        concurrency=concurrency,
-        latency=latency,
-        timeout=30.0,
-        rounds=None,
-        budget=30.0,
-    )
-    runs = [
-        TimedRun(number, 0, strategy, language, wall, 0.003, 0.001, errors, peak if latency is not None else None)
-        for (strategy, language), times in walls.items()
-        for number, wall in enumerate(times, 1)
-    ]
-    return Comparison(settings, 1, describe(), tuple(runs), dict(left_out))
+ARMS = [Arm.of(strategy, language) for strategy in STRATEGIES for language in ("python", "rust")]
+URLS = ["http://example.org/a", "http://example.org/b"]
 
 
 def plan_of(strategies=None, languages=("python", "rust"), **changes):
     arguments = {
+        "arms": None,
+        "baseline": None,
         "urls": None,
         "requests": 10,
         "concurrency": 10,
         "latency": 0.02,
+        "rate": None,
         "timeout": 30.0,
         "rounds": None,
         "budget": 30.0,
@@ -69,33 +50,17 @@ def plan_of(strategies=None, languages=("python", "rust"), **changes):
     return make_plan(strategies, languages, **(arguments | changes))
 
 
-class StandIn:
-    """Takes the place of ``run``: answers at once, and notes which arms it ran."""
-
-    def __init__(self, seconds=0.0, respond=None):
-        self.ran = []
-        self.seconds = seconds
-        self.respond = respond or (lambda arm, url: Response(url, status_code=200, content=b"same"))
-
-    def __call__(self, strategy, urls, *, language, concurrency, timeout):
-        arm = f"{language}/{strategy}"
-        self.ran.append(arm)
-        time.sleep(self.seconds)
-        responses = [self.respond(arm, url) for url in urls]
-        return Run(responses, strategy=strategy, language=language, wall=0.001, cpu=CPUTime(0.001, 0.0))
-
-
 @pytest.fixture
 def stand_in(monkeypatch):
     def put(**arguments):
-        runner = StandIn(**arguments)
-        monkeypatch.setattr(measuring, "run", runner)
-        return runner
+        crew = StandInCrew(**arguments)
+        monkeypatch.setattr(measuring, "Crew", crew)
+        monkeypatch.setattr(measuring, "time", crew.time)
+        monkeypatch.setattr(measuring, "why_no_system_calls", lambda: "this is a stand-in")
+        monkeypatch.setattr(measuring, "why_no_memory", lambda: "this is a stand-in")
+        return crew
 
     return put
-
-
-URLS = ["http://example.org/a", "http://example.org/b"]
 
 
 class TestSchedule:
@@ -104,10 +69,16 @@ class TestSchedule:
             assert len(order) == len(ARMS)
             assert set(order) == set(ARMS)
 
-    def test_languages_of_a_strategy_are_neighbours(self):
-        for order in islice(schedule(ARMS, 1), 20):
-            for first, second in zip(order[::2], order[1::2], strict=True):
-                assert first.strategy == second.strategy
+    def test_languages_of_a_strategy_are_neighbours_and_the_twin_is_beside_them(self):
+        sides = set()
+        for order in islice(schedule([*ARMS, ARMS[0].twin()], 1), 40):
+            together = [list(group) for _, group in itertools.groupby(order, key=lambda arm: arm.group)]
+            assert sorted(map(len, together)) == [2] * 7 + [3]
+            (triple,) = [group for group in together if len(group) == 3]
+            place = [arm.twin_of is not None for arm in triple].index(True)
+            assert place != 1
+            sides.add(place)
+        assert sides == {0, 2}
 
     def test_the_first_language_is_a_coin_flip_of_each_pair_and_round(self):
         firsts = [arm.language for order in islice(schedule(ARMS, 1), 200) for arm in order[::2]]
@@ -129,15 +100,20 @@ class TestSchedule:
         assert first_rounds(3) == first_rounds(3)
         assert first_rounds(3) != first_rounds(4)
 
-    def test_it_is_what_runs(self, stand_in):
-        runner = stand_in()
-        comparison = aio.compare(["blocking", "thread"], urls=URLS, rounds=3, seed=5, progress=False)
-        arms = [Arm(s, lang) for s in ("blocking", "thread") for lang in ("python", "rust")]
-        expected = [str(arm) for order in islice(schedule(arms, 5), 3) for arm in order]
-        assert runner.ran == [str(arm) for arm in arms] + expected
-        assert [f"{run.language}/{run.strategy}" for run in comparison.runs] == expected
-        assert [run.index for run in comparison.runs] == list(range(12))
-        assert [run.round for run in comparison.runs] == [1] * 4 + [2] * 4 + [3] * 4
+    def test_it_is_what_runs_with_the_twin_of_the_baseline(self, stand_in):
+        crew = stand_in()
+        comparison = aio.compare(
+            ["blocking", "thread"], urls=URLS, rounds=3, seed=5, baseline="rust/thread", progress=False
+        )
+        arms = [Arm.of(s, lang) for s in ("blocking", "thread") for lang in ("python", "rust")]
+        expected = [arm.name for order in islice(schedule([*arms, arms[3].twin()], 5), 3) for arm in order]
+        assert [name for name, _ in crew.timed] == expected
+        assert [run.arm for run in comparison.timed_runs] == expected
+        assert [run.index for run in comparison.timed_runs] == list(range(15))
+        assert [run.round for run in comparison.timed_runs] == [1] * 5 + [2] * 5 + [3] * 5
+        assert [arm.name for arm in comparison.arms] == [arm.name for arm in arms]
+        assert comparison.twin.name == "rust/thread (twin)"
+        assert len(comparison.twin.runs) == 3
 
 
 class TestArguments:
@@ -146,18 +122,23 @@ class TestArguments:
         available = [arm for arm in ARMS if arm.language not in STRATEGIES[arm.strategy].unavailable]
         assert list(plan.arms) == available
         assert set(plan.left_out) == {str(arm) for arm in ARMS} - {str(arm) for arm in available}
+        assert plan.baseline == available[0]
 
     def test_a_seed_is_drawn_and_kept(self):
         assert plan_of().seed != plan_of().seed
         assert plan_of(seed=12).seed == 12
 
     def test_names_may_be_one_string_and_are_taken_once(self):
-        assert plan_of("thread", "rust").arms == (Arm("thread", "rust"),)
-        assert plan_of(["thread", "thread"], ["rust"]).arms == (Arm("thread", "rust"),)
+        assert plan_of("thread", "rust").arms == (Arm.of("thread", "rust"),)
+        assert plan_of(["thread", "thread"], ["rust"]).arms == (Arm.of("thread", "rust"),)
 
     def test_urls_set_the_number_of_requests_and_leave_no_latency(self):
         settings = plan_of(urls=URLS).settings
         assert (settings.urls, settings.requests, settings.latency) == (tuple(URLS), 2, None)
+
+    def test_arms_of_one_s_own_come_last_and_may_be_alone(self):
+        assert [arm.name for arm in plan_of("thread", "rust", arms={"mine": print}).arms] == ["rust/thread", "mine"]
+        assert [arm.name for arm in plan_of([], arms={"mine": "pass"}).arms] == ["mine"]
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -173,21 +154,38 @@ class TestArguments:
             ({"latency": -0.1}, "latency must be a number of seconds, not -0.1"),
             ({"timeout": float("nan")}, "timeout must be a number of seconds, not nan"),
             ({"budget": -1}, "budget must be a number of seconds, not -1"),
+            ({"rate": 0}, "rate must be a finite number of requests per second above 0"),
+            ({"baseline": "thread"}, "baseline 'thread' is none of the arms: python/blocking, "),
+            ({"arms": {"": print}}, "the name of an arm must be some text, not ''"),
+            ({"arms": {"mine (twin)": print}}, "names that end with (twin) are taken"),
+            ({"arms": {"rust/mine": print}}, "names that begin with python/ or rust/ are taken"),
+            ({"arms": {"mine": "def"}}, "arms['mine'] is no Python source: invalid syntax"),
         ],
     )
     def test_wrong_ones_are_refused_before_anything_runs(self, changes, message, stand_in):
-        runner = stand_in()
+        crew = stand_in()
         with pytest.raises(ValueError, match=re.escape(message)):
             aio.compare(**changes)
-        assert runner.ran == []
+        assert crew.log == []
+
+    @pytest.mark.parametrize(
+        ("arm", "message"),
+        [
+            (7, "must be a callable that takes urls, or source text, not 7"),
+            (threading.Lock().acquire, "cannot be sent"),
+        ],
+    )
+    def test_an_arm_that_is_no_program(self, arm, message):
+        with pytest.raises(TypeError, match=message):
+            aio.compare([], arms={"mine": arm})
 
     def test_an_arm_that_is_not_available_is_left_out_with_the_reason(self, monkeypatch, stand_in):
-        runner = stand_in()
+        crew = stand_in()
         lacking = STRATEGIES["thread"]._replace(unavailable={"rust": "there are no threads on the moon"})
         planning = importlib.import_module("aio_strategies.compare.plan")
         monkeypatch.setattr(planning, "STRATEGIES", dict(STRATEGIES) | {"thread": lacking})
         comparison = aio.compare(["thread"], urls=URLS, rounds=1, progress=False)
-        assert set(runner.ran) == {"python/thread"}
+        assert {name for name, _ in crew.timed} == {"python/thread", "python/thread (twin)"}
         assert comparison.left_out == {"rust/thread": "there are no threads on the moon"}
         assert "not available here: rust/thread, there are no threads on the moon" in str(comparison)
         with pytest.raises(ComparisonError, match=r"^rust/thread cannot be compared: not available here,"):
@@ -198,276 +196,482 @@ class TestGate:
     @pytest.mark.parametrize(
         ("odd", "difference"),
         [
-            ({"status_code": 404, "content": b"same"}, "status 404, but 200 for python/blocking"),
-            ({"status_code": 200, "content": b"longer"}, "6 bytes of content, but 4 for python/blocking"),
-            (
-                {"status_code": 200, "content": b"soap"},
-                "content of 4 bytes that is not the same as for python/blocking",
-            ),
+            (outcome(b"same", 404), "status 404, but 200 for python/blocking"),
+            (outcome(b"longer"), "6 bytes of content, but 4 for python/blocking"),
+            (outcome(b"soap"), "content of 4 bytes that is not the same as for python/blocking"),
         ],
     )
     def test_an_arm_that_gets_something_else_is_caught(self, stand_in, odd, difference):
-        def respond(arm, url):
-            if arm == "rust/thread" and url == URLS[1]:
-                return Response(url, **odd)
-            return Response(url, status_code=200, content=b"same")
-
-        runner = stand_in(respond=respond)
+        crew = stand_in(
+            outcomes=lambda arm, url: odd if (arm.name, url) == ("rust/thread", URLS[1]) else outcome(b"same")
+        )
         with pytest.raises(ComparisonError) as caught:
             aio.compare(["blocking", "thread"], urls=URLS, progress=False)
         error = caught.value
         assert (error.arm, error.url, error.difference) == ("rust/thread", URLS[1], difference)
         assert str(error) == f"rust/thread cannot be compared: {difference} ({URLS[1]})"
-        assert len(runner.ran) == 4  # none was timed
+        assert [what for what, _ in crew.log].count("start") == 1  # none was timed
+        assert crew.log[-1][0] == "end"
 
     def test_an_arm_that_fails_is_caught(self, stand_in):
         failure = ConnectError("refused", url=URLS[0])
-
-        def respond(arm, url):
-            error = failure if arm == "rust/blocking" and url == URLS[0] else None
-            return Response(url, status_code=None if error else 200, content=b"", error=error)
-
-        stand_in(respond=respond)
+        stand_in(
+            outcomes=lambda arm, url: failure if (arm.name, url) == ("rust/blocking", URLS[0]) else outcome(b"same")
+        )
         with pytest.raises(
             ComparisonError, match=r"^rust/blocking cannot be compared: ConnectError: refused"
         ) as caught:
             aio.compare(["blocking"], urls=URLS, progress=False)
         assert caught.value.__cause__ is failure
 
+    def test_a_real_refusal_names_the_arm_and_the_url(self, refusing):
+        with pytest.raises(ComparisonError) as caught:
+            aio.compare(["thread"], urls=[refusing], progress=False)
+        assert caught.value.arm == "python/thread"
+        assert caught.value.url == refusing
+        assert "ConnectError: connecting failed: [Errno 111]" in caught.value.difference
+        assert isinstance(caught.value.__cause__, ConnectError)
+
+    def test_a_status_that_is_not_known_matches_any(self):
+        gate = Gate(URLS)
+        gate.check(Arm("first"), [outcome(b"same", None)])
+        gate.check(Arm("second"), [outcome(b"same", 200), outcome(b"more")])
+        with pytest.raises(ComparisonError, match="not the same as for second"):
+            gate.check(Arm("third"), [outcome(b"same", None), outcome(b"soap")])
+
+    def test_the_lab_s_log_speaks_for_an_arm_that_does_not(self):
+        def record(path, status=200, size=4):
+            return LogRecord(1, 1, path, status, size, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+        gate = Gate(["http://lab/", "http://lab/1"])
+        gate.check(Arm("first"), [outcome(), outcome()])
+        mine = Arm("mine")
+        gate.check_log(mine, [record("/1"), record("/")], 2)
+        for log, words in [
+            ([record("/")], "the lab server saw 0 requests for it, not 1"),
+            ([record("/"), record("/1"), record("/1")], "saw 2 requests"),
+            ([record("/"), record("/1", status=404)], "sent it status 404"),
+            ([record("/"), record("/1", size=2)], "and 2 bytes of content"),
+        ]:
+            with pytest.raises(ComparisonError, match=words) as caught:
+                gate.check_log(mine, log, 2)
+            assert caught.value.url == "http://lab/1"
+
     def test_the_error_is_one_of_the_package_and_can_be_pickled(self):
         error = pickle.loads(pickle.dumps(ComparisonError("rust/thread", "http://h/", "wrong")))
         assert isinstance(error, Error)
         assert (error.arm, error.url, error.difference) == ("rust/thread", "http://h/", "wrong")
 
-    def test_an_error_after_the_gate_is_counted(self, stand_in):
-        def respond(arm, url):
-            if arm == "rust/thread" and len(runner.ran) > 2 and url == URLS[0]:
-                return Response(url, error=ConnectError("refused", url=url))
-            return Response(url, status_code=200)
 
-        runner = stand_in(respond=respond)
-        comparison = aio.compare(["thread"], urls=URLS, rounds=3, progress=False)
-        assert {arm.language: arm.errors for arm in comparison.arms} == {"python": 0, "rust": 3}
-        assert "errors" in str(comparison).splitlines()[0]
-        assert "出错：rust/thread 3 次" in comparison.to_markdown("zh")
+class TestRounds:
+    def test_as_many_as_were_asked_for_whatever_the_budget(self, stand_in):
+        stand_in()
+        comparison = aio.compare(["thread"], urls=URLS, rounds=25, budget=0, progress=False)
+        assert (comparison.rounds, comparison.ended) == (25, "rounds")
+        assert aio.compare(["thread"], urls=URLS, rounds=1, budget=100, progress=False).rounds == 1
+
+    def test_precise_ones_are_enough_at_the_first_look(self, stand_in):
+        stand_in(seconds=lambda arm, requests: 0.03 if arm.language == "python" else 0.02)
+        comparison = aio.compare(["thread"], urls=URLS, budget=1000, progress=False)
+        assert (comparison.rounds, comparison.ended) == (10, "precise")
+        assert str(comparison.contrast("rust/thread", "python/thread")) == "1.50× faster [1.50, 1.50], 10 rounds"
+
+    def test_noise_is_averaged_out_at_a_later_look(self, stand_in):
+        noise = random.Random(3)
+        stand_in(seconds=lambda arm, requests: 0.02 * math.exp(noise.gauss(0, 0.08)))
+        comparison = aio.compare(["thread"], urls=URLS, budget=math.inf, seed=1, progress=False)
+        assert comparison.ended == "precise"
+        assert comparison.rounds in measuring.LOOKS[1:]
+        assert comparison.contrast("rust/thread", "python/thread").half_width <= 0.05
+
+    def test_no_look_is_enough_that_could_not_give_a_verdict(self, stand_in):
+        # 8 strategies and 5 arms make 27 contrasts, of which none can be judged by 10 rounds
+        stand_in()
+        comparison = aio.compare(urls=URLS, arms=dict.fromkeys("abcde", print), budget=1e6, progress=False)
+        assert len(comparison.contrasts) == 27
+        assert (comparison.rounds, comparison.ended) == (15, "precise")
+
+    def test_too_few_rounds_for_a_verdict_are_told(self, stand_in):
+        stand_in()
+        comparison = aio.compare(["thread"], urls=URLS, rounds=5, progress=False)
+        assert "warning: 5 rounds cannot give a verdict on 1 contrast: at least 6 are needed" in str(comparison)
+
+    def test_there_are_never_more_than_sixty(self, stand_in):
+        noise = itertools.cycle([0.02, 0.09, 0.03, 0.05, 0.2])
+        stand_in(seconds=lambda arm, requests: next(noise))
+        comparison = aio.compare(["thread"], urls=URLS, budget=math.inf, progress=False)
+        assert (comparison.rounds, comparison.ended) == (60, "rounds")
+
+    def test_workers_are_renewed_at_least_four_times_and_warmed_up(self, stand_in):
+        crew = stand_in()
+        comparison = aio.compare(["thread"], urls=URLS, budget=1000, progress=False)
+        starts = [place for place, (what, _) in enumerate(crew.log) if what == "start"]
+        assert len(starts) == 1 + 4
+        for place in starts[1:]:
+            what, orders = crew.log[place + 1]
+            assert what == "all"
+            assert {arm.name for arm in orders} == {"python/thread", "rust/thread", "python/thread (twin)"}
+            assert {(order.requests, order.batches) for order in orders.values()} == {(2, 1)}
+        generations = [run.generation for run in comparison.timed_runs if run.arm == "rust/thread"]
+        assert generations == [1, 1, 1, 2, 2, 3, 3, 4, 4, 4]
+
+    def test_short_batches_are_repeated_and_neighbours_as_often(self, stand_in):
+        crew = stand_in(seconds=lambda arm, requests: 0.004 if arm.language == "rust" else 0.02)
+        comparison = aio.compare(["thread", "asyncio"], urls=URLS, rounds=2, progress=False)
+        assert {order.batches for _, order in crew.timed} == {math.ceil(0.05 / 0.004)}
+        assert comparison.arm("rust/thread").median_wall == pytest.approx(0.004)
+        assert {run.batches for run in comparison.timed_runs} == {13}
+
+    def test_a_worker_that_cannot_be_replaced_costs_only_its_own_runs(self, stand_in):
+        def seconds(arm, requests):
+            late = len([what for what, _ in crew.log if what == "start"]) > 2
+            return RuntimeError("gone") if arm.name == "rust/thread" and late else 0.02
+
+        def replace(arm):
+            raise ArmFailed(arm, "cannot start", "")
+
+        crew = stand_in(seconds=seconds)
+        crew.replace = replace
+        comparison = aio.compare(["thread", "asyncio"], urls=URLS, budget=1000, progress=False)
+        assert len(comparison.arm("rust/thread").runs) == 3
+        assert len(comparison.arm("rust/asyncio").runs) >= 10
+
+    def test_an_arm_that_fails_after_the_gate_is_told_of_and_the_others_go_on(self, stand_in):
+        def seconds(arm, requests):
+            late = len([what for what, _ in crew.log if what == "start"]) > 2
+            return RuntimeError("no more") if arm.name == "rust/thread" and late else 0.02
+
+        crew = stand_in(seconds=seconds)
+        comparison = aio.compare(["thread", "asyncio"], urls=URLS, budget=1000, progress=False)
+        assert comparison.rounds >= 10
+        assert len(comparison.arm("rust/thread").runs) == 3
+        assert len(comparison.arm("rust/asyncio").runs) >= 10
+        assert set(comparison.failures) == {"rust/thread"}
+        assert "no more" in str(comparison)
+        assert ("replace", "rust/thread") in crew.log
 
 
 class TestBudget:
-    def test_a_spent_one_still_gives_three_rounds(self, stand_in):
-        stand_in()
-        assert aio.compare(["thread"], urls=URLS, budget=0, progress=False).rounds == 3
+    """The stand-in's clock shows what the real one would, so that these are exact."""
 
-    def test_an_ample_one_gives_twenty(self, stand_in):
-        stand_in()
-        assert aio.compare(["thread"], urls=URLS, budget=float("inf"), progress=False).rounds == 20
+    def spent(self, crew):
+        return crew.clock - 1000.0
 
-    def test_as_many_rounds_as_fit(self, stand_in):
-        stand_in(seconds=0.02)  # a round of two arms takes 0.04 s, and so does the gate
-        started = time.monotonic()
-        rounds = aio.compare(["thread"], urls=URLS, budget=0.4, progress=False).rounds
-        assert 4 <= rounds <= 9
-        assert time.monotonic() - started < 0.6
+    def test_it_is_kept_and_used(self, stand_in):
+        noise = itertools.cycle([0.02, 0.09, 0.03, 0.05, 0.2])
+        crew = stand_in(seconds=lambda arm, requests: next(noise))
+        comparison = aio.compare(["thread"], urls=URLS, budget=30, progress=False)
+        assert comparison.ended == "budget"
+        assert comparison.rounds > 20
+        assert 27 <= self.spent(crew) <= 30
 
-    def test_explicit_rounds_are_kept_whatever_the_budget(self, stand_in):
+    def test_an_arm_that_would_take_too_long_fetches_less_and_is_projected(self, stand_in):
+        def seconds(arm, requests):
+            at_once = 1 if arm.strategy == "blocking" else 100
+            return 0.005 * math.ceil(requests / at_once)
+
+        crew = stand_in(seconds=seconds)
+        urls = [f"http://example.org/{i}" for i in range(100_000)]
+        comparison = aio.compare(["blocking", "thread"], urls=urls, concurrency=100, budget=30, progress=False)
+        assert self.spent(crew) <= 31.5
+        assert comparison.rounds >= 10
+        blocking, thread = comparison.arm("python/blocking"), comparison.arm("rust/thread")
+        assert blocking.projected
+        assert blocking.median_wall == pytest.approx(500)
+        assert {run.requests for run in blocking.runs} == {run.requests for run in comparison.arm("rust/blocking").runs}
+        assert thread.median_wall == pytest.approx(5, rel=0.01)
+        assert all(run.requests % 100 == 0 for run in thread.runs), "whole waves"
+        assert "≈500000.0" in str(comparison)
+        assert re.search(r"≈ projected from \d+ requests, .*: python/blocking, rust/blocking\n", str(comparison))
+
+    def test_an_arm_that_is_slower_than_it_promised_is_stopped(self, stand_in):
+        def seconds(arm, requests):
+            starts = [what for what, _ in crew.log].count("start")
+            return 1000.0 if starts > 2 and arm.name == "rust/thread" else 0.02
+
+        crew = stand_in(seconds=seconds)
+        comparison = aio.compare(["thread"], urls=URLS, budget=30, progress=False)
+        assert comparison.ended == "budget"
+        assert self.spent(crew) == pytest.approx(31.5)
+        assert comparison.rounds in (3, 4)
+        assert "the budget had room for" in str(comparison)
+
+    def test_too_small_a_budget_says_so(self, stand_in):
         stand_in()
-        assert aio.compare(["thread"], urls=URLS, rounds=25, budget=0, progress=False).rounds == 25
-        assert aio.compare(["thread"], urls=URLS, rounds=1, budget=100, progress=False).rounds == 1
+        with pytest.raises(ComparisonError, match=r"not one run was done within the budget of 0.5 s"):
+            aio.compare(["thread"], urls=URLS, budget=0.5, progress=False)
+
+    def test_it_is_kept_by_the_real_clock(self):
+        began = time.monotonic()
+        comparison = aio.compare(
+            ["blocking", "thread"], requests=2000, latency=0.01, concurrency=50, budget=4, progress=False
+        )
+        assert time.monotonic() - began < 4 * 1.05 + 1
+        assert comparison.arm("python/blocking").projected
+        assert comparison.arm("python/blocking").median_wall > 19
+        assert comparison.twin.runs
 
 
 class TestProgress:
     def test_it_is_told_before_every_run_and_at_the_end(self, stand_in):
-        runner = stand_in()
+        crew = stand_in()
         told = []
-        aio.compare(["thread"], urls=URLS, rounds=2, progress=lambda *state: told.append((*state, len(runner.ran))))
-        assert [(done, total, ran) for done, total, _, ran in told] == [(n, 6, n) for n in range(7)]
-        labels = [label for _, _, label, _ in told]
-        assert labels[:2] == ["python/thread, warm-up", "rust/thread, warm-up"]
-        assert {labels[2], labels[3]} == {"python/thread, round 1", "rust/thread, round 1"}
+        aio.compare(["thread"], urls=URLS, rounds=2, progress=lambda *state: told.append(state))
+        labels = [label for _, _, label in told]
+        assert labels[0] == "starting the workers"
+        assert labels[1] == "python/thread, warm-up"
+        assert labels.count("rust/thread, round 1") == labels.count("rust/thread, round 2") == 1
         assert labels[-1] == "done"
+        assert told[-1][0] == told[-1][1]
+        assert all(done <= total for done, total, _ in told)
+        assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+        assert len(crew.timed) == 6
 
-    def test_an_interrupt_passes_through(self, stand_in):
-        def respond(arm, url):
-            raise KeyboardInterrupt
+    def test_what_it_raises_passes_through_and_ends_the_workers(self, stand_in):
+        crew = stand_in()
 
-        stand_in(respond=respond)
-        with pytest.raises(KeyboardInterrupt):
-            aio.compare(["thread"], urls=URLS, progress=False)
+        def stop(done, total, label):
+            if "round 2" in label:
+                raise RuntimeError("enough")
+
+        with pytest.raises(RuntimeError, match="enough"):
+            aio.compare(["thread"], urls=URLS, rounds=3, progress=stop)
+        assert crew.log[-1] == ("end", None)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """A comparison of four real arms."""
+    return aio.compare(["blocking", "thread"], seed=7, **FAST)
 
 
 class TestMeasured:
     def test_each_arm_has_a_time_for_each_round(self, measured):
-        assert [(arm.strategy, arm.language) for arm in measured.arms] == [
-            ("blocking", "python"),
-            ("blocking", "rust"),
-            ("thread", "python"),
-            ("thread", "rust"),
-        ]
+        names = ["python/blocking", "rust/blocking", "python/thread", "rust/thread"]
+        assert [arm.name for arm in measured.arms] == names
         for arm in measured.arms:
             assert len(arm.walls) == len(arm.cpu_user) == len(arm.cpu_system) == 3
             assert all(wall > 0 for wall in arm.walls)
             assert arm.errors == 0
+            assert not arm.projected
 
     def test_the_lab_saw_how_many_were_in_flight(self, measured):
-        peaks = {(arm.strategy, arm.language): arm.peak_in_flight for arm in measured.arms}
-        assert peaks["blocking", "python"] == peaks["blocking", "rust"] == 1
+        peaks = {arm.name: arm.peak_in_flight for arm in measured.arms}
+        assert peaks["python/blocking"] == peaks["rust/blocking"] == 1
         # Two workers at most; that both were seen at once is likely, but not certain on a busy machine.
-        assert {peaks["thread", "python"], peaks["thread", "rust"]} <= {1, 2}
+        assert {peaks["python/thread"], peaks["rust/thread"]} <= {1, 2}
 
     def test_no_run_beats_the_reference_lines(self, measured):
         assert (measured.ideal, measured.serial) == pytest.approx((0.004, 0.008))
         for arm in measured.arms:
             assert min(arm.walls) >= (measured.serial if arm.strategy == "blocking" else measured.ideal)
+            assert 0 < measured.efficiency(arm.name) <= 1
+
+    def test_a_run_lasts_fifty_milliseconds_by_repetition(self, measured):
+        for run in measured.timed_runs:
+            assert run.batches > 1
+        totals = [run.batches * run.wall for run in measured.timed_runs]
+        assert sorted(totals)[len(totals) // 2] > 0.035
+
+    def test_every_exchange_was_seen_from_both_sides(self, measured):
+        exchanges = measured.exchanges
+        expected = sum(4 * run.batches for run in measured.timed_runs if "twin" not in run.arm)
+        assert len(exchanges) == expected
+        for exchange in exchanges:
+            assert 0 <= exchange.start <= exchange.accepted <= exchange.asked < exchange.first_byte
+            assert exchange.first_byte <= exchange.last_byte <= exchange.start + exchange.service
+            assert exchange.service >= 0.002
+            assert (exchange.status, exchange.size, exchange.error) == (200, 1024, None)
 
     def test_urls_of_one_s_own(self):
         with aio.LabServer(latency=0.001) as lab:
             comparison = aio.compare(["blocking"], urls=lab.urls(3), latency=5.0, rounds=1, progress=False)
-            assert lab.stats().served == 3 * 2 * 2  # by two arms, in the gate and in the round
+            assert lab.stats().served >= 3 * 3 * 2  # by three arms, in the gate and in the round
         assert (comparison.ideal, comparison.serial, comparison.settings.latency) == (None, None, None)
         assert [arm.peak_in_flight for arm in comparison.arms] == [None, None]
-        assert str(comparison).splitlines()[2].split()[-2:] == ["–", f"{comparison.ratio('blocking'):.1f}×"]
+        assert [arm.server_load for arm in comparison.arms] == [None, None]
+        assert comparison.efficiency("rust/blocking") is None
         assert "ideal" not in str(comparison)
 
+    def test_errors_after_the_gate_are_counted(self, scripted):
+        # The server says no from the moment that the timing begins.
+        begun = threading.Event()
 
-class TestSummary:
-    comparison = made({("thread", "python"): [0.03, 0.05, 0.02], ("thread", "rust"): [0.01, 0.02, 0.01]})
+        def show(done, total, label):
+            if "round 1" in label:
+                begun.set()
 
-    def test_medians_of_all_rounds(self):
-        python, rust = self.comparison.arms
-        assert (python.median_wall, rust.median_wall) == (0.03, 0.01)
-        assert python.walls == [0.03, 0.05, 0.02]
-        assert python.median_cpu == pytest.approx(0.004)
-        assert python.cpu_ms_per_request == pytest.approx(0.4)
+        def answer(connection):
+            if not begun.is_set():
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    def test_ratio_is_python_over_rust(self):
-        assert self.comparison.ratio("thread") == pytest.approx(3.0)
-        with pytest.raises(ValueError, match="'blocking' was not timed in both languages"):
-            self.comparison.ratio("blocking")
+        scripted.scripts["flaky"] = answer
+        comparison = aio.compare(["thread"], ["rust"], urls=[scripted.url("flaky")], rounds=2, progress=show)
+        arm = comparison.arm("rust/thread")
+        assert arm.errors == sum(run.batches for run in arm.runs)
+        assert "RemoteProtocolError" in comparison.exchanges[0].error
+        assert re.search(r"warning: rust/thread: \d+ requests failed", str(comparison))
+        assert "出错：rust/thread" in comparison.to_markdown("zh")
 
-    def test_ideal_counts_whole_batches(self):
-        comparison = made({("thread", "rust"): [0.1]}, requests=11, concurrency=5, latency=0.02)
-        assert comparison.ideal == pytest.approx(0.06)
-        assert comparison.serial == pytest.approx(0.22)
+    def test_the_open_model(self):
+        comparison = aio.compare(["asyncio"], rate=200, requests=10, latency=0.005, rounds=2, progress=False)
+        assert all(wall > 9 / 200 for arm in comparison.arms for wall in arm.walls)
+        for exchange in comparison.exchanges:
+            assert exchange.start >= exchange.request / 200
+        rows = list(comparison.requests.rows())
+        assert {row["intended"] for row in rows} == {i / 200 for i in range(10)}
+        assert all(row["response"] == pytest.approx(row["start"] + row["service"] - row["intended"]) for row in rows)
+        assert {row["observer"] for row in rows} == {"client"}
 
+    def test_an_arm_of_one_s_own_has_no_part_in_the_open_model(self):
+        def mine(urls):
+            aio.rust.callback_way(urls)
 
-class TestTables:
-    comparison = made(
-        {
-            ("asyncio", "python"): [0.0312],
-            ("asyncio", "rust"): [0.0208],
-            ("blocking", "python"): [0.2461],
-            ("blocking", "rust"): [0.2051],
-        }
-    )
+        settings = {"rate": 50, "requests": 10, "latency": 0.005, "rounds": 2, "progress": False}
+        comparison = aio.compare([], arms={"mine": mine}, **settings)
+        rows = list(comparison.requests.rows())
+        assert {(row["intended"], row["observer"]) for row in rows} == {(0.0, "server")}
+        assert all(row["response"] > 0 for row in rows)
 
-    def test_english_text(self):
-        lines = str(self.comparison).splitlines()
-        assert repr(self.comparison) == str(self.comparison)
-        assert re.split(r"  +", lines[0]) == [
-            "strategy (section)",
-            "language",
-            "wall, median ms",
-            "CPU, median ms",
-            "peak in flight",
-            "python / rust",
-        ]
-        assert lines[2].split() == ["asyncio", "(2.3.4)", "python", "31.2", "4.0", "10", "1.5×"]
-        assert lines[3].split() == ["rust", "20.8", "4.0", "10"]
-        assert lines[-2] == "10 requests, 10 at a time, latency 20.0 ms, 1 round, seed 1"
-        assert lines[-1] == "ideal 20.0 ms · serial 200.0 ms"
-
-    def test_chinese_markdown_has_the_lecture_s_rows_columns_and_figures(self):
-        lines = self.comparison.to_markdown("zh").splitlines()
-        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:4]]
-        assert cells[0] == ["程序", "Python 耗时（单位：秒）", "Rust 耗时（单位：秒）", "讲义 2021（单位：秒）"]
-        # in the lecture's order, whatever the order that was asked for
-        assert cells[2] == ["同步阻塞", "0.2461", "0.2051", "1.3751"]
-        assert cells[3] == ["asyncio", "0.0312", "0.0208", "–"]
-        assert lines[-1] == "理想 0.0200 秒 · 串行 0.2000 秒"
-
-    def test_chinese_names_are_the_lecture_s(self):
-        comparison = made({(strategy, "rust"): [0.1] for strategy in STRATEGIES})
-        lines = comparison.to_markdown("zh").splitlines()
-        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:10]]
-        assert [row[0] for row in rows] == [
-            "同步阻塞",
-            "多进程",
-            "多线程",
-            "非阻塞",
-            "回调 + 事件循环",
-            "生成器协程",
-            "yield from",
-            "asyncio",
-        ]
-        lecture = ["1.3751", "0.8139", "0.2436", "1.1245", "0.2548", "0.1850", "0.1895", "–"]
-        assert [row[-1] for row in rows] == lecture
-        assert "Python" not in lines[0]
-
-    def test_unknown_language_of_the_table(self):
-        with pytest.raises(ValueError, match="lang must be 'en' or 'zh', not 'de'"):
-            self.comparison.to_markdown("de")
-
-    def test_html_survives_an_untrusted_notebook(self):
-        seen = []
-
-        class Reader(HTMLParser):
-            def handle_starttag(self, tag, attributes):
-                seen.append((tag, {name for name, _ in attributes}))
-
-        comparison = replace(self.comparison, left_out={"rust/uring": "<script>alert(1)</script>"})
-        Reader().feed(comparison._repr_html_())
-        assert {tag for tag, _ in seen} == {"table", "thead", "tbody", "tr", "th", "td", "div"}
-        assert set().union(*(attributes for _, attributes in seen)) == {"style"}
-        assert "&lt;script&gt;" in comparison._repr_html_()
-
-    def test_html_has_a_bar_in_proportion_to_the_wall_time(self):
-        lengths = re.findall(r"width: ([0-9.]+)%", self.comparison._repr_html_())
-        assert [float(length) for length in lengths] == pytest.approx([12.7, 8.5, 100.0, 83.3], abs=0.06)
+    def test_a_low_rate_keeps_the_budget(self):
+        began = time.monotonic()
+        comparison = aio.compare("callback", "rust", rate=4, requests=100, latency=0.001, budget=6, progress=False)
+        assert time.monotonic() - began < 6 * 1.05 + 1
+        assert comparison.arm("rust/callback").projected
 
 
-class TestExport:
-    def test_json_has_everything(self, measured):
-        document = json.loads(measured.to_json())
-        assert document == measured.to_dict()
-        assert document["schema"] == 1
-        assert document["seed"] == 7
-        assert document["rounds"] == 3
-        assert document["settings"] == {
-            "strategies": ["blocking", "thread"],
-            "languages": ["python", "rust"],
-            "urls": None,
-            "requests": 4,
-            "concurrency": 2,
-            "latency": 0.002,
-            "timeout": 30.0,
-            "rounds": 3,
-            "budget": 30.0,
-        }
-        assert document["ratios"].keys() == {"blocking", "thread"}
-        for row, arm in zip(document["arms"], measured.arms, strict=True):
-            assert (row["strategy"], row["language"]) == (arm.strategy, arm.language)
-            assert [run["wall"] for run in row["runs"]] == arm.walls
-            assert [run["cpu_user"] for run in row["runs"]] == arm.cpu_user
-        indices = sorted(run["index"] for row in document["arms"] for run in row["runs"])
-        assert indices == list(range(12))
+class TestCosts:
+    def test_they_are_told_or_why_not(self, measured):
+        for arm in measured.arms:
+            costs = arm.costs
+            assert costs.requests == 4
+            for value, what in ((costs.peak_memory, "memory"), (costs.system_calls, "system_calls")):
+                assert (value is None) == (what in costs.missing)
+            assert arm.switches_per_request is not None
 
-    def test_environment_tells_the_machine_and_the_builds_but_no_host(self):
-        environment = describe()
-        assert environment["cores"] >= environment["usable_cores"] >= 1
-        assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
-        assert environment["build_profile"] in ("debug", "release")
-        assert environment["cpu"]
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", environment["date"])
-        assert platform.node() not in environment.values()
-        assert sys.prefix not in json.dumps(environment)
+    @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="no /proc/self/clear_refs here")
+    def test_peak_memory_is_that_of_the_worker_and_not_of_the_caller(self):
+        ballast = bytearray(300_000_000)
+        for place in range(0, len(ballast), 4096):
+            ballast[place] = 1
+        held = psutil.Process().memory_info().rss
 
-    def test_a_comparison_can_be_pickled(self, measured):
-        assert pickle.loads(pickle.dumps(measured)).to_json() == measured.to_json()
+        def hungry(urls):
+            block = b"x" * 50_000_000
+            return aio.python.blocking_way(urls) if block else None
+
+        comparison = aio.compare(
+            ["blocking", "process"], ["python"], arms={"hungry": hungry}, **(FAST | {"rounds": 1, "latency": 0.02})
+        )
+        peak = {arm.name: arm.costs.peak_memory for arm in comparison.arms}
+        assert held > 300_000_000
+        assert 5_000_000 < peak["python/blocking"] < 100_000_000
+        assert 45_000_000 < peak["hungry"] - peak["python/blocking"] < 80_000_000
+        processes = comparison.arm("python/process").costs
+        assert processes.processes == 3  # itself, and two workers
+        assert processes.peak_memory > peak["python/blocking"]
+        del ballast
+
+    def test_threads(self):
+        comparison = aio.compare(["thread", "callback"], requests=8, concurrency=8, rounds=1, progress=False)
+        threads = {arm.name: arm.costs.threads for arm in comparison.arms}
+        # each pool's eight and the caller; a pool that is still filling up has fewer
+        assert 5 <= threads["python/thread"] <= 9
+        assert 9 <= threads["rust/thread"] <= 10
+        assert threads["python/callback"] == threads["rust/callback"] == 1
+
+    def test_system_calls(self):
+        comparison = aio.compare(["blocking"], requests=20, latency=0.0, rounds=1, progress=False)
+        for arm in comparison.arms:
+            if "system_calls" in arm.costs.missing:
+                pytest.skip(f"system calls cannot be counted here: {arm.costs.missing['system_calls']}")
+            # one connection and one request each, and nothing that depends on luck
+            assert arm.costs.system_calls["connect"] == 20
+            assert arm.costs.system_calls["sendto"] == 20
+            assert 5 < arm.costs.system_calls_per_request < 30
+
+    def test_a_machine_without_strace_says_so(self, monkeypatch):
+        monkeypatch.setenv("PATH", "/nowhere")
+        comparison = aio.compare(["blocking"], ["rust"], **FAST)
+        assert comparison.arm("rust/blocking").costs.system_calls is None
+        assert "not available here: system calls, because strace is not installed" in str(comparison)
+
+
+def workers():
+    """The worker processes of this one."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "compare.worker" in " ".join(child.cmdline()) or "aio-strategies-helper" in child.name()
+    ]
+
+
+class TestEnd:
+    def interrupted_at(self, label_part, call):
+        def show(done, total, label):
+            if label_part in label:
+                threading.Timer(0.03, os.kill, (os.getpid(), signal.SIGINT)).start()
+                nonlocal sent
+                sent = time.monotonic() + 0.03
+
+        sent = 0.0
+        result = call(show)
+        return result, time.monotonic() - sent
+
+    def test_ctrl_c_returns_what_was_measured(self):
+        comparison, seconds = self.interrupted_at(
+            "rust/thread, round 2",
+            lambda show: aio.compare(["blocking", "thread"], latency=0.1, requests=4, rounds=50, progress=show),
+        )
+        assert seconds < 1
+        assert workers() == []
+        assert comparison.ended == "interrupted"
+        assert comparison.rounds in (1, 2)
+        assert "interrupted: only what was measured until then" in str(comparison)
+        assert aio.last_comparison() is comparison
+
+    def test_ctrl_c_before_anything_was_measured_is_passed_on(self):
+        def compare(show):
+            with pytest.raises(KeyboardInterrupt):
+                aio.compare(["blocking"], latency=0.2, requests=4, rounds=50, progress=show)
+
+        _, seconds = self.interrupted_at("rust/blocking, warm-up", compare)
+        assert seconds < 1
+        assert workers() == []
+
+    def test_no_worker_is_left(self, measured):
+        assert workers() == []
+
+    def test_no_worker_outlives_a_killed_caller(self):
+        code = (
+            "import aio_strategies as aio; aio.compare(['blocking', 'process'], latency=0.1, rounds=50,"
+            " requests=4, progress=lambda d, t, label: print(label, flush=True))"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as caller:
+            for line in caller.stdout:
+                if "process, round 1" in line:
+                    break
+            children = psutil.Process(caller.pid).children(recursive=True)
+            assert len(children) > 5
+            caller.kill()
+        gone, alive = psutil.wait_procs(children, timeout=10)
+        assert len(gone) > 5
+        assert alive == []
+
+    def test_a_worker_that_dies_in_the_gate_is_named_with_its_last_words(self):
+        def fatal(urls):
+            print("what a pity", flush=True)
+            os.abort()
+
+        with pytest.raises(
+            ComparisonError, match="fatal cannot be compared: its worker process died: killed by SIGABRT"
+        ):
+            aio.compare([], arms={"fatal": fatal}, **FAST)
+        assert workers() == []
 
 
 class TestAwaitable:
-    def test_it_leaves_the_event_loop_to_other_tasks(self, stand_in):
-        stand_in(seconds=0.02)
-
+    def test_it_leaves_the_event_loop_to_other_tasks(self):
         async def main():
             ticks = 0
 
@@ -478,7 +682,7 @@ class TestAwaitable:
                     ticks += 1
 
             ticking = asyncio.create_task(tick())
-            comparison = await aio.acompare(["thread"], urls=URLS, rounds=3, seed=2, progress=False)
+            comparison = await aio.acompare(["thread"], seed=2, **FAST)
             ticking.cancel()
             return comparison, ticks
 
@@ -487,25 +691,31 @@ class TestAwaitable:
         assert comparison.seed == 2
         assert ticks > 5
 
-    def test_cancelling_ends_it_between_runs(self, stand_in):
-        runner = stand_in(seconds=0.05)
-
+    def test_cancelling_ends_it_at_once_and_keeps_what_was_measured(self):
         async def main():
-            comparing = asyncio.create_task(aio.acompare(["thread"], urls=URLS, rounds=1000, progress=False))
-            await asyncio.sleep(0.12)
+            timing = asyncio.Event()
+            loop = asyncio.get_running_loop()
+
+            def show(done, total, label):
+                if "round 3" in label:
+                    loop.call_soon_threadsafe(timing.set)
+
+            comparing = asyncio.create_task(aio.acompare(["thread"], latency=0.2, rounds=1000, progress=show))
+            await timing.wait()
             comparing.cancel()
+            began = time.monotonic()
             with pytest.raises(asyncio.CancelledError):
                 await comparing
-            ran = len(runner.ran)
-            await asyncio.sleep(0.12)
-            return ran
+            return time.monotonic() - began
 
-        assert asyncio.run(main()) == len(runner.ran) < 10
+        assert asyncio.run(main()) < 1
+        assert workers() == []
+        assert aio.last_comparison().ended == "interrupted"
+        assert aio.last_comparison().rounds in (2, 3)
 
-    def test_its_errors_are_those_of_compare(self, stand_in):
-        stand_in(respond=lambda arm, url: Response(url, status_code=200, content=arm.encode()))
+    def test_its_errors_are_those_of_compare(self, refusing):
         with pytest.raises(ComparisonError):
-            asyncio.run(aio.acompare(["thread"], urls=URLS, progress=False))
+            asyncio.run(aio.acompare(["thread"], urls=[refusing], progress=False))
         with pytest.raises(ValueError, match="rounds must be"):
             asyncio.run(aio.acompare(rounds=0))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
@@ -63,3 +66,37 @@ def check_overview(notebook: nbformat.NotebookNode) -> None:
     table = outputs(notebook, 'to_markdown(lang="zh")')
     assert re.search(r"\| asyncio +\| +0\.\d+ \| +0\.\d+ \| +– \|", table)
     assert "tr" in outputs(notebook, "comparison = aio.compare(")
+
+
+@pytest.mark.parametrize(("call", "status"), [("aio.compare", "ok"), ("await aio.acompare", "error")])
+def test_interrupting_the_kernel_ends_a_comparison_and_keeps_it(call, status):
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        kernel = psutil.Process(manager.provisioner.pid)
+        interrupted_at = 0.0
+        printed = ""
+
+        def watch(message):
+            nonlocal interrupted_at, printed
+            printed += message["content"].get("text", "") if message["msg_type"] == "stream" else ""
+            if not interrupted_at and "round 3" in printed:
+                interrupted_at = time.monotonic()
+                manager.interrupt_kernel()
+
+        settings = "latency=0.1, rounds=500, progress=lambda done, total, label: print(label)"
+        code = f"import aio_strategies as aio\nc = {call}(['thread'], {settings})"
+        reply = client.execute_interactive(code, output_hook=watch, timeout=60)
+        seconds = time.monotonic() - interrupted_at
+        assert interrupted_at
+        assert seconds < 1.5  # 1 s, and what the kernel takes to pass it on
+        # compare() returns it; a cancelled coroutine cannot return anything
+        assert reply["content"]["status"] == status
+        assert not [child for child in kernel.children(recursive=True) if "worker" in " ".join(child.cmdline())]
+
+        printed = ""
+        check = "last = aio.last_comparison(); print(last.ended, last.rounds)"
+        client.execute_interactive(check, output_hook=watch, timeout=60)
+        assert printed in ("interrupted 2\n", "interrupted 3\n")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -7,7 +7,7 @@ import unicodedata
 from types import SimpleNamespace
 
 import pytest
-from aio_strategies.report.notebook import Bars, bar, html_table
+from aio_strategies.report.notebook import Bars, bar, html_notes, html_table
 from aio_strategies.report.progress import shown
 from aio_strategies.report.tables import Column, Table
 from aio_strategies.report.text import pad, width
@@ -61,7 +61,7 @@ class TestTable:
 
     def test_html_escapes_and_draws_bars(self):
         table = Table((Column("<n>"), Column("v")), (("a&b", "1"), ("", "2")))
-        drawn = html_table(table, bars=Bars(0, [1.0, 0.25], ["python", "rust"]), notes=["<note>"])
+        drawn = html_table(table, bars=Bars(0, [1.0, 0.25], ["python", "rust"])) + html_notes(["<note>"])
         assert "&lt;n&gt;" in drawn
         assert "a&amp;b" in drawn
         assert "&lt;note&gt;" in drawn

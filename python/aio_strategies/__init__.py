@@ -16,33 +16,53 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native, python, rust
 from .calling import arun, run
-from .compare import acompare, compare  # at once, so that `compare` is the function and not the module of that name
+
+# at once, so that `compare` is the function and not the module of that name
+from .compare import acompare, compare, last_comparison
 from .exceptions import *  # noqa: F403
 from .exceptions import __all__ as _exceptions
 from .results import Headers, Response, Run
 from .strategies import strategies
 
 if TYPE_CHECKING:
+    from .compare.archive import load
     from .compare.comparison import Comparison
+    from .compare.contrasts import Contrast
+    from .compare.scaling import Scaling, scaling
+    from .frame import Frame
     from .lab import LabServer
 
 __version__: str = _native.build_info()["version"]
 
 # Imported when they are first asked for: a caller who only fetches should not wait for them.
-_LATER = {"Comparison": ".compare.comparison", "LabServer": ".lab"}
+_LATER = {
+    "Comparison": ".compare.comparison",
+    "Contrast": ".compare.contrasts",
+    "Frame": ".frame",
+    "LabServer": ".lab",
+    "Scaling": ".compare.scaling",
+    "load": ".compare.archive",
+    "scaling": ".compare.scaling",
+}
 
 __all__ = [
     "Comparison",
+    "Contrast",
+    "Frame",
     "Headers",
     "LabServer",
     "Response",
     "Run",
+    "Scaling",
     "acompare",
     "arun",
     "compare",
+    "last_comparison",
+    "load",
     "python",
     "run",
     "rust",
+    "scaling",
     "strategies",
     *_exceptions,
 ]

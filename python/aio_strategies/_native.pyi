@@ -9,7 +9,22 @@ from typing_extensions import CapsuleType
 from .exceptions import RequestError
 from .targets import Target
 
-__all__ = ["Running", "arrow_schema", "arrow_stream", "build_info", "parse_urls", "run"]
+__all__ = [
+    "Running",
+    "allow_tracing",
+    "arrow_schema",
+    "arrow_stream",
+    "build_info",
+    "die_with",
+    "fewest_rounds",
+    "hodges_lehmann",
+    "judge",
+    "median",
+    "parse_urls",
+    "percentile",
+    "run",
+    "tells_percentile",
+]
 
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
 
@@ -20,6 +35,16 @@ def run(
 def arrow_schema(fields: Sequence[tuple[str, str]]) -> CapsuleType: ...
 def arrow_stream(fields: Sequence[tuple[str, str]], columns: Sequence[Iterable[object]]) -> CapsuleType: ...
 def build_info() -> dict[str, str]: ...
+def die_with(parent: int) -> None: ...
+def allow_tracing() -> None: ...
+def median(values: Sequence[float]) -> tuple[float, float, float]: ...
+def percentile(values: Sequence[float], p: float) -> float: ...
+def tells_percentile(count: int, p: float) -> bool: ...
+def fewest_rounds(contrasts: int) -> int: ...
+def hodges_lehmann(differences: Sequence[float], confidence: float) -> tuple[float, float, float]: ...
+def judge(
+    differences: Sequence[Sequence[float]],
+) -> list[tuple[float, float, float, float, str, int | None]]: ...
 
 @final
 class Running:

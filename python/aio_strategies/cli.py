@@ -62,24 +62,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from .compare import compare
 
-    comparison = compare(
-        options.strategies,
-        options.languages,
-        urls=options.url,
-        requests=options.requests,
-        concurrency=options.concurrency,
-        latency=options.latency,
-        timeout=options.timeout,
-        rounds=options.rounds,
-        budget=options.budget,
-        seed=options.seed,
-    )
+    try:
+        comparison = compare(
+            options.strategies,
+            options.languages,
+            baseline=options.baseline,
+            urls=options.url,
+            requests=options.requests,
+            concurrency=options.concurrency,
+            latency=options.latency,
+            rate=options.rate,
+            timeout=options.timeout,
+            rounds=options.rounds,
+            budget=options.budget,
+            seed=options.seed,
+        )
+    except ValueError as error:  # what the parser cannot know, such as a baseline that is none of the arms
+        print(f"{_PROGRAM} compare: error: {error}", file=sys.stderr)
+        return 2
+    if options.save:
+        comparison.save(options.save)
     if options.json:
         print(comparison.to_json())
+    elif options.csv:
+        print(comparison.to_csv(), end="")
     elif options.markdown:
         print(comparison.to_markdown(options.lang))
     else:
         print(comparison.to_text(options.lang))
+    if comparison.ended == "interrupted":
+        return _INTERRUPTED
     return 1 if any(arm.errors for arm in comparison.arms) else 0
 
 
@@ -246,16 +258,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_concurrency(compare)
     _add_latency(compare)
     _add_timeout(compare)
-    compare.add_argument("--rounds", type=_positive, metavar="N", help="(default: 3 to 20, as many as fit)")
     compare.add_argument(
-        "--budget", type=_seconds, default=30.0, metavar="TIME", help="of all rounds together (default: 30s)"
+        "--baseline", metavar="ARM", help="what all others are held against, as rust/thread (default: the first)"
+    )
+    compare.add_argument("--rate", type=float, metavar="N", help="requests due a second (default: all at once)")
+    compare.add_argument("--rounds", type=_positive, metavar="N", help="(default: until it is precise, 10 to 60)")
+    compare.add_argument(
+        "--budget", type=_seconds, default=30.0, metavar="TIME", help="of the whole comparison (default: 30s)"
     )
     compare.add_argument("--seed", type=int, metavar="N", help="of the random order of runs (default: drawn)")
     compare.add_argument(
         "--lang", choices=["en", "zh"], default="en", help="language of the table; zh has the lecture's columns"
     )
+    compare.add_argument("--save", metavar="FILE", help="keep everything in a file, for aio.load (.gz: compressed)")
     output = compare.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
     output.add_argument("--json", action="store_true", help="print settings, environment and raw times as JSON")
 
     run = commands.add_parser(

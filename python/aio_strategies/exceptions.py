@@ -20,6 +20,7 @@ a worker process can send it home.
     ├── HTTPStatusError
     ├── ComparisonError
     ├── InvalidURL (ValueError)
+    ├── SchemaError (ValueError)
     └── ForkedProcessError (RuntimeError)
 """
 
@@ -52,6 +53,7 @@ __all__ = [
     "RequestError",
     "ResponseTooLarge",
     "SSLError",
+    "SchemaError",
     "TimeoutException",
     "TooManyRedirects",
     "TotalTimeout",
@@ -243,6 +245,10 @@ class ComparisonError(Error):
     def __str__(self) -> str:
         where = f" ({self.url})" if self.url else ""
         return f"{self.arm} cannot be compared: {self.difference}{where}"
+
+
+class SchemaError(Error, ValueError):
+    """A file holds no saved comparison that this version can read."""
 
 
 class InvalidURL(Error, ValueError):

@@ -212,9 +212,9 @@ class Frame:
         return f"{self._head(_SHOWN_AS_TEXT).to_text()}\n{self._extent(_SHOWN_AS_TEXT)}"
 
     def _repr_html_(self) -> str:
-        from .report.notebook import html_table
+        from .report.notebook import html_notes, html_table
 
-        return html_table(self._head(_SHOWN_AS_HTML), notes=[self._extent(_SHOWN_AS_HTML)])
+        return html_table(self._head(_SHOWN_AS_HTML)) + html_notes([self._extent(_SHOWN_AS_HTML)])
 
     def _heads(self) -> list[tuple[str, str]]:
         return [(field.name, field.kind) for field in self.fields]

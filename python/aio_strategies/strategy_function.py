@@ -10,26 +10,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from .cpu_clock import cpu_now
 from .exceptions import RequestError
 from .results import CPUTime, Response, Run
 from .strategies import STRATEGIES
 from .targets import Target, are_addresses, check_concurrency, check_rate, check_timeout, check_urls, locate, resolve
 
 __all__ = ["AsyncStrategyFunction", "StrategyFunction", "async_strategy_function", "strategy_function"]
-
-try:
-    from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-
-    def _cpu_now() -> tuple[float, float]:
-        mine, childrens = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
-        return mine.ru_utime + childrens.ru_utime, mine.ru_stime + childrens.ru_stime
-
-except ImportError:  # Windows, which has os.times() in a useful resolution
-    from os import times
-
-    def _cpu_now() -> tuple[float, float]:
-        now = times()
-        return now.user + now.children_user, now.system + now.children_system
 
 
 class StrategyFunction(Protocol):
@@ -147,7 +134,7 @@ class _Call:
 
     def begin(self) -> bool:
         """Start the clocks; tell whether there is anything to fetch."""
-        self._cpu = _cpu_now()
+        self._cpu = cpu_now()
         self._wall = time.perf_counter()
         self._began = time.monotonic()
         if self.rate is not None:
@@ -161,7 +148,7 @@ class _Call:
     def finish(self, responses: list[Response]) -> Run:
         """Stop the clocks, and put everything into a Run."""
         wall = time.perf_counter() - self._wall
-        user, system = _cpu_now()
+        user, system = cpu_now()
         for response in responses:
             # A strategy tells it on the clock of time.monotonic(), or 0 if it does not know it.
             response.start = max(0.0, response.start - self._began) if response.start else 0.0

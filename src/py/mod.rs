@@ -7,6 +7,7 @@ mod arrow;
 mod convert;
 mod errors;
 mod running;
+mod statistics;
 
 use pyo3::prelude::*;
 
@@ -27,6 +28,8 @@ mod _native {
     use super::errors::to_python;
     #[pymodule_export]
     use super::running::Running;
+    #[pymodule_export]
+    use super::statistics::{fewest_rounds, hodges_lehmann, judge, median, percentile, tells_percentile};
     use crate::error::{Error, panic_text};
     use crate::job::{Cancellation, Job, Location};
     use crate::strategies::{
@@ -105,6 +108,18 @@ mod _native {
             // no interpreter to attach to: it is shutting down
             stop.unwrap_or(true)
         })
+    }
+
+    /// Ends this process as soon as `parent`, which started it, has ended, whatever it is busy with.
+    #[pyfunction]
+    fn die_with(parent: u32) -> PyResult<()> {
+        Ok(crate::parent::die_with(parent)?)
+    }
+
+    /// Lets any process of this user trace this one, where the system asks for that.
+    #[pyfunction]
+    fn allow_tracing() -> PyResult<()> {
+        Ok(crate::parent::allow_tracing()?)
     }
 
     /// How this module was built.

@@ -17,7 +17,8 @@ def describe() -> dict[str, str | int]:
     Returns:
         ``cpu`` (the model), ``cores``, ``usable_cores`` (which this process may run on), ``os``, ``kernel``,
         ``machine`` (the architecture), ``python``, ``implementation``, ``package`` (the version of aio_strategies),
-        ``build_profile`` (``"release"`` or ``"debug"``), ``rustc``, and ``date`` (UTC, ISO 8601).
+        ``build_profile`` (``"release"`` or ``"debug"``), ``rustc``, ``date`` (UTC, ISO 8601), and, where the system has
+        them, ``governor`` (of the processor's frequency) and its settings that bear on connections, by their names.
     """
     cores = os.cpu_count() or 1
     build = build_info()
@@ -34,7 +35,31 @@ def describe() -> dict[str, str | int]:
         "build_profile": build["profile"],
         "rustc": build["rustc"],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **{name: value for name, path in _FILES.items() if (value := _read(path)) is not None},
     }
+
+
+_FILES = {
+    "governor": "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+    **{
+        name: f"/proc/sys/{name.replace('.', '/')}"
+        for name in (
+            "net.core.somaxconn",
+            "net.ipv4.ip_local_port_range",
+            "net.ipv4.tcp_fin_timeout",
+            "net.ipv4.tcp_max_syn_backlog",
+            "net.ipv4.tcp_tw_reuse",
+        )
+    },
+}
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return " ".join(file.read().split())
+    except (OSError, ValueError):
+        return None
 
 
 def _cpu_model() -> str:

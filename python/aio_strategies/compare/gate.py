@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from ..exceptions import ComparisonError
-from ..results import Response, Run
+from ..exceptions import ComparisonError, RequestError
+from ..lab import LogRecord
+from .messages import Outcome
 from .plan import Arm
 
-__all__ = ["pass_gate"]
+__all__ = ["Gate", "path_of"]
 
 
-def pass_gate(arms: Sequence[Arm], run: Callable[[Arm], Run]) -> None:
-    """Run every arm once, untimed, which also warms it up, and hold its responses against the first arm's.
+class Gate:
+    """Holds what every arm got for each URL against what the first arm that fetched it got."""
 
-    Args:
-        arms: the arms; the first one's responses are the measure.
-        run: runs an arm.
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = urls
+        self._expected: dict[int, tuple[Arm, Outcome]] = {}
 
-    Raises:
-        ComparisonError: an arm failed at a URL, or got another status or other content than the first arm.
-    """
-    expected: Run | None = None
-    for arm in arms:
-        responses = run(arm)
-        for response in responses:
-            if response.error is not None:
+    def check(self, arm: Arm, outcomes: Sequence[Outcome]) -> None:
+        """Check what an arm got for the first URLs.
+
+        Raises:
+            ComparisonError: it failed at a URL, or got another status or other content.
+        """
+        for index, outcome in enumerate(outcomes):
+            url = self._urls[index]
+            if isinstance(outcome, BaseException):
+                words = outcome.message if isinstance(outcome, RequestError) else str(outcome)
+                raise ComparisonError(arm.name, url, f"{type(outcome).__name__}: {words}") from outcome
+            first, wanted = self._expected.setdefault(index, (arm, outcome))
+            if difference := _difference(outcome, wanted):
+                raise ComparisonError(arm.name, url, f"{difference} for {first}")
+
+    def check_log(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
+        """Check by the lab server's log what an arm fetched that does not tell what it got.
+
+        Raises:
+            ComparisonError: it did not fetch each of the first ``count`` URLs once and whole.
+        """
+        fetched: dict[str, list[LogRecord]] = {}
+        for record in records:
+            fetched.setdefault(record.path, []).append(record)
+        for index, url in enumerate(self._urls[:count]):
+            mine = fetched.get(path_of(index), [])
+            if len(mine) != 1:
+                raise ComparisonError(arm.name, url, f"the lab server saw {len(mine)} requests for it, not 1")
+            _, wanted = self._expected.get(index, (None, None))
+            if mine[0].status != 200 or (isinstance(wanted, tuple) and mine[0].size != wanted[1]):
                 raise ComparisonError(
-                    str(arm), response.url, f"{type(response.error).__name__}: {response.error.message}"
-                ) from response.error
-        if expected is None:
-            expected = responses
-        for response, wanted in zip(responses, expected, strict=True):
-            if difference := _difference(response, wanted):
-                raise ComparisonError(str(arm), response.url, f"{difference} for {arms[0]}")
+                    arm.name, url, f"the lab server sent it status {mine[0].status} and {mine[0].size} bytes of content"
+                )
 
 
-def _difference(response: Response, wanted: Response) -> str | None:
-    """Say how a response differs from the wanted one, or return None."""
-    if response.status_code != wanted.status_code:
-        return f"status {response.status_code}, but {wanted.status_code}"
-    if len(response.content) != len(wanted.content):
-        return f"{len(response.content)} bytes of content, but {len(wanted.content)}"
-    if response.content != wanted.content:
-        return f"content of {len(response.content)} bytes that is not the same as"
+def path_of(index: int) -> str:
+    """Return the path of a lab server's page, as ``LabServer.urls`` numbers them."""
+    return f"/{index or ''}"
+
+
+def _difference(outcome: Outcome, wanted: Outcome) -> str | None:
+    """Say how an outcome differs from the wanted one, or return None."""
+    assert isinstance(outcome, tuple)
+    assert isinstance(wanted, tuple)
+    (status, size, digest), (wanted_status, wanted_size, wanted_digest) = outcome, wanted
+    if status != wanted_status and None not in (status, wanted_status):
+        return f"status {status}, but {wanted_status}"
+    if size != wanted_size:
+        return f"{size} bytes of content, but {wanted_size}"
+    if digest != wanted_digest:
+        return f"content of {size} bytes that is not the same as"
     return None

@@ -1,38 +1,78 @@
-"""The timed runs: round after round, in the order of the schedule, until all are done or the budget is spent."""
+"""Doing what a plan says: the gate, a look at the costs, and the timed rounds, within the budget.
+
+The protocol, and the evidence for it, is in docs/measuring.md.
+"""
 
 from __future__ import annotations
 
+import math
+import os
 import time
-from contextlib import ExitStack
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
 
-from ..calling import run
-from ..lab import LabServer
+from .._native import fewest_rounds
+from ..exceptions import ComparisonError
+from ..lab import LabServer, LogRecord
 from ..report.progress import Show
-from ..results import Run
 from .comparison import Comparison, TimedRun
+from .conditions import Conditions, Monitor, descriptor_limit, port_count, sockets_in_time_wait
+from .costs import Costs, SystemCallCounter, Watch, why_no_memory, why_no_system_calls
 from .environment import describe
-from .gate import pass_gate
+from .exchanges import Exchanges
+from .gate import Gate, path_of
+from .messages import Assignment, BatchReport, Order, Report
 from .plan import Arm, Plan, Settings, schedule
+from .workers import ArmFailed, Crew, Interrupted, OutOfTime, Stop
 
-__all__ = ["FEWEST_ROUNDS", "MOST_ROUNDS", "measure", "rounds_that_fit"]
+__all__ = ["LOOKS", "Session", "measure"]
 
-FEWEST_ROUNDS = 3
-MOST_ROUNDS = 20
+LOOKS = (10, 15, 20, 30, 40, 60)
+"""After so many rounds it is asked whether they are enough; there are no more than the last."""
+
+_PRECISE = 0.05
+#: Seconds that a run lasts at least, by repeating its batch.
+_SHORTEST_RUN = 0.05
+#: The most seconds of the discarded batch that warms up a fresh worker.
+_WARM_UP = 0.5
+#: The shares of the budget that the gate and the look at the costs may use, and by which a comparison may overrun.
+_FOR_GATE, _FOR_COSTS, _OVERRUN = 0.2, 0.15, 0.05
+#: How many times as long computing takes while system calls are traced, about.
+_TRACING = 5
+#: How often workers are renewed within ten rounds.
+_RENEWALS = 4
+#: The share of the time that is planned; the rest is for what takes longer than predicted.
+_SAFELY = 0.95
+#: Seconds that a run takes beside its batches, about, and those that reporting and keeping one exchange takes.
+_BESIDE, _BESIDE_EACH = 0.006, 30e-6
+#: How many exchanges of all arms together are kept, about.
+_KEPT_EXCHANGES = 200_000
 
 
-def measure(plan: Plan, show: Show) -> Comparison:
+def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: False) -> Comparison:
     """Do what the plan says: start a lab server if there are no URLs, pass the gate, time the rounds.
 
     Args:
         plan: the plan.
-        show: gets ``(runs done, runs expected, what comes next)`` before every run, and once at the end; the runs of
-            the gate count too. An exception that it raises ends the comparison.
+        show: gets ``(runs done, runs expected, what comes next)`` before every run, and once at the end. An exception
+            that it raises ends the comparison.
+        called_off: asked now and then whether to stop.
+
+    Returns:
+        The comparison; also after a KeyboardInterrupt, or when it was called off, if any run was timed until then.
 
     Raises:
-        ComparisonError: the arms do not do the same work.
+        ComparisonError: the arms do not do the same work, or not one run fitted into the budget.
+        KeyboardInterrupt: it came before any run was timed.
+        Interrupted: it was called off before any run was timed.
     """
-    settings, arms = plan.settings, plan.arms
+    settings = plan.settings
+    stop = Stop(called_off)
     started = time.monotonic()
+    end = math.inf if settings.rounds is not None else started + settings.budget
+    stop.deadline = end + _OVERRUN * settings.budget if end < math.inf else end
     with ExitStack() as stack:
         lab: LabServer | None = None
         if settings.urls is None:
@@ -41,70 +81,450 @@ def measure(plan: Plan, show: Show) -> Comparison:
             urls = tuple(lab.urls(settings.requests))
         else:
             urls = settings.urls
-
-        def run_arm(arm: Arm) -> Run:
-            return run(
-                arm.strategy,
-                urls,
-                language=arm.language,
-                concurrency=settings.concurrency,
-                timeout=settings.timeout,
-            )
-
-        done = 0
-        total = len(arms) * (1 + (settings.rounds or FEWEST_ROUNDS))
-
-        def warm_up(arm: Arm) -> Run:
-            nonlocal done
-            show(done, total, f"{arm}, warm-up")
-            done += 1
-            return run_arm(arm)
-
-        gate_began = time.monotonic()
-        pass_gate(arms, warm_up)
-        round_seconds = time.monotonic() - gate_began
-
-        runs: list[TimedRun] = []
-        for number, order in enumerate(schedule(arms, plan.seed), 1):
-            rounds = rounds_that_fit(settings, number - 1, time.monotonic() - started, round_seconds)
-            if number > rounds:
-                break
-            total = len(arms) * (1 + rounds)
-            round_began = time.monotonic()
-            for arm in order:
-                show(done, total, f"{arm}, round {number}")
-                if lab is not None:
-                    lab.reset()
-                outcome = run_arm(arm)
-                runs.append(
-                    TimedRun(
-                        round=number,
-                        index=len(runs),
-                        strategy=arm.strategy,
-                        language=arm.language,
-                        wall=outcome.wall,
-                        cpu_user=outcome.cpu.user,
-                        cpu_system=outcome.cpu.system,
-                        errors=len(outcome.errors),
-                        peak_in_flight=None if lab is None else lab.stats().peak_in_flight,
-                    )
-                )
-                done += 1
-            round_seconds = time.monotonic() - round_began
-        show(done, done, "done")
-    return Comparison(settings, plan.seed, describe(), tuple(runs), plan.left_out)
+        arms = (*plan.arms, plan.baseline.twin())
+        crew = stack.enter_context(Crew({arm: _assignment(plan, arm, urls) for arm in arms}, stop))
+        session = Session(plan, arms, urls, lab, crew, stop, end, show)
+        try:
+            session.prepare()
+            session.look_at_costs()
+            session.time_rounds()
+        except OutOfTime as late:
+            if not session.runs:
+                raise ComparisonError(
+                    late.arm.name, None, f"not one run was done within the budget of {settings.budget:g} s"
+                ) from None
+            session.ended = "budget"
+        except (KeyboardInterrupt, Interrupted):
+            if not session.runs:
+                raise
+            session.ended = "interrupted"
+        return session.result()
 
 
-def rounds_that_fit(settings: Settings, done: int, spent: float, round_seconds: float) -> int:
-    """Return how many rounds there will be: as many as were asked for, or as fit in the budget.
+def _assignment(plan: Plan, arm: Arm, urls: tuple[str, ...]) -> Assignment:
+    settings = plan.settings
+    return Assignment(
+        parent=os.getpid(),
+        strategy=arm.strategy,
+        language=arm.language,
+        program=plan.programs.get(arm.twin_of or arm.name),
+        options={"concurrency": settings.concurrency, "timeout": settings.timeout, "rate": settings.rate},
+        urls=urls,
+    )
 
-    Args:
-        settings: the number of rounds that was asked for, and the budget.
-        done: the rounds that are over.
-        spent: seconds since the comparison began.
-        round_seconds: what the last round took.
+
+class Session:
+    """One comparison under way.
+
+    Attributes:
+        runs: the timed runs so far.
+        ended: why there are not more.
     """
-    if settings.rounds is not None:
-        return settings.rounds
-    more = max(0.0, settings.budget - spent) / round_seconds
-    return max(FEWEST_ROUNDS, done, int(min(MOST_ROUNDS, done + more)))
+
+    def __init__(
+        self,
+        plan: Plan,
+        arms: Sequence[Arm],
+        urls: Sequence[str],
+        lab: LabServer | None,
+        crew: Crew,
+        stop: Stop,
+        end: float,
+        show: Show,
+    ) -> None:
+        self.runs: list[TimedRun] = []
+        self.ended = "rounds"
+        self._plan = plan
+        self._settings: Settings = plan.settings
+        self._arms = arms
+        self._urls = urls
+        self._lab = lab
+        self._crew = crew
+        self._stop = stop
+        self._end = end
+        self._show = show
+        self._done = 0
+        self._expected = 0
+        #: What fetching all URLs takes, in seconds, as predicted; and whether one is fetched after the other.
+        self._seconds: dict[Arm, float] = {}
+        self._cpu_seconds: dict[Arm, float] = {}
+        self._one_by_one: set[Arm] = set()
+        #: How many of the URLs a batch of the arm fetches.
+        self._requests: dict[Arm, int] = {}
+        self._generation = 0
+        #: What it takes to start all workers anew and warm them up, in seconds.
+        self._renewal_seconds = 0.0
+        self._costs: dict[str, Costs] = {}
+        self._conditions = Conditions()
+        self._exchanges = Exchanges()
+        self._kept: dict[Arm, int] = {}
+        self._failures: dict[str, list[str]] = {}
+        self._unchecked: set[str] = set()
+
+    def result(self) -> Comparison:
+        """Return what has been measured so far."""
+        environment = dict(describe())
+        for name, value in (("descriptor_limit", descriptor_limit()), ("ports", port_count())):
+            if value is not None:
+                environment[name] = value
+        environment["sockets_in_time_wait"] = sockets_in_time_wait()
+        return Comparison(
+            self._settings,
+            self._plan.seed,
+            environment,
+            tuple(self.runs),
+            self._plan.left_out,
+            costs=self._costs,
+            conditions=self._conditions,
+            exchanges=self._exchanges,
+            failures=self._failures,
+            unchecked=tuple(sorted(self._unchecked)),
+            url=None if self._lab is None else self._lab.url,
+            ended=self.ended,
+        )
+
+    # --- the gate
+
+    def prepare(self) -> None:
+        """Start the workers; have every arm fetch the same, and see how long it takes."""
+        self._expected = len(self._arms) * (2 + (self._settings.rounds or LOOKS[0]))
+        self._tell("starting the workers")
+        began = time.monotonic()
+        gate = Gate(self._urls)
+        try:
+            _raise_first(self._crew.start())
+            first, failures = self._crew.run_all({arm: Order(1, want="outcomes") for arm in self._arms})
+            _raise_first(failures)
+            self._renewal_seconds = time.monotonic() - began
+            for arm in self._arms:
+                self._check(gate, arm, first[arm], 1, None)
+                self._tell(f"{arm}, warm-up")
+                self._pass_gate(gate, arm, first[arm].batches[0].wall)
+        except ArmFailed as failure:
+            raise _as_comparison_error(failure) from failure
+        self._set_sizes()
+
+    def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
+        """Have an arm fetch as many of the URLs as there is time for; ``one`` took it so many seconds."""
+        everything = self._settings.requests
+        share = math.inf if self._end == math.inf else self._settings.budget * _FOR_GATE / len(self._arms)
+        if self._settings.rate is not None and arm.strategy is not None:
+            one = max(one, 1 / self._settings.rate)
+        wave = min(everything, self._settings.concurrency)
+        count = everything if one * everything <= share else max(1, min(wave, int(share / one)))
+        while True:
+            if self._lab is not None:
+                self._lab.reset()
+            report = self._crew.run(arm, Order(count, want="outcomes"))
+            log = None if self._lab is None else self._lab.log()
+            self._check(gate, arm, report, count, log)
+            if self._lab is not None and self._lab.stats().peak_in_flight == 1 < count:
+                self._one_by_one.add(arm)
+            wall = report.batches[0].wall
+            self._seconds[arm] = wall * everything / count
+            self._cpu_seconds[arm] = report.cpu * everything / count
+            # A wave may predict too much, as starting a pool is a part of it: see whether there is time for more.
+            more = min(everything, int(0.5 * share * count / wall)) if wall and share < math.inf else everything
+            if count == everything or more < 2 * count:
+                return
+            count = more
+
+    def _check(self, gate: Gate, arm: Arm, report: Report, count: int, log: Sequence[LogRecord] | None) -> None:
+        outcomes = report.batches[0].outcomes
+        if outcomes is not None:
+            gate.check(arm, outcomes)
+        elif log is not None:
+            gate.check_log(arm, log, count)
+        elif self._lab is None and arm.twin_of is None:
+            self._unchecked.add(arm.name)
+
+    def _set_sizes(self) -> None:
+        """Decide how many requests a batch of each arm has, so that ten rounds fit into the budget."""
+        everything = self._settings.requests
+        self._requests = dict.fromkeys(self._arms, everything)
+        if self._end == math.inf:
+            return
+        costs = min(_FOR_COSTS * self._settings.budget, sum(min(s, _WARM_UP) for s in self._seconds.values()))
+        beside = costs + _RENEWALS * self._renewal_seconds
+        target = _SAFELY * max(0.0, self._end - time.monotonic() - beside) / LOOKS[0]
+        longest = max(self._seconds.values())
+        while self._round_seconds() > target and longest > _SHORTEST_RUN:
+            longest *= 0.9
+            for arm in self._arms:
+                if self._seconds[arm] > longest:
+                    self._requests[arm] = self._fewer(arm, int(everything * longest / self._seconds[arm]))
+            self._even_out()
+
+    def _fewer(self, arm: Arm, count: int) -> int:
+        """Return at least one wave of requests, and whole waves, as less would not show what the arm is about."""
+        if arm in self._one_by_one:
+            return max(1, count)
+        wave = min(self._settings.concurrency, self._settings.requests)
+        return max(wave, count - count % wave)
+
+    def _even_out(self) -> None:
+        """Give neighbours the same number of requests: they are held against each other."""
+        for arm in self._arms:
+            self._requests[arm] = min(self._requests[other] for other in self._neighbours(arm))
+
+    def _neighbours(self, arm: Arm) -> list[Arm]:
+        return [other for other in self._arms if other.group == arm.group]
+
+    def _batch_seconds(self, arm: Arm) -> float:
+        return self._seconds[arm] * self._requests[arm] / self._settings.requests
+
+    def _batches(self, arm: Arm) -> int:
+        """Return how many batches make a run long enough to be timed, the same number for neighbours: the first batch
+        of a run, with cold caches, weighs as much in the one as in the other.
+        """
+        shortest = min(map(self._batch_seconds, self._neighbours(arm)))
+        return max(1, math.ceil(_SHORTEST_RUN / max(shortest, 1e-4)))
+
+    def _round_seconds(self) -> float:
+        return sum(
+            self._batches(arm) * (self._batch_seconds(arm) + _BESIDE_EACH * self._requests[arm]) + _BESIDE
+            for arm in self._arms
+        )
+
+    # --- the costs
+
+    def look_at_costs(self) -> None:
+        """Watch one batch of each arm from outside."""
+        no_memory, no_calls = why_no_memory(), why_no_system_calls()
+        give_up = math.inf
+        if self._end < math.inf:
+            give_up = time.monotonic() + min(
+                _FOR_COSTS * self._settings.budget, 0.5 * max(0.0, self._end - time.monotonic())
+            )
+        no_room = "the budget had no room for it"
+        deadline = self._stop.deadline
+        for place, arm in enumerate(self._plan.arms):
+            requests = self._for_costs(arm, (give_up - time.monotonic()) / (len(self._plan.arms) - place))
+            self._costs[arm.name] = Costs(requests, missing={"memory": no_room, "system_calls": no_room})
+            seconds = self._seconds[arm] * requests / self._settings.requests
+            if time.monotonic() + seconds > give_up:
+                continue
+            self._tell(f"{arm}, costs")
+            # tracing may slow an arm down beyond all prediction
+            self._stop.deadline = min(deadline, max(give_up, time.monotonic() + 5 * seconds))
+            try:
+                self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
+            except ArmFailed as failure:
+                raise _as_comparison_error(failure) from failure
+            except OutOfTime:
+                self._stop.deadline = deadline
+                self._crew.replace(arm)
+            finally:
+                self._stop.deadline = deadline
+
+    def _for_costs(self, arm: Arm, seconds: float) -> int:
+        """Return how many requests the arm can do in so many seconds while it is traced: what it computes takes longer
+        then, its waiting does not.
+        """
+        requests = self._for_seconds(arm, _WARM_UP)
+        traced = (self._seconds[arm] + _TRACING * self._cpu_seconds[arm]) * requests / self._settings.requests
+        return requests if traced <= seconds else max(min(10, requests), int(requests * max(0.0, seconds) / traced))
+
+    def _look(self, arm: Arm, requests: int, no_memory: str | None, no_calls: str | None) -> Costs:
+        pid = self._crew.pid(arm)
+        order = Order(requests)
+        missing = {}
+        calls = None
+        watch = Watch(pid)
+        if no_calls is None:
+            with SystemCallCounter(pid) as counter:
+                report = self._crew.run(arm, order, watch)
+            calls = counter.calls
+            no_calls = counter.trouble
+        else:
+            report = self._crew.run(arm, order, watch)
+        if calls is None:
+            missing["system_calls"] = no_calls
+        if no_memory is not None:
+            missing["memory"] = no_memory
+        return Costs(
+            requests,
+            wall=report.batches[0].wall,
+            peak_memory=watch.peak_memory if no_memory is None else None,
+            threads=watch.threads or None,
+            processes=watch.processes or None,
+            system_calls=calls,
+            missing=missing,
+        )
+
+    def _for_seconds(self, arm: Arm, seconds: float) -> int:
+        """Return how many requests the arm can do in so many seconds, at least one and at most those of its batch."""
+        fitting = seconds * self._settings.requests / max(self._seconds[arm], 1e-9)
+        return max(1, int(min(self._requests[arm], fitting)))
+
+    # --- the rounds
+
+    def time_rounds(self) -> None:
+        """Time rounds until they are precise enough, or the budget ends."""
+        round_seconds = self._round_seconds()
+        for number, order in enumerate(schedule(self._arms, self._plan.seed), 1):
+            renews = self._renews_before(number)
+            if not self._goes_on(number - 1, round_seconds + (self._renewal_seconds if renews else 0.0)):
+                break
+            if renews:
+                began = time.monotonic()
+                self._renew_workers(number)
+                self._renewal_seconds = time.monotonic() - began
+            began = time.monotonic()
+            for arm in order:
+                self._tell(f"{arm}, round {number}")
+                self._time(arm, number)
+            round_seconds = time.monotonic() - began
+            self._expect(number, round_seconds)
+        self._show(self._done, self._done, "done")
+
+    def _goes_on(self, done: int, seconds: float) -> bool:
+        """Tell whether there is another round, which takes so many seconds."""
+        if self._settings.rounds is not None:
+            return done < self._settings.rounds
+        if done >= LOOKS[-1]:
+            return False
+        if done in LOOKS and self._is_precise():
+            self.ended = "precise"
+            return False
+        # The first round is tried in any case; the deadline ends it if it must.
+        if done and time.monotonic() + seconds > self._end:
+            self.ended = "budget"
+            return False
+        return True
+
+    def _is_precise(self) -> bool:
+        """Tell whether every headline interval is narrow enough: Rust by Python, else each arm by the baseline."""
+        so_far = self.result()
+        by_language = [
+            contrast
+            for contrast in so_far.contrasts
+            if contrast.arm.partition("/")[2] == contrast.base.partition("/")[2] and "/" in contrast.arm
+        ]
+        headline = by_language or so_far.contrasts or ([so_far.aa_check] if so_far.aa_check else [])
+        if so_far.rounds < fewest_rounds(len(so_far.contrasts)):
+            return False
+        return all(contrast.half_width <= _PRECISE for contrast in headline)
+
+    def _renews_before(self, round_: int) -> bool:
+        """Tell whether workers are replaced before a round: at least four times after those of the gate."""
+        if self._settings.rounds is not None:
+            return (round_ - 1) % max(1, self._settings.rounds // 5) == 0
+        return round_ in (1, 4, 6, 8) or round_ % 5 == 1
+
+    def _renew_workers(self, round_: int) -> None:
+        """Start fresh workers, and have each do one batch that is not timed."""
+        self._tell(f"fresh workers, round {round_}")
+        self._generation += 1
+        failed = {failure.arm for failure in self._crew.start()}  # it will be told of when its turn comes
+        self._crew.run_all({arm: Order(self._for_seconds(arm, _WARM_UP)) for arm in self._arms if arm not in failed})
+
+    def _time(self, arm: Arm, round_: int) -> None:
+        requests, batches = self._requests[arm], self._batches(arm)
+        # The twin is asked for as much as the baseline, or they would not be alike.
+        kept = self._kept.get(arm, 0)
+        keeps = kept == 0 or kept + requests * batches <= _KEPT_EXCHANGES // len(self._arms)
+        lab_cpu = 0.0
+        if self._lab is not None:
+            self._lab.reset()
+            lab_cpu = -_cpu(self._lab)
+        monitor = Monitor()
+        try:
+            report = self._crew.run(arm, Order(requests, batches, "times" if keeps else "clocks"))
+        except ArmFailed as failure:
+            self._note_failure(failure)
+            return
+        peak = None
+        errors = sum(len(batch.errors) for batch in report.batches)
+        if self._lab is not None:
+            stats = self._lab.stats()
+            peak = stats.peak_in_flight
+            lab_cpu += stats.cpu_user + stats.cpu_system
+            # An arm may be silent about what it did not fetch.
+            errors = max(errors, requests * batches - stats.served)
+        seen = monitor.stop(own=report.cpu + lab_cpu)
+        self._conditions.add(seen)
+        run = _timed_run(report.batches)
+        self.runs.append(
+            TimedRun(
+                round=round_,
+                index=len(self.runs),
+                arm=arm.name,
+                began=time.time() - (time.monotonic() - report.batches[0].began),
+                requests=requests,
+                batches=batches,
+                **run,
+                errors=errors,
+                peak_in_flight=peak,
+                server_load=None if self._lab is None else lab_cpu / math.fsum(batch.wall for batch in report.batches),
+                generation=self._generation,
+            )
+        )
+        if keeps:
+            self._keep(arm, report.batches, requests)
+
+    def _note_failure(self, failure: ArmFailed) -> None:
+        """Note that an arm failed after the gate; the others go on, and it may try again in the next round."""
+        self._failures.setdefault(failure.arm.name, []).append(failure.message)
+        with suppress(ArmFailed):  # then it will fail again, and be told of again
+            self._crew.replace(failure.arm)
+            self._crew.run(failure.arm, Order(self._for_seconds(failure.arm, _WARM_UP)))
+
+    def _keep(self, arm: Arm, batches: Sequence[BatchReport], requests: int) -> None:
+        """Keep the exchanges of a run, as the client and as the lab server saw them."""
+        self._kept[arm] = self._kept.get(arm, 0) + requests * len(batches)
+        if arm.twin_of is not None:
+            return
+        records: list[list[LogRecord | None]] = [[None] * requests for _ in batches]
+        if self._lab is not None:
+            begins = [batch.began for batch in batches]
+            places = {path_of(index): index for index in range(requests)}
+            for record in self._lab.log():
+                place = bisect_right(begins, record.accepted) - 1
+                index = places.get(record.path)
+                if place >= 0 and index is not None:
+                    records[place][index] = record
+        run = self.runs[-1].index
+        for number, batch in enumerate(batches):
+            clients = list(zip(batch.starts, batch.services, strict=True)) if batch.starts else None
+            if clients or self._lab is not None:
+                self._exchanges.add(run, number, batch.began, clients, records[number], dict(batch.errors))
+
+    def _tell(self, what: str) -> None:
+        self._show(self._done, max(self._expected, self._done), what)
+        self._done += 1
+
+    def _expect(self, rounds: int, round_seconds: float) -> None:
+        """Guess how many runs there will be."""
+        if self._settings.rounds is not None:
+            more = self._settings.rounds - rounds
+        elif self._end == math.inf:
+            more = LOOKS[-1] - rounds
+        else:
+            more = min(LOOKS[-1] - rounds, max(0, int((self._end - time.monotonic()) / (1.2 * round_seconds))))
+        self._expected = self._done + more * len(self._arms)
+
+
+def _timed_run(batches: Sequence[BatchReport]) -> Mapping[str, Any]:
+    """Return the means over the batches, by ``TimedRun``'s attributes."""
+
+    def mean(name: str) -> float | None:
+        values = [getattr(batch, name) for batch in batches]
+        return None if None in values else math.fsum(values) / len(values)
+
+    return {name: mean(name) for name in ("wall", "cpu_user", "cpu_system", "waits", "preemptions")}
+
+
+def _cpu(lab: LabServer) -> float:
+    stats = lab.stats()
+    return stats.cpu_user + stats.cpu_system
+
+
+def _raise_first(failures: Sequence[ArmFailed]) -> None:
+    if failures:
+        raise failures[0]
+
+
+def _as_comparison_error(failure: ArmFailed) -> ComparisonError:
+    details = f"\n{failure.details.rstrip()}" if failure.details.strip() else ""
+    return ComparisonError(failure.arm.name, None, f"{failure.message}{details}")

@@ -1,132 +1,302 @@
-"""A comparison as tables: an English one, and a Chinese one with the lecture's own columns and figures."""
+"""A comparison as tables to be read: English ones, and a Chinese one with the lecture's own columns and figures."""
 
 from __future__ import annotations
 
+import math
+import statistics
 from typing import TYPE_CHECKING, Literal
 
 from ..report.tables import Column, Table
 from ..strategies import STRATEGIES
+from .contrasts import figure
 
 if TYPE_CHECKING:
     from .comparison import ArmTimes, Comparison
+    from .contrasts import Contrast
 
-__all__ = ["WALL_COLUMN", "notes", "table"]
-
-WALL_COLUMN = 2
-"""The place of the wall time in the English table."""
+__all__ = ["notes", "tables", "to_html"]
 
 _NOTHING = "–"
+#: The place of the wall time in the English table.
+_WALL_COLUMN = 2
 
 
-def table(comparison: Comparison, lang: Literal["en", "zh"]) -> Table:
-    """Return the table in that language.
+def tables(comparison: Comparison, lang: Literal["en", "zh"]) -> list[Table]:
+    """Return the tables in that language, the chief one first.
 
     Raises:
         ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
     """
     if lang == "en":
-        return _english(comparison)
+        return [_times(comparison), *_costs(comparison)]
     if lang == "zh":
-        return _chinese(comparison)
+        return [_lecture(comparison)]
     raise ValueError(f"lang must be 'en' or 'zh', not {lang!r}")
 
 
 def notes(comparison: Comparison, lang: Literal["en", "zh"]) -> list[str]:
-    """Return the lines below the table: how it was timed, what is not in it, and the reference lines last."""
+    """Return the lines below the table: how it was timed, what speaks against it, and the reference lines last."""
     return _english_notes(comparison) if lang == "en" else _chinese_notes(comparison)
 
 
-def _english(comparison: Comparison) -> Table:
+def to_html(comparison: Comparison) -> str:
+    """Return the English tables and notes as HTML that an untrusted notebook keeps."""
+    from ..report.notebook import Bars, folded, html_notes, html_table, html_warnings
+
+    chief, *others = tables(comparison, "en")
+    longest = max((arm.median_wall for arm in comparison.arms), default=1.0)
+    bars = Bars(
+        after=_WALL_COLUMN,
+        lengths=[arm.median_wall / longest for arm in comparison.arms],
+        kinds=[arm.language or "" for arm in comparison.arms],
+    )
+    parts = [html_table(chief, bars=bars), html_warnings([str(warning) for warning in comparison.warnings])]
+    parts.append(html_notes([note for note in notes(comparison, "en") if not note.startswith(_WARNING)]))
+    parts += [folded("costs and latencies", html_table(table)) for table in others]
+    return "".join(parts)
+
+
+_WARNING = "warning: "
+
+
+# --- the tables
+
+
+def _times(comparison: Comparison) -> Table:
     failed = any(arm.errors for arm in comparison.arms)
+    baseline = comparison.settings.baseline
+    by_python = {c.arm: c for c in comparison.contrasts if c.base == f"python/{c.arm.removeprefix('rust/')}"}
+    by_baseline = {c.arm: c for c in comparison.contrasts if c.base == baseline} | {
+        c.base: c.inverse() for c in comparison.contrasts if c.arm == baseline
+    }
     columns = [
         Column("strategy (section)"),
         Column("language"),
-        Column("wall, median ms", right=True),
-        Column("CPU, median ms", right=True),
+        Column("wall, ms [95 %]", right=True),
+        *([Column("rust by python")] if by_python else []),
+        *([Column(f"by {baseline}")] if by_baseline else []),
+        Column("CPU, ms/request", right=True),
         Column("peak in flight", right=True),
-        Column("python / rust", right=True),
         *([Column("errors", right=True)] if failed else []),
     ]
     rows = []
     above = None
     for arm in comparison.arms:
-        # A strategy's name and its ratio stand in the first of its rows.
-        first = arm.strategy != above
-        above = arm.strategy
+        # A strategy's name stands in the first of its rows.
+        first = arm.arm.group != above
+        above = arm.arm.group
         rows.append(
             (
-                f"{arm.strategy} ({STRATEGIES[arm.strategy].section})" if first else "",
-                arm.language,
-                _ms(arm.median_wall),
-                _ms(arm.median_cpu),
-                _NOTHING if arm.peak_in_flight is None else str(arm.peak_in_flight),
-                _ratio(comparison, arm) if first else "",
+                _heading(arm) if first else "",
+                arm.language or _NOTHING,
+                _wall(arm),
+                *([_verdict(by_python.get(arm.name))] if by_python else []),
+                *([_by_baseline(comparison, arm, by_baseline.get(arm.name))] if by_baseline else []),
+                f"{arm.cpu_ms_per_request:.3f}",
+                _number(arm.peak_in_flight),
                 *([str(arm.errors)] if failed else []),
             )
         )
     return Table(tuple(columns), tuple(rows))
 
 
-def _chinese(comparison: Comparison) -> Table:
+def _costs(comparison: Comparison) -> list[Table]:
+    """Return the table of costs and latencies, unless none of them is known."""
+    arms = comparison.arms
+    if not any(arm.costs or arm.latency for arm in arms):
+        return []
+    told = _percentiles_told(comparison)
+    columns = [
+        Column("strategy (section)"),
+        Column("language"),
+        Column("CPU user, ms/req", right=True),
+        Column("system, ms/req", right=True),
+        Column("system calls/req", right=True),
+        Column("switches/req", right=True),
+        Column("peak memory, MB", right=True),
+        Column("threads", right=True),
+        *(Column(f"service p{100 * p:g}, ms", right=True) for p in told),
+        *(Column(f"response p{100 * p:g}, ms", right=True) for p in told),
+    ]
+    rows = []
+    above = None
+    for arm in arms:
+        first = arm.arm.group != above
+        above = arm.arm.group
+        costs, latency = arm.costs, arm.latency
+        rows.append(
+            (
+                _heading(arm) if first else "",
+                arm.language or _NOTHING,
+                *(f"{1000 * statistics.median(times) / arm.requests:.3f}" for times in (arm.cpu_user, arm.cpu_system)),
+                _number(costs.system_calls_per_request if costs else None, ".1f"),
+                _number(arm.switches_per_request, ".2f"),
+                _number(costs.peak_memory / 1e6 if costs and costs.peak_memory else None, ".1f"),
+                _number(costs.threads if costs else None),
+                *(_ms(latency.service.get(p)) if latency else _NOTHING for p in told),
+                *(_ms(latency.response.get(p)) if latency else _NOTHING for p in told),
+            )
+        )
+    return [Table(tuple(columns), tuple(rows))]
+
+
+def _lecture(comparison: Comparison) -> Table:
     languages = comparison.settings.languages
-    walls = {(arm.strategy, arm.language): f"{arm.median_wall:.4f}" for arm in comparison.arms}
+    arms = {arm.name: arm for arm in comparison.arms}
+    by_python = {c.arm: c for c in comparison.contrasts if c.base == f"python/{c.arm.removeprefix('rust/')}"}
     columns = [
         Column("程序"),
         *(Column(f"{language.capitalize()} 耗时（单位：秒）", right=True) for language in languages),
+        *([Column("Rust 对 Python")] if by_python else []),
         Column("讲义 2021（单位：秒）", right=True),
     ]
     rows = []
-    for strategy in STRATEGIES.values():
-        if strategy.key not in comparison.settings.strategies:
+    for key, strategy in STRATEGIES.items():
+        if key not in comparison.settings.strategies:
             continue
         lecture = strategy.lecture_seconds
         rows.append(
             (
                 strategy.title_zh,
-                *(walls.get((strategy.key, language), _NOTHING) for language in languages),
+                *(_seconds(arms.get(f"{language}/{key}")) for language in languages),
+                *([_verdict_zh(by_python.get(f"rust/{key}"))] if by_python else []),
                 _NOTHING if lecture is None else f"{lecture:.4f}",
             )
         )
+    for name in comparison.settings.arms:
+        others = [_NOTHING] * (len(columns) - 2)
+        rows.append((name, _seconds(arms.get(name)), *others))
     return Table(tuple(columns), tuple(rows))
+
+
+# --- the notes
 
 
 def _english_notes(comparison: Comparison) -> list[str]:
     settings = comparison.settings
     how = [_count(settings.requests, "request"), f"{settings.concurrency} at a time"]
+    if settings.rate is not None:
+        how.append(f"due at {settings.rate:g}/s")
     if settings.latency is not None:
         how.append(f"latency {_ms(settings.latency)} ms")
-    how += [_count(comparison.rounds, "round"), f"seed {comparison.seed}"]
+    how += [_count(comparison.rounds, "round") + _ENDED.get(comparison.ended, ""), f"seed {comparison.seed}"]
     lines = [", ".join(how)]
+    lines += [
+        f"≈ projected from {_count(requests, 'request')}, as the budget had no room for more (latencies are of these):"
+        f" {', '.join(names)}"
+        for requests, names in _projected(comparison).items()
+    ]
+    check = comparison.aa_check
+    if check is not None and check.low > 0:
+        lines.append(f"A/A check: {check.base} by itself {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
+    lines += [f"{_WARNING}{warning}" for warning in comparison.warnings]
+    lines += _missing(comparison)
     lines += [f"not available here: {arm}, {reason}" for arm, reason in comparison.left_out.items()]
     if comparison.ideal and comparison.serial:
         lines.append(f"ideal {_ms(comparison.ideal)} ms · serial {_ms(comparison.serial)} ms")
     return lines
 
 
+_ENDED = {
+    "precise": " (every interval within ±5 %)",
+    "budget": " (all that the budget had room for)",
+    "interrupted": " (interrupted)",
+}
+
+
+def _projected(comparison: Comparison) -> dict[int, list[str]]:
+    """Return the arms whose times are projected, by the number of requests that they are projected from."""
+    projected: dict[int, list[str]] = {}
+    for arm in comparison.arms:
+        if arm.projected:
+            projected.setdefault(arm.runs[0].requests, []).append(arm.name)
+    return projected
+
+
+def _missing(comparison: Comparison) -> list[str]:
+    """Tell what was not measured of whom, the arms with the same reason together."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for name, costs in comparison.costs.items():
+        for what, reason in costs.missing.items():
+            reasons.setdefault((what.replace("_", " "), reason), []).append(name)
+    lines = []
+    for (what, reason), names in reasons.items():
+        whose = "" if len(names) == len(comparison.costs) else f" of {', '.join(names)}"
+        lines.append(f"not available here: {what}{whose}, because {reason}")
+    return lines
+
+
 def _chinese_notes(comparison: Comparison) -> list[str]:
     settings = comparison.settings
     how = [f"{settings.requests} 个请求", f"并发 {settings.concurrency}"]
+    if settings.rate is not None:
+        how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
         how.append(f"延迟 {_ms(settings.latency)} ms")
     how += [f"{comparison.rounds} 轮取中位数", f"种子 {comparison.seed}"]
     lines = ["，".join(how)]
-    lines += [f"出错：{arm.language}/{arm.strategy} {arm.errors} 次" for arm in comparison.arms if arm.errors]
+    lines += [f"≈ 由 {requests:,} 个请求推算：{'，'.join(names)}" for requests, names in _projected(comparison).items()]
+    lines += [f"警告：{warning.text_zh}" for warning in comparison.warnings]
     lines += [f"此处不可用：{arm}（{reason}）" for arm, reason in comparison.left_out.items()]
     if comparison.ideal and comparison.serial:
         lines.append(f"理想 {comparison.ideal:.4f} 秒 · 串行 {comparison.serial:.4f} 秒")
     return lines
 
 
-def _ratio(comparison: Comparison, arm: ArmTimes) -> str:
-    try:
-        return f"{comparison.ratio(arm.strategy):.1f}×"
-    except ValueError:
+# --- the cells
+
+
+def _heading(arm: ArmTimes) -> str:
+    return arm.name if arm.strategy is None else f"{arm.strategy} ({STRATEGIES[arm.strategy].section})"
+
+
+def _wall(arm: ArmTimes) -> str:
+    wall, low, high = arm.wall_interval
+    interval = f" [{_ms(low)}, {_ms(high)}]" if math.isfinite(low) else ""
+    return f"{'≈' if arm.projected else ''}{_ms(wall)}{interval}"
+
+
+def _seconds(arm: ArmTimes | None) -> str:
+    return _NOTHING if arm is None else f"{'≈' if arm.projected else ''}{arm.median_wall:.4f}"
+
+
+def _verdict(contrast: Contrast | None) -> str:
+    if contrast is None:
+        return ""
+    told = contrast.brief().replace("significant", "sig.")
+    return told if contrast.rounds_needed is None else f"{told}, ~{contrast.rounds_needed} rounds"
+
+
+def _by_baseline(comparison: Comparison, arm: ArmTimes, contrast: Contrast | None) -> str:
+    if arm.name == comparison.settings.baseline:
+        return "baseline"
+    base = [other for other in comparison.arms if other.name == comparison.settings.baseline]
+    sizes = {run.requests for one in (arm, *base) for run in one.runs}
+    return f"{'≈' if len(sizes) > 1 else ''}{_verdict(contrast)}"
+
+
+def _verdict_zh(contrast: Contrast | None) -> str:
+    if contrast is None:
         return _NOTHING
+    words = {"equivalent": "相当", "no significant difference": "无显著差异"}
+    told = words.get(contrast.verdict, f"{figure(contrast.ratio)} 倍速")
+    return f"{told} [{figure(contrast.low)}, {figure(contrast.high)}]"
 
 
-def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.1f}"
+def _ms(seconds: float | None) -> str:
+    return _NOTHING if seconds is None else f"{1000 * seconds:.1f}"
+
+
+def _number(value: float | None, form: str = "") -> str:
+    return _NOTHING if value is None else format(value, form)
+
+
+def _percentiles_told(comparison: Comparison) -> list[float]:
+    """Return the median and the highest percentile that all arms have."""
+    told = [set(arm.latency.service) for arm in comparison.arms if arm.latency is not None]
+    common = sorted(set.intersection(*told)) if told else []
+    return sorted({common[0], common[-1]}) if common else []
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -36,6 +36,10 @@ class _Package(ModuleType):
         if not (isinstance(value, ModuleType) and name in __all__):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # cloudpickle knows modules by their very class; a function that names this one is sent to workers.
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from .tables import Column, Table
 
-__all__ = ["Bars", "bar", "html_table"]
+__all__ = ["Bars", "bar", "folded", "html_notes", "html_table", "html_warnings"]
 
 _RULE = "1px solid rgba(128, 128, 128, 0.4)"
 # Middling colours: seen on white as well as on black, and by the colour-blind apart.
 _COLOURS = {"python": "#4a8fd0", "rust": "#d9772b"}
 _GREY = "#8a8a8a"
+_AMBER = "#d9a32b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Bars:
     kinds: Sequence[str]
 
 
-def html_table(table: Table, *, bars: Bars | None = None, notes: Sequence[str] = ()) -> str:
-    """Return the table as HTML, with a rule above each row whose first cell is not blank, and the notes below it."""
+def html_table(table: Table, *, bars: Bars | None = None) -> str:
+    """Return the table as HTML, with a rule above each row whose first cell is not blank."""
     head = [_cell("th", column.title, column, "vertical-align: bottom") for column in table.columns]
     if bars is not None:
         head.insert(bars.after + 1, "<th></th>")
@@ -47,10 +48,28 @@ def html_table(table: Table, *, bars: Bars | None = None, notes: Sequence[str] =
             drawn = bar(bars.lengths[number], bars.kinds[number])
             cells.insert(bars.after + 1, f'<td style="vertical-align: middle; {rule}">{drawn}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    below = "".join(f'<div style="opacity: 0.75; padding-left: 0.6em">{html.escape(note)}</div>' for note in notes)
     return (
         '<table style="border-collapse: collapse; margin: 0 0 0.5em 0">'
-        f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table>{below}"
+        f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    )
+
+
+def html_notes(notes: Sequence[str]) -> str:
+    """Return lines of small importance, as below a table."""
+    return "".join(f'<div style="opacity: 0.75; padding-left: 0.6em">{html.escape(note)}</div>' for note in notes)
+
+
+def html_warnings(warnings: Sequence[str]) -> str:
+    """Return lines of great importance."""
+    style = f"border-left: 4px solid {_AMBER}; padding: 0.15em 0.6em; margin: 0.2em 0"
+    return "".join(f'<div style="{style}"><b>warning</b>: {html.escape(warning)}</div>' for warning in warnings)
+
+
+def folded(title: str, content: str) -> str:
+    """Return HTML that is shown when its title is clicked."""
+    return (
+        f'<details style="margin: 0.5em 0"><summary style="padding-left: 0.6em">{html.escape(title)}</summary>'
+        f"{content}</details>"
     )
 
 

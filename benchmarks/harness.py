@@ -1,0 +1,156 @@
+"""Whether the harness can be trusted, by real comparisons on this machine. Writes results/harness_<part>.json.
+
+- aa: 20 comparisons of Python's thread pool with itself, while other programs come and go
+- power: 20 comparisons with an arm that takes 10 % longer by construction
+- budget: all arms within 30 s, and a blocking arm that alone would take 500 s
+- overhead: a run's wall time against the lab server's log, from the first accept to the last close
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import aio_strategies as aio
+from save import save
+
+COMPARISONS = 20
+SLOWDOWN = 1.10
+
+
+def same(urls):
+    return aio.python.thread_way(urls)
+
+
+def slowed(urls):
+    began = time.monotonic()
+    run = aio.python.thread_way(urls)
+    end = began + SLOWDOWN * (time.monotonic() - began)
+    while (left := end - time.monotonic()) > 0:
+        if left > 0.0005:  # sleep, and spin only for what sleeping would overshoot
+            time.sleep(left - 0.0003)
+    return run
+
+
+def load(seed: int) -> None:
+    """Compute and sleep by turns, for random times."""
+    draw = random.Random(seed)
+    while True:
+        end = time.monotonic() + draw.expovariate(2)
+        while time.monotonic() < end:
+            pass
+        time.sleep(draw.expovariate(2))
+
+
+def aa() -> dict:
+    background = [multiprocessing.get_context("spawn").Process(target=load, args=(seed,)) for seed in (1, 2)]
+    for process in background:
+        process.start()
+    try:
+        found = [aio.compare([], arms={"one": same, "other": same}, budget=12, seed=n) for n in range(COMPARISONS)]
+    finally:
+        for process in background:
+            process.kill()
+    contrasts = [comparison.contrast("other", "one") for comparison in found]
+    false = [str(contrast) for contrast in contrasts if contrast.verdict in ("faster", "slower")]
+    print(f"false verdicts: {len(false)} of {COMPARISONS} {false}")
+    return {
+        "comparisons": COMPARISONS,
+        "false_verdicts": len(false),
+        "contrasts": [str(contrast) for contrast in contrasts],
+        "warnings": [[warning.kind for warning in comparison.warnings] for comparison in found],
+    }
+
+
+def power() -> dict:
+    found = []
+    seconds = []
+    for seed in range(COMPARISONS):
+        began = time.monotonic()
+        found.append(aio.compare([], arms={"plain": same, "slowed": slowed}, budget=20, seed=seed))
+        seconds.append(time.monotonic() - began)
+    contrasts = [comparison.contrast("slowed", "plain") for comparison in found]
+    called = sum(contrast.verdict == "slower" for contrast in contrasts)
+    covered = sum(contrast.low <= 1 / SLOWDOWN <= contrast.high for contrast in contrasts)
+    print(f"a slowdown of 10 % was called in {called} of {COMPARISONS}, its interval covered it in {covered}")
+    print(f"longest comparison: {max(seconds):.1f} s")
+    return {
+        "comparisons": COMPARISONS,
+        "called": called,
+        "covered": covered,
+        "longest_seconds": max(seconds),
+        "contrasts": [f"{contrast.ratio:.3f} [{contrast.low:.3f}, {contrast.high:.3f}]" for contrast in contrasts],
+        "verdicts": [str(contrast) for contrast in contrasts],
+        "warnings": [[warning.kind for warning in comparison.warnings] for comparison in found],
+    }
+
+
+def budget() -> dict:
+    results = {}
+    for name, settings in {
+        "all 16 arms, 10 requests, 20 ms": {},
+        "all 16 arms, 100,000 requests, 5 ms, concurrency 100": {
+            "requests": 100_000,
+            "latency": 0.005,
+            "concurrency": 100,
+        },
+    }.items():
+        began = time.monotonic()
+        comparison = aio.compare(budget=30, seed=1, **settings)
+        seconds = time.monotonic() - began
+        blocking = comparison.arm("rust/blocking")
+        print(f"{name}: {seconds:.1f} s, {comparison.rounds} rounds, ended by {comparison.ended}")
+        results[name] = {
+            "seconds": seconds,
+            "rounds": comparison.rounds,
+            "ended": comparison.ended,
+            "blocking_seconds": blocking.median_wall,
+            "blocking_is_projected_from": blocking.runs[0].requests,
+            "table": str(comparison).splitlines(),
+        }
+    return results
+
+
+def overhead() -> dict:
+    return {f"{requests} requests": differences_from_the_log(requests) for requests in (10, 100)}
+
+
+def differences_from_the_log(requests: int) -> dict:
+    comparison = aio.compare(["thread", "callback", "asyncio"], requests=requests, rounds=20, seed=1)
+    spans: dict[tuple[int, int], list[float]] = {}
+    for exchange in comparison.exchanges:
+        first, last = spans.setdefault((exchange.run, exchange.batch), [float("inf"), 0.0])
+        spans[exchange.run, exchange.batch] = [min(first, exchange.accepted), max(last, exchange.closed)]
+    print(f"{requests} requests, 20 ms, 10 at a time: wall time - span of the log")
+    results = {}
+    for arm in comparison.arms:
+        logged = [
+            statistics.fmean(spans[run.index, batch][1] - spans[run.index, batch][0] for batch in range(run.batches))
+            for run in arm.runs
+        ]
+        differences = [run.wall - span for run, span in zip(arm.runs, logged, strict=True)]
+        within = sum(abs(d) <= 0.001 + 0.02 * span for d, span in zip(differences, logged, strict=True))
+        middle, allowed = statistics.median(differences), 0.001 + 0.02 * statistics.median(logged)
+        print(f"  {arm.name:16} {1000 * middle:6.3f} ms of {1000 * allowed:.3f}; {within} of {len(differences)} within")
+        results[arm.name] = {
+            "median_difference_ms": 1000 * middle,
+            "allowed_ms": 1000 * allowed,
+            "runs": len(differences),
+            "within_1_ms_and_2_percent": within,
+        }
+    return results
+
+
+def main() -> None:
+    parts = {"aa": aa, "power": power, "budget": budget, "overhead": overhead}
+    for name in sys.argv[1:] or parts:
+        print(f"--- {name}")
+        save(Path(__file__).with_stem(f"harness_{name}"), parts[name]())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""A worker: an interpreter of its own, which runs one arm, batch after batch, as the coordinator asks.
+
+It is started by ``workers.py`` as a program, never forked from the caller, so that it carries nothing of the caller's
+memory, threads or imports; and it has no thread of its own, so that arms may fork.
+"""
+
+from __future__ import annotations
+
+# Only what every arm needs: a comparison starts many of these.
+import gc
+import os
+import pickle
+import sys
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
+
+from .. import _native
+from ..calling import run
+from ..cpu_clock import cpu_now
+from ..results import Run
+from .messages import Assignment, BatchReport, Failure, Order, Outcome, Report, receive, send
+
+__all__ = ["main"]
+
+try:
+    from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+
+    def _switches() -> tuple[int, int] | None:
+        mine, childrens = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        return mine.ru_nvcsw + childrens.ru_nvcsw, mine.ru_nivcsw + childrens.ru_nivcsw
+
+except ImportError:  # Windows does not tell
+
+    def _switches() -> tuple[int, int] | None:
+        return None
+
+
+def main() -> None:
+    """Serve the coordinator at the other end of standard input and output until it closes them."""
+    orders, reports = _take_over_pipes()
+    assignment: Assignment = receive(orders)
+    _native.die_with(assignment.parent)
+    _native.allow_tracing()
+    try:
+        arm = _arm(assignment)
+    except Exception as error:
+        send(reports, _failure(error))
+        return
+    gc.freeze()  # collecting after each order then takes little time
+    send(reports, "ready")
+    while True:
+        try:
+            order: Order = receive(orders)
+        except EOFError:
+            return
+        answer: Report | Failure
+        before = sum(cpu_now())
+        gc.collect()  # what the last order left behind is not for the next one's clock
+        try:
+            batches = [_batch(arm, assignment.urls[: order.requests], order.want) for _ in range(order.batches)]
+            answer = Report(batches, sum(cpu_now()) - before)
+        except Exception as error:
+            answer = _failure(error)
+        send(reports, answer)
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the coordinator's pipes to ourselves: what an arm prints goes where errors go, and it can read nothing."""
+    orders, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return orders, reports
+
+
+# --- the arms: each takes URLs, and gives what it returned, with its clocks
+
+_Timed = tuple[Any, float, float, float, float]  # result, began, wall, CPU user, CPU system
+_Arm = Callable[[Sequence[str]], _Timed]
+
+
+def _arm(assignment: Assignment) -> _Arm:
+    if assignment.strategy is not None:
+        return _strategy(assignment)
+    if isinstance(assignment.program, str):
+        return _source(assignment.program)
+    assert assignment.program is not None
+    return _callable(assignment.program)
+
+
+def _strategy(assignment: Assignment) -> _Arm:
+    def strategy(urls: Sequence[str]) -> _Timed:
+        result = run(assignment.strategy or "", urls, language=assignment.language or "", **assignment.options)
+        return result, result.began, result.wall, result.cpu.user, result.cpu.system
+
+    return strategy
+
+
+def _callable(program: bytes) -> _Arm:
+    import inspect
+
+    function = pickle.loads(program)
+    # What it defines beside itself is looked up by name, by a process pool's pickles for example.
+    vars(sys.modules["__main__"]).update(
+        {name: value for name, value in getattr(function, "__globals__", {}).items() if not name.startswith("__")}
+    )
+    if inspect.iscoroutinefunction(function):
+        return lambda urls: _timed_in_loop(lambda: function(list(urls)))
+    return lambda urls: _timed(lambda: function(list(urls)))
+
+
+def _source(source: str) -> _Arm:
+    import ast
+    import inspect
+    import linecache
+
+    name = "<arm>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for tracebacks
+    code = compile(source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    module = vars(sys.modules["__main__"])
+    fresh = dict(module)
+
+    timed = _timed_in_loop if code.co_flags & inspect.CO_COROUTINE else _timed
+
+    def source_arm(urls: Sequence[str]) -> _Timed:
+        # In the main module, where process pools look for what they are to run.
+        module.clear()
+        module.update(fresh, urls=list(urls))
+        return timed(lambda: eval(code, module))
+
+    return source_arm
+
+
+def _timed(call: Callable[[], Any]) -> _Timed:
+    user, system = cpu_now()
+    began = time.monotonic()
+    result = call()
+    if hasattr(result, "__await__"):
+        import asyncio
+
+        result = asyncio.run(_awaited(result))
+    wall = time.monotonic() - began
+    user_now, system_now = cpu_now()
+    return result, began, wall, user_now - user, system_now - system
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _timed_in_loop(call: Callable[[], Any]) -> _Timed:
+    import asyncio
+
+    # As for the built-in arms, the clock does not include making the event loop.
+    async def timed() -> _Timed:
+        user, system = cpu_now()
+        began = time.monotonic()
+        result = await call()
+        wall = time.monotonic() - began
+        user_now, system_now = cpu_now()
+        return result, began, wall, user_now - user, system_now - system
+
+    return asyncio.run(timed())
+
+
+# --- what is reported
+
+
+def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
+    before = _switches()
+    result, began, wall, user, system = arm(urls)
+    after = _switches()
+    errors: list[tuple[int, str]] = []
+    starts, services = array("d"), array("d")
+    if isinstance(result, Run):
+        errors = [
+            (index, f"{type(response.error).__name__}: {response.error.message}")
+            for index, response in enumerate(result)
+            if response.error is not None
+        ]
+        if want == "times":
+            starts.extend(result.began - began + response.start for response in result)
+            services.extend(response.elapsed.total_seconds() for response in result)
+    return BatchReport(
+        began=began,
+        wall=wall,
+        cpu_user=user,
+        cpu_system=system,
+        waits=None if before is None or after is None else after[0] - before[0],
+        preemptions=None if before is None or after is None else after[1] - before[1],
+        errors=errors,
+        starts=starts,
+        services=services,
+        outcomes=_outcomes(result, len(urls)) if want == "outcomes" else None,
+    )
+
+
+def _outcomes(result: Any, count: int) -> list[Outcome] | None:
+    """Read what came of each URL from what the arm returned; None if it does not tell."""
+    try:
+        if isinstance(result, str | bytes) or len(result) != count:
+            return None
+        outcomes = [_outcome(item) for item in result]
+    except TypeError:
+        return None
+    return None if None in outcomes else outcomes  # type: ignore[return-value]
+
+
+def _outcome(item: Any) -> Outcome | None:
+    error = getattr(item, "error", None)
+    if isinstance(error, BaseException):
+        return error
+    content = item if isinstance(item, bytes | bytearray) else getattr(item, "content", None)
+    if not isinstance(content, bytes | bytearray):
+        return None
+    import hashlib
+
+    status = getattr(item, "status_code", None)
+    return status, len(content), hashlib.sha256(content).digest()
+
+
+def _failure(error: Exception) -> Failure:
+    import traceback
+
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next  # the arm's own are what its author wants to see
+    words = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    return Failure(words, "".join(traceback.format_exception(type(error), error, frames)))

@@ -1,0 +1,62 @@
+//! The estimators of `crate::statistics`, for Python.
+
+use pyo3::prelude::*;
+
+use crate::statistics::{self, CONFIDENCE, Estimate, Verdict};
+
+/// Value, low end and high end.
+type EstimateTuple = (f64, f64, f64);
+/// Ratio, low end, high end, p, verdict, rounds needed.
+type ContrastTuple = (f64, f64, f64, f64, &'static str, Option<usize>);
+
+fn tuple(estimate: Estimate) -> EstimateTuple {
+    (estimate.value, estimate.low, estimate.high)
+}
+
+/// The median of at least one value, and its 95 % interval.
+#[pyfunction]
+pub(super) fn median(values: Vec<f64>) -> EstimateTuple {
+    tuple(statistics::median(&values, CONFIDENCE))
+}
+
+/// The nearest-rank percentile of at least one value.
+#[pyfunction]
+pub(super) fn percentile(values: Vec<f64>, p: f64) -> f64 {
+    statistics::percentile(&values, p)
+}
+
+/// Whether so many values are enough to tell the percentile.
+#[pyfunction]
+pub(super) fn tells_percentile(count: usize, p: f64) -> bool {
+    statistics::tells_percentile(count, p)
+}
+
+/// The Hodges–Lehmann centre of at least one difference, and its interval.
+#[pyfunction]
+pub(super) fn hodges_lehmann(differences: Vec<f64>, confidence: f64) -> EstimateTuple {
+    tuple(statistics::hodges_lehmann(&differences, confidence))
+}
+
+/// How many rounds it takes until so many contrasts, judged together, can have a verdict at all.
+#[pyfunction]
+pub(super) fn fewest_rounds(contrasts: usize) -> usize {
+    statistics::fewest_rounds(contrasts)
+}
+
+/// The verdicts on the contrasts of one comparison, from the differences of logarithms of each.
+#[pyfunction]
+pub(super) fn judge(differences: Vec<Vec<f64>>) -> Vec<ContrastTuple> {
+    let contrasts = statistics::judge(&differences).into_iter();
+    contrasts
+        .map(|contrast| {
+            let (ratio, low, high) = tuple(contrast.ratio);
+            let verdict = match contrast.verdict {
+                Verdict::Faster => "faster",
+                Verdict::Slower => "slower",
+                Verdict::Equivalent => "equivalent",
+                Verdict::NoSignificantDifference => "no significant difference",
+            };
+            (ratio, low, high, contrast.p, verdict, contrast.rounds_needed)
+        })
+        .collect()
+}
