@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["acompare", "compare", "last_comparison"]
 
+#: Seconds, see ``acompare``.
+_LOOP_TICK = 0.1
+
 _last: Comparison | None = None
 
 
@@ -172,7 +175,10 @@ async def acompare(
 
     worker = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        comparison = await asyncio.shield(worker)
+        while not worker.done():
+            # A loop that sleeps does not see that a kernel has cancelled this task: let it look now and then.
+            await asyncio.wait([worker], timeout=_LOOP_TICK)
+        comparison = worker.result()
     finally:
         cancelled.set()
         await asyncio.wait([worker])
