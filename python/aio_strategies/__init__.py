@@ -7,7 +7,7 @@
 (10, 200)
 
 ``aio.rust`` and ``aio.python`` hold the strategies; ``aio.run`` calls one by its key; ``aio.compare`` times them all;
-``aio.strategies()`` lists them.
+``aio.strategies()`` lists them, and ``aio.source`` shows one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .compare.scaling import Scaling, scaling
     from .frame import Frame
     from .lab import LabServer
+    from .sources import Sources, source
 
 __version__: str = _native.build_info()["version"]
 
@@ -41,8 +42,10 @@ _LATER = {
     "Frame": ".frame",
     "LabServer": ".lab",
     "Scaling": ".compare.scaling",
+    "Sources": ".sources",
     "load": ".compare.archive",
     "scaling": ".compare.scaling",
+    "source": ".sources",
 }
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "Response",
     "Run",
     "Scaling",
+    "Sources",
     "acompare",
     "arun",
     "compare",
@@ -63,6 +67,7 @@ __all__ = [
     "run",
     "rust",
     "scaling",
+    "source",
     "strategies",
     *_exceptions,
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from .report.tables import Table
 
-__all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "find", "strategies"]
+__all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "by_key", "find", "strategies"]
 
 LANGUAGES = ("python", "rust")
 
@@ -154,17 +154,26 @@ def strategies() -> Catalogue:
     return Catalogue(STRATEGIES.values())
 
 
+def by_key(key: str) -> Strategy:
+    """Return the strategy of this key, be it available on this machine or not.
+
+    Raises:
+        ValueError: no such strategy.
+    """
+    if key not in STRATEGIES:
+        raise ValueError(f"no strategy {key!r}; allowed: {', '.join(STRATEGIES)}")
+    return STRATEGIES[key]
+
+
 def find(strategy: str, language: str) -> Strategy:
-    """Return the strategy of this key.
+    """Return the strategy of this key, if it can run here in the language.
 
     Raises:
         ValueError: no such strategy or language, or the strategy is not available in the language on this machine.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"no strategy {strategy!r}; allowed: {', '.join(STRATEGIES)}")
+    found = by_key(strategy)
     if language not in LANGUAGES:
         raise ValueError(f"no language {language!r}; allowed: {', '.join(LANGUAGES)}")
-    found = STRATEGIES[strategy]
     if language in found.unavailable:
         raise ValueError(f"{strategy!r} is not available in {language} here, because {found.unavailable[language]}")
     return found

@@ -7,6 +7,7 @@ mod arrow;
 mod convert;
 mod errors;
 mod running;
+mod sources;
 mod statistics;
 
 use pyo3::prelude::*;
@@ -28,6 +29,8 @@ mod _native {
     use super::errors::to_python;
     #[pymodule_export]
     use super::running::Running;
+    #[pymodule_export]
+    use super::sources::rust_source;
     #[pymodule_export]
     use super::statistics::{fewest_rounds, hodges_lehmann, judge, median, percentile, tells_percentile};
     use crate::error::{Error, panic_text};

@@ -1,0 +1,230 @@
+"""Sources, highlighted and with marked lines: side by side in a terminal, and as HTML that an untrusted notebook keeps.
+
+Colours of the HTML are as far from white as from black, so that they are read on either; other text has the page's own.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from .notebook import folded
+from .text import width
+
+if TYPE_CHECKING:
+    from pygments.token import _TokenType
+    from rich.text import Text
+
+__all__ = ["COLOURS", "LEAST_COLUMNS", "Colour", "Listing", "Mark", "html_listings", "terminal_listings"]
+
+LEAST_COLUMNS = 80
+"""Columns of code that a listing must have in a terminal to stand beside another; longer lines are broken."""
+
+
+class Colour(NamedTuple):
+    """A colour, for HTML and for a terminal, whose own shade of it suits its background."""
+
+    html: str
+    terminal: str
+
+
+COLOURS: Mapping[str, Colour] = {
+    "Keyword": Colour("#a558c9", "magenta"),
+    "Name.Function": Colour("#2e7bd6", "blue"),
+    "Name.Class": Colour("#2e7bd6", "blue"),
+    "Name.Builtin": Colour("#148585", "cyan"),
+    "Name.Decorator": Colour("#148585", "cyan"),
+    "Literal.Number": Colour("#b5621b", "yellow"),
+    "Literal.String": Colour("#3d8536", "green"),
+    "Comment": Colour("#787878", "bright_black"),
+}
+"""By the kind of token; a kind has its parent's colour unless it has one of its own."""
+
+
+class Mark(NamedTuple):
+    """A kind of marked line.
+
+    Attributes:
+        sign: one character that stands in the gutter.
+        colour: of the sign and, faintly, of the line.
+        meaning: what the legend says.
+    """
+
+    sign: str
+    colour: Colour
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A file to be shown.
+
+    Attributes:
+        title: what stands above it.
+        language: ``"python"`` or ``"rust"``.
+        text: its text.
+        marks: the marked lines, by their number from 1.
+    """
+
+    title: str
+    language: str
+    text: str
+    marks: Mapping[int, Mark] = field(default_factory=dict)
+
+
+# --- HTML
+
+
+def html_listings(parts: Sequence[Sequence[Listing]]) -> str:
+    """Return the listings of the first part beside each other, or below each other on a narrow page; then the legend,
+    then the other parts, folded.
+    """
+    chief, *others = parts
+    hidden = [folded(_titles(part), _columns(part)) for part in others]
+    return "".join([_columns(chief), _html_legend(parts), *hidden])
+
+
+def _columns(listings: Sequence[Listing]) -> str:
+    # Not a flex box: an untrusted notebook loses `flex-wrap`. It loses the second `min-width`, too, which gives each
+    # the whole width of a page that is too narrow for both.
+    share = "100%" if len(listings) == 1 else "49.5%"
+    least = "min-width: 24em; min-width: min(100%, max(24em, (49em - 100%) * 999))"
+    style = f"display: inline-block; vertical-align: top; width: {share}; {least}"
+    return "<div>" + "".join(f'<div style="{style}">{_html_listing(one)}</div>' for one in listings) + "</div>"
+
+
+def _html_listing(listing: Listing) -> str:
+    title = f'<div style="padding: 0.3em 0.6em 0 0.6em"><b>{html.escape(listing.title)}</b></div>'
+    box = (
+        "margin: 0.3em 0.6em 0.6em 0; padding: 0.5em 0.6em 0.5em 0; border: 1px solid rgba(128, 128, 128, 0.4);"
+        " border-radius: 4px; overflow-x: auto; background-color: transparent; color: inherit;"
+        " font-size: 12px; line-height: 1.45; white-space: pre"
+    )
+    # as wide as the longest line, so that a mark's tint does not end where the scrolling begins
+    sheet = "display: inline-block; min-width: 100%"
+    lines = "".join(
+        _html_line(segments, listing.marks.get(number)) for number, segments in enumerate(_tokens(listing), 1)
+    )
+    return f'{title}<pre style="{box}"><span style="{sheet}">{lines}</span></pre>'
+
+
+def _html_line(segments: Sequence[Segment], mark: Mark | None) -> str:
+    code = "".join(
+        f'<span style="color: {colour.html}">{html.escape(text)}</span>' if colour else html.escape(text)
+        for text, colour in segments
+    )
+    if mark is None:
+        return f'<span style="display: block; padding-left: 2em">{code or " "}</span>'
+    sign = f"float: left; margin-left: -1.5em; color: {mark.colour.html}; font-weight: bold; user-select: none"
+    line = f"display: block; padding-left: 2em; background-color: {_tint(mark.colour.html)}"
+    return f'<span style="{line}"><span style="{sign}">{mark.sign}</span>{code}</span>'
+
+
+def _html_legend(parts: Sequence[Sequence[Listing]]) -> str:
+    lines = []
+    for mark in _marks_of(parts):
+        sign = f'<span style="color: {mark.colour.html}; font-weight: bold">{mark.sign}</span>'
+        lines.append(f'<div style="padding-left: 0.6em">{sign} {html.escape(mark.meaning)}</div>')
+    return "".join(lines)
+
+
+def _tint(colour: str) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.15)"
+
+
+# --- a terminal
+
+
+def terminal_listings(parts: Sequence[Sequence[Listing]], columns: int) -> Text:
+    """Return the listings of each part beside each other, if there are columns enough, else below each other; then the
+    legend.
+
+    Args:
+        parts: listings that belong together.
+        columns: the terminal's width.
+    """
+    from rich.text import Text
+
+    told = [Text(f"{mark.sign} ", style=mark.colour.terminal).append(mark.meaning, "") for mark in _marks_of(parts)]
+    return Text("\n").join([*(line for part in parts for line in _terminal_part(part, columns)), *told])
+
+
+_GUTTER = 2
+_BETWEEN = " │ "
+
+
+def _terminal_part(listings: Sequence[Listing], columns: int) -> list[Text]:
+    from itertools import zip_longest
+
+    from rich.text import Text
+
+    each = (columns - len(_BETWEEN) * (len(listings) - 1)) // len(listings) - _GUTTER
+    if len(listings) == 1 or each < LEAST_COLUMNS:
+        return [line for listing in listings for line in [*_terminal_listing(listing, columns - _GUTTER), Text()]]
+    blocks = [_terminal_listing(listing, each) for listing in listings]
+    lines = []
+    for row in zip_longest(*blocks, fillvalue=Text()):
+        line = Text()
+        for text in row[:-1]:
+            line.append_text(text).append(" " * (_GUTTER + each - width(text.plain)), "").append(_BETWEEN, "dim")
+        lines.append(line.append_text(row[-1]))
+    return [*lines, Text()]
+
+
+def _terminal_listing(listing: Listing, columns: int) -> list[Text]:
+    from rich.text import Text
+
+    lines = [Text(" " * _GUTTER).append(listing.title, "bold"), Text()]
+    for number, segments in enumerate(_tokens(listing), 1):
+        code = Text()
+        for text, colour in segments:
+            code.append(text, colour.terminal if colour else "")
+        mark = listing.marks.get(number)
+        gutter = Text(mark.sign.ljust(_GUTTER), style=f"bold {mark.colour.terminal}") if mark else Text(" " * _GUTTER)
+        places = range(columns, len(code), columns) if columns > 0 else ()
+        for part in code.divide(places):
+            lines.append(Text().append_text(gutter).append_text(part))
+            gutter = Text(" " * _GUTTER)
+    return lines
+
+
+# --- both
+
+Segment = tuple[str, Colour | None]
+"""Some text of a line, and its colour."""
+
+
+def _titles(listings: Sequence[Listing]) -> str:
+    return " · ".join(listing.title for listing in listings)
+
+
+def _marks_of(parts: Sequence[Sequence[Listing]]) -> list[Mark]:
+    """Return the marks in use, each once."""
+    return list(dict.fromkeys(mark for part in parts for listing in part for _, mark in sorted(listing.marks.items())))
+
+
+def _tokens(listing: Listing) -> Iterator[list[Segment]]:
+    """Give each line's segments."""
+    from pygments.lexers import get_lexer_by_name
+
+    line: list[Segment] = []
+    lexer = get_lexer_by_name(listing.language, stripnl=False, ensurenl=False)
+    for kind, text in lexer.get_tokens(listing.text.rstrip("\n")):
+        first, *others = text.split("\n")
+        line.append((first, _colour(kind)))
+        for other in others:
+            yield [segment for segment in line if segment[0]]
+            line = [(other, _colour(kind))]
+    yield [segment for segment in line if segment[0]]
+
+
+def _colour(kind: _TokenType) -> Colour | None:
+    while kind.parent is not None:
+        # as `Token.Literal.String`
+        if found := COLOURS.get(str(kind).partition(".")[2]):
+            return found
+        kind = kind.parent
+    return None

@@ -1,0 +1,192 @@
+"""The Python and the Rust version of a strategy, side by side, with the lines where they wait marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import _native
+from .report.code import COLOURS, Colour, Listing, Mark, html_listings, terminal_listings
+from .strategies import LANGUAGES, Strategy, by_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+__all__ = ["ASLEEP", "PAUSED", "SPINNING", "WAITS", "Sources", "source"]
+
+ASLEEP = Mark("●", Colour("#b06f00", "yellow"), "the thread sleeps here until there is something to go on with")
+SPINNING = Mark("↻", Colour("#d0453a", "red"), "nothing yet: the thread asks again at once, awake all the while")
+PAUSED = Mark("○", COLOURS["Name.Function"], "this fetch pauses here, and the thread goes on with others")
+
+# No marks in the sources themselves, which should read as lecture code. Waiting until a request is due (`rate`) is not
+# marked: it is not the network that is waited for.
+WAITS: Mapping[tuple[str, str], Sequence[tuple[Mark, str]]] = {
+    ("python", "blocking_way"): [(ASLEEP, r"sock\.(connect|send|recv)\(")],
+    ("rust", "blocking_way"): [(ASLEEP, r"BlockingChannel::connect\("), (ASLEEP, r"channel\.(write|read)\(")],
+    ("python", "process_way"): [(ASLEEP, r"future\.result\(\)")],
+    ("rust", "process_way"): [
+        (ASLEEP, r"receive\(&mut output\)"),
+        (ASLEEP, r"changed\.wait_timeout\("),
+        (ASLEEP, r"= fetch\(Attempt::new\("),
+    ],
+    ("python", "thread_way"): [(ASLEEP, r"future\.result\(\)")],
+    ("rust", "thread_way"): [(ASLEEP, r"fetch\(batch\.job\.attempt\("), (ASLEEP, r"none_left\.wait_timeout\(")],
+    ("python", "nonblocking_way"): [(SPINNING, r"except BlockingIOError:\n +continue")],
+    ("rust", "nonblocking_way"): [(SPINNING, r"None => spin\("), (SPINNING, r"time_left\(\)\?;\n +spin_loop\(\)")],
+    ("python", "callback_way"): [(ASLEEP, r"event_loop\.turn\("), (PAUSED, r"event_loop\.call_when_ready\(")],
+    ("rust", "callback_way"): [(ASLEEP, r"event_loop\.turn\("), (PAUSED, r"event_loop\.call_when_ready\(")],
+    ("python", "generator_way"): [
+        (ASLEEP, r"event_loop\.turn\("),
+        (PAUSED, r"call_when_ready\(.*\n +yield future"),
+    ],
+    ("rust", "generator_way"): [(ASLEEP, r"event_loop\.turn\("), (PAUSED, r"return self\.pause\(State::(?!Waiting)")],
+    ("python", "yield_from_way"): [
+        (ASLEEP, r"event_loop\.turn\("),
+        (PAUSED, r"yield from (?!due|future)"),
+        (PAUSED, r"call_when_ready\(.*\n +yield from future"),
+        (PAUSED, r"yield self"),
+    ],
+    ("rust", "yield_from_way"): [
+        (ASLEEP, r"borrow_mut\(\)\.turn\("),
+        (PAUSED, r"^(?! *//)(?!.*\b(due|poll_fn)\().*\.await"),
+        (PAUSED, r"call_when_ready\(.*\n +Poll::Pending"),
+    ],
+    ("python", "asyncio_way"): [(PAUSED, r"await (?!asyncio\.sleep)")],
+    ("rust", "asyncio_way"): [
+        (PAUSED, r"^(?! *//)(?!.*\b(sleep_until|join_next)\().*\.await"),
+        (ASLEEP, r"runtime\.block_on\("),
+    ],
+    ("python", "event_loop"): [(ASLEEP, r"_selector\.select\(")],
+    ("rust", "event_loop"): [(ASLEEP, r"self\.poll\.poll\(")],
+}
+"""For each language and file: the kinds of waiting, each with a pattern; the line on which a match ends is marked."""
+
+#: What a strategy is made of besides its own file: the event loop, or another strategy.
+_BUILDS_UPON = re.compile(r"^from \.(event_loop|\w+_way) import", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The sources of a strategy: shown side by side, highlighted, in a notebook and in a terminal.
+
+    ``print`` shows them without colours; with them, a Python prompt in a terminal does, and ``rich.print``.
+
+    Attributes:
+        strategy: the strategy.
+        languages: the languages that are shown: ``"python"``, ``"rust"`` or both.
+        parts: the strategy's own file, then each file that it builds upon: its listing in each of the languages.
+    """
+
+    strategy: Strategy
+    languages: tuple[str, ...]
+    parts: tuple[tuple[Listing, ...], ...]
+
+    @property
+    def python(self) -> str:
+        """The text of the Python version's own file."""
+        return _text("python", f"{self.strategy.key}_way")
+
+    @property
+    def rust(self) -> str:
+        """The text of the Rust version's own file, as it was when this package was built."""
+        return _text("rust", f"{self.strategy.key}_way")
+
+    def to_text(self, *, columns: int | None = None, whole: bool = False) -> str:
+        """Return the sources as text without colours: side by side if there is room, else below each other.
+
+        Args:
+            columns: the width; None for that of the terminal.
+            whole: whether to include the files that the strategy builds upon, which otherwise are only named.
+        """
+        return self.to_rich(columns=columns, whole=whole).plain
+
+    def to_rich(self, *, columns: int | None = None, whole: bool = False) -> Text:
+        """Return the same as ``to_text``, in colours, for ``rich.print``."""
+        shown = self.parts if whole else self.parts[:1]
+        text = terminal_listings(shown, _terminal_columns() if columns is None else columns)
+        for part in self.parts[len(shown) :]:
+            text.append(f"\n  builds upon {', '.join(listing.title for listing in part)}", "dim")
+        return text
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        import sys
+
+        return _coloured(self.to_rich()) if sys.stdout is not None and sys.stdout.isatty() else self.to_text()
+
+    def __rich__(self) -> Text:
+        return self.to_rich()
+
+    def _repr_html_(self) -> str:
+        return html_listings(self.parts)
+
+
+def source(key: str, languages: Sequence[str] = LANGUAGES) -> Sources:
+    """Return the Python and the Rust version of a strategy: side by side, highlighted, the lines that wait marked.
+
+    Args:
+        key: the key of the strategy, such as ``"thread"``; see ``strategies()``.
+        languages: ``"python"``, ``"rust"`` or both, in the order in which they shall stand.
+
+    Raises:
+        ValueError: no such strategy or language.
+    """
+    strategy = by_key(key)
+    spoken = (languages,) if isinstance(languages, str) else tuple(dict.fromkeys(languages))
+    for language in spoken:
+        if language not in LANGUAGES:
+            raise ValueError(f"no language {language!r}; allowed: {', '.join(LANGUAGES)}")
+    if not spoken:
+        raise ValueError(f"languages is empty: choose from {', '.join(LANGUAGES)}")
+    own = f"{key}_way"
+    files = [own, *_BUILDS_UPON.findall(_text("python", own))]
+    return Sources(strategy, spoken, tuple(tuple(_listing(language, file) for language in spoken) for file in files))
+
+
+def _listing(language: str, file: str) -> Listing:
+    text = _text(language, file)
+    return Listing(_path(language, file), language, text, dict(_marked(language, file, text)))
+
+
+def _marked(language: str, file: str, text: str) -> Iterator[tuple[int, Mark]]:
+    for mark, pattern in WAITS[language, file]:
+        for match in re.finditer(pattern, text, re.MULTILINE):
+            yield text.count("\n", 0, match.end()) + 1, mark
+
+
+def _path(language: str, file: str) -> str:
+    """Return where the file is in the repository, below ``python/aio_strategies`` or ``src``."""
+    if language == "python":
+        return f"python/{file}.py"
+    return f"{file}.rs" if file == "event_loop" else f"strategies/{file}.rs"
+
+
+def _text(language: str, file: str) -> str:
+    path = _path(language, file)
+    if language == "rust":
+        return _native.rust_source(path)
+    from importlib.resources import files
+
+    return files(__package__).joinpath(path).read_text(encoding="utf-8")
+
+
+def _terminal_columns() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
+
+
+def _coloured(text: Text) -> str:
+    """Return the text with escape sequences for the terminal; without, where it or the user wants no colours."""
+    from rich.console import Console
+
+    console = Console(width=_terminal_columns())
+    with console.capture() as capture:
+        console.print(text, soft_wrap=True, end="")
+    return capture.get()

@@ -1,0 +1,28 @@
+//! The Rust sources of the strategies as text, part of the module: wherever it runs, it can show what it was made of.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Names files of `src/`, each with its text.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../", $name)))),*] };
+}
+
+static FILES: [(&str, &str); 9] = files![
+    "event_loop.rs",
+    "strategies/asyncio_way.rs",
+    "strategies/blocking_way.rs",
+    "strategies/callback_way.rs",
+    "strategies/generator_way.rs",
+    "strategies/nonblocking_way.rs",
+    "strategies/process_way.rs",
+    "strategies/thread_way.rs",
+    "strategies/yield_from_way.rs",
+];
+
+/// The text of a file of `src/`, as it was when this module was built.
+#[pyfunction]
+pub(super) fn rust_source(path: &str) -> PyResult<&'static str> {
+    let found = FILES.iter().find(|(name, _)| *name == path);
+    found.map(|(_, text)| *text).ok_or_else(|| PyValueError::new_err(format!("no source {path:?} is kept here")))
+}
