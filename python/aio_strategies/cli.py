@@ -1,4 +1,4 @@
-"""The command line: ``aio-strategies compare | run | serve | strategies``, also ``python -m aio_strategies``.
+"""The command line: ``aio-strategies compare | run | serve | source | strategies``, also ``python -m aio_strategies``.
 
 Exit status: 0 if all went well, 1 if it did not, 2 for a wrong argument, 130 after Ctrl-C.
 """
@@ -164,6 +164,15 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _source(options: argparse.Namespace) -> int:
+    from .sources import source
+    from .strategies import LANGUAGES
+
+    languages = LANGUAGES if options.language == "both" else (options.language,)
+    print(source(options.strategy, languages).to_terminal(whole=options.whole))
+    return 0
+
+
 def _strategies(options: argparse.Namespace) -> int:
     from .strategies import strategies
 
@@ -303,6 +312,17 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--body-size", type=_bytes, default=1024, metavar="BYTES", help="(default: 1KiB)")
     serve.add_argument("--bandwidth", type=_bytes, metavar="BYTES", help="a second (default: unlimited)")
     serve.add_argument("--json", action="store_true", help="print a line of JSON at the start and one at the end")
+
+    source = commands.add_parser(
+        "source",
+        help="show the sources of a strategy",
+        description="Show the Python and the Rust version of a strategy, the lines that wait marked: side by side if"
+        " the terminal is wide enough.",
+    )
+    source.set_defaults(command=_source)
+    source.add_argument("strategy", type=_strategy, metavar="STRATEGY", help="see: aio-strategies strategies")
+    source.add_argument("--language", choices=[*LANGUAGES, "both"], default="both", help="(default: both)")
+    source.add_argument("--whole", action="store_true", help="show the files that it builds upon, too")
 
     strategies = commands.add_parser("strategies", help="list the strategies", description="List the strategies.")
     strategies.set_defaults(command=_strategies)

@@ -112,13 +112,18 @@ class Sources:
             text.append(f"\n  builds upon {', '.join(listing.title for listing in part)}", "dim")
         return text
 
+    def to_terminal(self, *, whole: bool = False) -> str:
+        """Return the same as ``to_text``, with the escape sequences of colours if standard output is a terminal."""
+        import sys
+
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        return _coloured(self.to_rich(whole=whole)) if is_terminal else self.to_text(whole=whole)
+
     def __str__(self) -> str:
         return self.to_text()
 
     def __repr__(self) -> str:
-        import sys
-
-        return _coloured(self.to_rich()) if sys.stdout is not None and sys.stdout.isatty() else self.to_text()
+        return self.to_terminal()
 
     def __rich__(self) -> Text:
         return self.to_rich()

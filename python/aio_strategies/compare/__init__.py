@@ -7,6 +7,7 @@
 - ``costs.py``, ``conditions.py``: memory and system calls of an arm; what else the machine did
 - ``comparison.py``: the result; ``exchanges.py``: its single requests
 - ``contrasts.py``, ``caveats.py``: what may be said of it, and what speaks against it
+- ``explanation.py``: why each arm took as long as it did
 - ``tables.py``, ``frames.py``, ``timelines.py``, ``archive.py``: the result to be read, computed with, drawn and kept
 - ``scaling.py``, ``several.py``: several comparisons: over a parameter, of several machines
 - ``environment.py``: the machine and the builds that the times belong to

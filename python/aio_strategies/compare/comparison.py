@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..frame import Frame
     from .caveats import Caveat
+    from .explanation import Explanation
     from .several import Comparisons
 
 __all__ = ["PERCENTILES", "ArmTimes", "Comparison", "Latency", "TimedRun"]
@@ -378,6 +379,20 @@ class Comparison:
         from .caveats import caveats
 
         return caveats(self)
+
+    def explain(self, arm: str | None = None, lang: Literal["en", "zh"] = "en") -> Explanation:
+        """Tell why an arm took as long as it did: a sentence, made of what was measured of it and of nothing else.
+
+        Args:
+            arm: the arm, as ``rust/thread``; None for all.
+            lang: ``"en"`` for English, ``"zh"`` for Chinese.
+
+        Raises:
+            ValueError: there is no such arm, or ``lang`` is neither ``"en"`` nor ``"zh"``.
+        """
+        from .explanation import explain
+
+        return explain(self, arm, lang)
 
     @cached_property
     def _cpu_contrasts(self) -> tuple[Contrast, ...]:

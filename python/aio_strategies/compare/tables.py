@@ -52,6 +52,7 @@ def to_html(comparison: Comparison) -> str:
     )
     parts = [html_table(chief, bars=bars), html_warnings([str(warning) for warning in comparison.warnings])]
     parts.append(html_notes([note for note in notes(comparison, "en") if not note.startswith(_WARNING)]))
+    parts.append(folded("why", comparison.explain()._repr_html_()))
     parts += [folded("costs and latencies", html_table(table)) for table in others]
     return "".join(parts)
 

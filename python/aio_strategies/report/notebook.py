@@ -41,7 +41,12 @@ def html_table(table: Table, *, bars: Bars | None = None) -> str:
     for number, row in enumerate(table.rows):
         rule = f"border-top: {_RULE if row[0] else 'none'}"
         cells = [
-            _cell("td", text, column, f"white-space: nowrap; {rule}")
+            _cell(
+                "td",
+                text,
+                column,
+                f"white-space: {'normal' if column.wraps else 'nowrap'}; vertical-align: top; {rule}",
+            )
             for text, column in zip(row, table.columns, strict=True)
         ]
         if bars is not None:

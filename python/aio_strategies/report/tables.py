@@ -11,10 +11,11 @@ __all__ = ["Column", "Table"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's title, and whether its cells stand at the right, as numbers do."""
+    """A column's title, whether its cells stand at the right, as numbers do, and whether HTML may break their lines."""
 
     title: str
     right: bool = False
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,232 @@
+"""The sources of the strategies: the right text, the lines that wait, and how they are shown."""
+
+import io
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import aio_strategies as aio
+import pytest
+from aio_strategies import sources
+from aio_strategies.report.code import COLOURS, LEAST_COLUMNS
+from aio_strategies.sources import ASLEEP, PAUSED, SPINNING, WAITS
+from aio_strategies.strategies import LANGUAGES, STRATEGIES
+from rich.console import Console
+
+SRC = Path(__file__).parent.parent / "src"
+WIDE = 2 * LEAST_COLUMNS + 10
+
+
+def marked(key, language):
+    """Return the marked lines of a strategy's own file, stripped, by the sign."""
+    (listing,) = aio.source(key, language).parts[0]
+    lines = listing.text.split("\n")
+    return [(mark, lines[number - 1].strip()) for number, mark in sorted(listing.marks.items())]
+
+
+@pytest.mark.parametrize("key", STRATEGIES)
+class TestEachStrategy:
+    def test_texts(self, key):
+        found = aio.source(key)
+        assert f"def {key}_way(" in found.python
+        assert f"fn {key}_way(" in found.rust
+        assert found.strategy is STRATEGIES[key]
+        assert [listing.text for listing in found.parts[0]] == [found.python, found.rust]
+
+    @pytest.mark.skipif(not SRC.exists(), reason="not in the repository")
+    def test_the_native_module_was_built_from_these_sources(self, key):
+        for _, listing in aio.source(key).parts:
+            assert listing.text == (SRC / listing.title).read_text(encoding="utf-8"), "build anew"
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_it_has_lines_that_wait_and_they_are_code(self, key, language):
+        lines = marked(key, language)
+        assert lines
+        for _, line in lines:
+            assert re.match(r'[^/#"]', line), line
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_each_pattern_matches(self, key, language):
+        for part in aio.source(key, language).parts:
+            for listing in part:
+                stem = listing.title.rpartition("/")[2].partition(".")[0]
+                for _, pattern in WAITS[language, stem]:
+                    assert re.search(pattern, listing.text, re.MULTILINE), (listing.title, pattern)
+
+    def test_the_languages_wait_in_the_same_manner(self, key):
+        kinds = [{mark for part in aio.source(key, language).parts for listing in part for mark in listing.marks.values()}
+                 for language in LANGUAGES]  # fmt: skip
+        if key != "asyncio":  # asyncio sleeps in its own code
+            assert kinds[0] == kinds[1]
+
+    def test_html_survives_an_untrusted_notebook(self, key):
+        seen, text = [], []
+
+        class Reader(HTMLParser):
+            def handle_starttag(self, tag, attributes):
+                seen.append((tag, {name for name, _ in attributes}))
+
+            def handle_data(self, data):
+                text.append(data)
+
+        found = aio.source(key)
+        Reader().feed(found._repr_html_())
+        assert {tag for tag, _ in seen} <= {"div", "pre", "span", "b", "details", "summary"}
+        assert set().union(*(attributes for _, attributes in seen)) == {"style"}
+        shown = "".join(text)
+        for line in found.python.splitlines() + found.rust.splitlines():
+            assert line in shown
+
+
+def test_lines_that_wait():
+    assert marked("blocking", "python") == [
+        (ASLEEP, "sock.connect(attempt.address)"),
+        (ASLEEP, "while not attempt.sent(sock.send(attempt.unsent)):"),
+        (ASLEEP, "if attempt.receive(sock.recv(READ_SIZE)):"),
+    ]
+    assert marked("nonblocking", "python") == [(SPINNING, "continue")] * 2
+    assert marked("generator", "python") == [(ASLEEP, "event_loop.turn()"), *[(PAUSED, "yield future")] * 3]
+    assert (PAUSED, "read_all(attempt, &socket).await") in marked("yield_from", "rust")
+    assert not any("due" in line or "sleep(" in line for key in STRATEGIES for lang in LANGUAGES
+                   for _, line in marked(key, lang))  # fmt: skip
+
+
+def test_what_a_strategy_builds_upon_follows():
+    def titles(key):
+        return [[listing.title for listing in part] for part in aio.source(key).parts[1:]]
+
+    loop = [["python/event_loop.py", "event_loop.rs"]]
+    assert [titles(key) for key in ("callback", "generator", "yield_from")] == [loop] * 3
+    assert titles("thread") == titles("process") == [["python/blocking_way.py", "strategies/blocking_way.rs"]]
+    assert titles("blocking") == titles("nonblocking") == titles("asyncio") == []
+    assert aio.source("thread")._repr_html_().count("<details") == 1
+
+
+class TestArguments:
+    def test_no_such_strategy(self):
+        with pytest.raises(ValueError, match="no strategy 'fiber'; allowed: blocking, process, "):
+            aio.source("fiber")
+
+    def test_no_such_language(self):
+        with pytest.raises(ValueError, match="no language 'go'; allowed: python, rust"):
+            aio.source("thread", ["go"])
+        with pytest.raises(ValueError, match="languages is empty"):
+            aio.source("thread", [])
+
+    def test_one_that_cannot_run_here_can_be_read(self, monkeypatch):
+        crippled = STRATEGIES["process"]._replace(unavailable={"rust": "there is no helper"})
+        monkeypatch.setattr("aio_strategies.strategies.STRATEGIES", {**STRATEGIES, "process": crippled})
+        assert "fn process_way" in aio.source("process").rust
+
+    def test_the_native_module_keeps_no_other_files(self):
+        with pytest.raises(ValueError, match="no source"):
+            aio._native.rust_source("lib.rs")
+
+    def test_it_cannot_be_changed(self):
+        with pytest.raises(AttributeError):
+            aio.source("thread").parts = ()
+
+
+class TestTerminal:
+    found = aio.source("thread")
+
+    def test_side_by_side_if_there_is_room(self):
+        lines = self.found.to_text(columns=WIDE).split("\n")
+        assert lines[0].split() == ["python/thread_way.py", "│", "strategies/thread_way.rs"]
+        assert all(len(line) <= WIDE for line in lines[:-2])
+        assert {line.index("│") for line in lines if "│" in line} == {(WIDE - 3) // 2 + 1}
+
+    def test_else_below_each_other(self):
+        lines = self.found.to_text(columns=80).split("\n")
+        assert lines[0] == "  python/thread_way.py"
+        assert lines.index("  strategies/thread_way.rs") > self.found.python.count("\n")
+        assert all(len(line) <= 80 for line in lines)
+        assert "●             return [future.result() for future in futures]" in lines
+        assert lines[-2].startswith("● the thread sleeps here")
+        assert lines[-1] == "  builds upon python/blocking_way.py, strategies/blocking_way.rs"
+
+    def test_nothing_is_lost_where_lines_are_broken(self):
+        text = aio.source("thread", "rust").to_text(columns=40)
+        assert "".join(self.found.rust.split()) in "".join(text.replace("●", "").split())
+
+    def test_the_whole(self):
+        assert "sock.recv(READ_SIZE)" in self.found.to_text(whole=True)
+        assert "builds upon" not in self.found.to_text(whole=True)
+
+    def test_text_has_no_colours(self, monkeypatch):
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        assert "\x1b" not in str(self.found)
+        assert "\x1b" not in repr(self.found), "standard output is no terminal here"
+
+    def test_a_terminal_has_colours(self, monkeypatch):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv("COLUMNS", "80")
+        coloured = repr(self.found)
+        assert "\x1b[" in coloured
+        assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == str(self.found)
+        monkeypatch.setenv("TERM", "dumb")
+        assert "\x1b" not in repr(self.found)
+
+    def test_rich(self):
+        out = io.StringIO()
+        Console(file=out, width=100, force_terminal=True, color_system="standard").print(self.found)
+        assert "\x1b[35m" in out.getvalue()
+        assert "fn thread_way" in re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+
+
+def luminance(colour):
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    "colour", sorted({c.html for c in [*COLOURS.values(), *(m.colour for m in (ASLEEP, SPINNING, PAUSED))]})
+)
+def test_colours_are_read_on_white_and_on_black(colour):
+    light = luminance(colour) + 0.05
+    assert 1.05 / light >= 4
+    assert light / (luminance("#111111") + 0.05) >= 4
+
+
+class TestCommand:
+    @staticmethod
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-X", "utf8", "-m", "aio_strategies", "source", *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+
+    def test_both(self):
+        done = self.run("callback")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "def callback_way" in done.stdout
+        assert "fn callback_way" in done.stdout
+        assert "\x1b" not in done.stdout
+
+    def test_one_language_and_the_whole(self):
+        done = self.run("callback", "--language", "python", "--whole")
+        assert "fn " not in done.stdout
+        assert "class EventLoop" in done.stdout
+
+    def test_a_wrong_strategy(self):
+        done = self.run("fiber")
+        assert done.returncode == 2
+        assert "'fiber' is no strategy: choose from blocking, " in done.stderr
+
+
+def test_nothing_is_imported_before_it_is_asked_for():
+    program = "import sys, aio_strategies; print('pygments' in sys.modules, 'aio_strategies.sources' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]
+    assert sources.source is aio.source
