@@ -10,6 +10,9 @@ from .exceptions import HTTPStatusError, RequestError
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from .report.charts import Panel
+    from .report.picture import Picture
+
 __all__ = ["CPUTime", "Headers", "Response", "Run"]
 
 
@@ -209,6 +212,33 @@ class Run(Sequence[Response]):
         if errors := self.errors:
             raise ExceptionGroup(f"{len(errors)} of {len(self)} requests failed", errors)
         return self
+
+    def waterfall(self) -> Picture:
+        """Draw when each exchange began and ended (ms from ``began``; s from ten seconds on), in the order of the URLs.
+        Of more than 500, it shows how densely they lie.
+        """
+        from .report.charts import waterfall_picture
+
+        return waterfall_picture([self._panel()], "What happened when", ", ".join(self._facts()))
+
+    def in_flight(self) -> Picture:
+        """Draw how many exchanges were in flight over time (ms from ``began``; s from ten seconds on)."""
+        from .report.charts import in_flight_picture
+
+        return in_flight_picture([self._panel()], "Exchanges in flight", ", ".join(self._facts()))
+
+    def _panel(self) -> Panel:
+        from .report.charts import Panel
+
+        starts = [response.start for response in self]
+        return Panel(
+            name=f"{self.language}/{self.strategy}",
+            kind=self.language,
+            starts=starts,
+            ends=[response.start + response._seconds for response in self],
+            intended=starts,  # when each was due is not known here
+            failed=frozenset(place for place, response in enumerate(self) if response.error is not None),
+        )
 
     @overload
     def __getitem__(self, index: int) -> Response: ...

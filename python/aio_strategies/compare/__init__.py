@@ -9,6 +9,7 @@
 - ``contrasts.py``, ``caveats.py``: what may be said of it, and what speaks against it
 - ``explanation.py``: why each arm took as long as it did
 - ``tables.py``, ``frames.py``, ``timelines.py``, ``archive.py``: the result to be read, computed with, drawn and kept
+- ``views.py``: which values its pictures are made of
 - ``scaling.py``, ``several.py``: several comparisons: over a parameter, of several machines
 - ``environment.py``: the machine and the builds that the times belong to
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from ..frame import Frame
+    from ..report.picture import Picture
     from .caveats import Caveat
     from .explanation import Explanation
     from .several import Comparisons
@@ -471,6 +472,55 @@ class Comparison:
         frame: Frame = getattr(self, table)
         return frame.to_csv()
 
+    # --- as pictures
+
+    def plot(self) -> Picture:
+        """Draw each arm's wall time, the median and its 95 % interval (in ms; in s from ten seconds on), with the ideal
+        and the serial time as lines. A hollow dot is projected.
+        """
+        from ..report.charts import dots_picture
+        from .views import conditions, dots, lines
+
+        return dots_picture(dots(self), lines(self), "Wall time by strategy", conditions(self))
+
+    def waterfall(self, arms: Collection[str] | None = None) -> Picture:
+        """Draw when each exchange of a batch was queued, connected, sent, waited for and received, in a panel for each
+        arm, all on one axis of time. Of more than 500 exchanges, a panel shows how densely they lie.
+
+        The batch is of the run whose wall time is nearest to the arm's median.
+
+        Args:
+            arms: the names of the arms; None for all whose exchanges were kept.
+
+        Raises:
+            TypeError: ``arms`` is a single name.
+            ValueError: one of ``arms`` is none of the comparison's.
+        """
+        from ..report.charts import waterfall_picture
+        from .views import chosen_panels, conditions, left_out_note
+
+        panels, others = chosen_panels(self, arms)
+        return waterfall_picture(panels, "What happened when", conditions(self), left_out_note(others))
+
+    def in_flight(self, arms: Collection[str] | None = None) -> Picture:
+        """Draw how many exchanges of a batch were in flight over time, as the client saw it: a panel for each arm, all
+        on the same axes.
+
+        The batch is of the run whose wall time is nearest to the arm's median.
+
+        Args:
+            arms: the names of the arms; None for all whose exchanges were kept.
+
+        Raises:
+            TypeError: ``arms`` is a single name.
+            ValueError: one of ``arms`` is none of the comparison's.
+        """
+        from ..report.charts import in_flight_picture
+        from .views import chosen_panels, conditions, left_out_note
+
+        panels, others = chosen_panels(self, arms)
+        return in_flight_picture(panels, "Exchanges in flight", conditions(self), left_out_note(others))
+
     # --- as files
 
     def to_dict(self, *, requests: bool = False) -> dict[str, Any]:
@@ -551,8 +601,12 @@ class Comparison:
 
     def intended(self, exchange: Exchange) -> float:
         """Return when an exchange was due, in seconds from its batch's start; a user's arm has no part in a rate."""
+        return self.due(exchange.run, exchange.request)
+
+    def due(self, run: int, request: int) -> float:
+        """Return when a request of a run was due, in seconds from its batch's start, as ``intended`` does."""
         rate = self.settings.rate
-        return exchange.request / rate if rate and self._strategies[exchange.run] else 0.0
+        return request / rate if rate and self._strategies[run] else 0.0
 
     # --- helpers
 

@@ -70,6 +70,8 @@ class Exchanges(Sequence[Exchange]):
             **{name: array("q") for name in _COUNTS},
         }
         self._errors: dict[int, str] = {}
+        self._batches: dict[tuple[int, int], list[int]] = {}
+        self._indexed = 0
 
     def add(
         self,
@@ -129,8 +131,35 @@ class Exchanges(Sequence[Exchange]):
 
     def rows_of(self, run: int, batch: int | None = None) -> list[Exchange]:
         """Return the exchanges of a run, or of one batch of it."""
-        runs, batches = self._columns["run"], self._columns["batch"]
-        return [self._at(place) for place in range(len(self)) if runs[place] == run and batch in (None, batches[place])]
+        batches = [kept for index, kept in self._index() if index == run] if batch is None else [batch]
+        return [self._at(place) for number in batches for place in self.places(run, number)]
+
+    @property
+    def kept_runs(self) -> set[int]:
+        """The indexes of the runs that exchanges were kept of."""
+        return {run for run, _ in self._index()}
+
+    def places(self, run: int, batch: int) -> Sequence[int]:
+        """Return the places of a batch's exchanges in this sequence."""
+        return self._index().get((run, batch), ())
+
+    def span(self, place: int) -> tuple[float, float]:
+        """Return an exchange's start and end; nan where nobody saw it."""
+        start: float = self._columns["start"][place]
+        return start, start + self._columns["service"][place]
+
+    def request(self, place: int) -> int:
+        """Return the index of an exchange's URL."""
+        request: int = self._columns["request"][place]
+        return request
+
+    def _index(self) -> dict[tuple[int, int], list[int]]:
+        """Return the places of each batch: found once, since there may be a million exchanges."""
+        for place in range(self._indexed, len(self)):
+            batch = self._columns["run"][place], self._columns["batch"][place]
+            self._batches.setdefault(batch, []).append(place)
+        self._indexed = len(self)
+        return self._batches
 
     def to_dict(self) -> dict[str, Any]:
         """Return the columns as lists."""

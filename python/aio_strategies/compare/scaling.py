@@ -12,6 +12,7 @@ from .comparison import Comparison
 
 if TYPE_CHECKING:
     from ..frame import Frame
+    from ..report.picture import Picture
 
 __all__ = ["Scaling", "scaling"]
 
@@ -55,6 +56,29 @@ class Scaling(Sequence[Comparison]):
     def to_markdown(self) -> str:
         """Return the same in Markdown."""
         return "\n\n".join([self._table().to_markdown(), *self._notes()])
+
+    def plot(self) -> Picture:
+        """Draw each arm's median wall time over the parameter, with a ribbon for its 95 % interval, and the ideal and
+        the serial time; both axes are logarithmic. A hollow mark is projected.
+        """
+        from ..report.charts import scaling_picture
+        from .views import curves
+
+        unit = ", ms" if self.parameter == "latency" else ""
+        return scaling_picture(
+            curves(self), f"{self.parameter}{unit}", f"Wall time by {self.parameter}", self._conditions()
+        )
+
+    def _conditions(self) -> str:
+        """Return what all comparisons have in common, in a line."""
+        settings = self[0].settings
+        told = {
+            "requests": f"{settings.requests:,} requests",
+            "concurrency": f"{settings.concurrency:,} at a time",
+            "latency": f"latency {1000 * (settings.latency or 0):g} ms",
+        }
+        known = {name: text for name, text in told.items() if name != "latency" or settings.latency is not None}
+        return ", ".join(text for name, text in known.items() if name != self.parameter)
 
     def _table(self) -> Table:
         names = list(dict.fromkeys(arm.name for comparison in self for arm in comparison.arms))

@@ -19,6 +19,8 @@ __all__ = ["notes", "tables", "to_html"]
 _NOTHING = "–"
 #: The place of the wall time in the English table.
 _WALL_COLUMN = 2
+#: How many arms the notebook shows the exchanges of.
+_MOST_WATERFALLS = 16
 
 
 def tables(comparison: Comparison, lang: Literal["en", "zh"]) -> list[Table]:
@@ -54,6 +56,9 @@ def to_html(comparison: Comparison) -> str:
     parts.append(html_notes([note for note in notes(comparison, "en") if not note.startswith(_WARNING)]))
     parts.append(folded("why", comparison.explain()._repr_html_()))
     parts += [folded("costs and latencies", html_table(table)) for table in others]
+    if comparison.exchanges:
+        names = [arm.name for arm in comparison.arms[:_MOST_WATERFALLS]]
+        parts.append(folded("waterfalls", comparison.waterfall(names)._repr_html_()))
     return "".join(parts)
 
 

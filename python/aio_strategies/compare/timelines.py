@@ -12,24 +12,28 @@ if TYPE_CHECKING:
     from .comparison import ArmTimes, Comparison, TimedRun
     from .exchanges import Exchange
 
-__all__ = ["timelines"]
+__all__ = ["exchange_times", "timelines", "typical_runs"]
 
 
 def timelines(comparison: Comparison) -> list[Timeline]:
     """Return the first batch of each arm's most typical run: of those whose exchanges were kept, the one whose wall
     time is nearest to the arm's median. An arm without any is left out.
     """
-    kept = {exchange.run for exchange in comparison.exchanges}
     made = []
-    for arm in comparison.arms:
-        run = _typical(arm, kept)
-        if run is not None:
-            exchanges = comparison.exchanges.rows_of(run.index, 0)
-            times = [_times(comparison, exchange) for exchange in exchanges]
-            made.append(
-                Timeline(arm.name, [time for time in times if time is not None], datetime.fromtimestamp(run.began, UTC))
-            )
+    for name, run in typical_runs(comparison).items():
+        times = [exchange_times(comparison, exchange) for exchange in comparison.exchanges.rows_of(run.index, 0)]
+        began = datetime.fromtimestamp(run.began, UTC)
+        made.append(Timeline(name, [time for time in times if time is not None], began))
     return made
+
+
+def typical_runs(comparison: Comparison) -> dict[str, TimedRun]:
+    """Return each arm's most typical run, by the arm's name: of those whose exchanges were kept, the one whose wall
+    time is nearest to the arm's median. An arm without any is left out.
+    """
+    kept = comparison.exchanges.kept_runs
+    found = {arm.name: _typical(arm, kept) for arm in comparison.arms}
+    return {name: run for name, run in found.items() if run is not None}
 
 
 def _typical(arm: ArmTimes, kept: set[int]) -> TimedRun | None:
@@ -38,7 +42,8 @@ def _typical(arm: ArmTimes, kept: set[int]) -> TimedRun | None:
     return min(runs, key=lambda run: abs(run.wall * arm.requests / run.requests - middle), default=None)
 
 
-def _times(comparison: Comparison, exchange: Exchange) -> ExchangeTimes | None:
+def exchange_times(comparison: Comparison, exchange: Exchange) -> ExchangeTimes | None:
+    """Return the times of an exchange; None if nobody saw when it began or ended."""
     if exchange.start is None or exchange.service is None:
         return None
     settings = comparison.settings

@@ -1,6 +1,6 @@
-"""Showing: tables, sources in colours, timelines as files for viewers, and how far a comparison is.
+"""Showing: tables, sources in colours, timelines as files for viewers, pictures, and how far a comparison is.
 
-Nothing here knows what a table shows, or where a timeline comes from.
+Nothing here knows what a table shows, or where a timeline or a picture's values come from.
 
 - ``text.py``: text as wide as it looks
 - ``tables.py``: a table, as aligned text or as Markdown
@@ -10,4 +10,6 @@ Nothing here knows what a table shows, or where a timeline comes from.
 - ``timeline.py``: what happened when in a batch
 - ``trace.py``: timelines, as Chrome trace JSON
 - ``har.py``: timelines, as an HTTP Archive
+- ``charts.py``: the charts; ``axis.py``: their scales; ``svg.py``: their shapes; ``colours.py``: their colours
+- ``picture.py``: what a chart is when it is drawn
 """

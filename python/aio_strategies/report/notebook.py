@@ -6,14 +6,12 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .colours import colour_of
 from .tables import Column, Table
 
 __all__ = ["Bars", "bar", "folded", "html_notes", "html_table", "html_warnings"]
 
 _RULE = "1px solid rgba(128, 128, 128, 0.4)"
-# Middling colours: seen on white as well as on black, and by the colour-blind apart.
-_COLOURS = {"python": "#4a8fd0", "rust": "#d9772b"}
-_GREY = "#8a8a8a"
 _AMBER = "#d9a32b"
 
 
@@ -87,7 +85,7 @@ def bar(length: float, kind: str = "", *, width: str = "7em", track: bool = Fals
         width: the whole width, in a unit of CSS.
         track: draw the whole width too, faintly.
     """
-    colour = _COLOURS.get(kind, _GREY)
+    colour = colour_of(kind)
     fill = f"width: {100 * length:.1f}%; min-width: 2px; height: 0.7em; background-color: {colour}; border-radius: 2px"
     whole = f"width: {width}" + ("; background-color: rgba(128, 128, 128, 0.25); border-radius: 2px" if track else "")
     return f'<div style="{whole}"><div style="{fill}"></div></div>'

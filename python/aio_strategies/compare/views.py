@@ -1,0 +1,134 @@
+"""The pictures of a comparison: which of its values each chart is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from ..report.charts import MOST_BARS, Curve, Dot, Panel
+from ..report.timeline import phases
+from .timelines import exchange_times, typical_runs
+
+if TYPE_CHECKING:
+    from .comparison import ArmTimes, Comparison
+    from .scaling import Scaling
+
+__all__ = ["chosen_panels", "conditions", "curves", "dots", "left_out_note", "lines"]
+
+
+def dots(comparison: Comparison) -> list[Dot]:
+    """Return the wall time of each arm, in the order of the table."""
+    return [
+        Dot(
+            group=arm.strategy or arm.name,
+            name=arm.language or "",
+            kind=arm.language or "",
+            value=arm.wall_interval[0],
+            low=_or_infinite(arm.wall_interval[1]),
+            high=arm.wall_interval[2],
+            projected=arm.projected,
+        )
+        for arm in comparison.arms
+    ]
+
+
+def lines(comparison: Comparison) -> list[tuple[str, float]]:
+    """Return the ideal and the serial time, in seconds, as far as they are known; one where both are the same."""
+    ideal, serial = comparison.ideal, comparison.serial
+    if not ideal or not serial:
+        return []
+    return [("ideal = serial", ideal)] if ideal == serial else [("ideal", ideal), ("serial", serial)]
+
+
+def conditions(comparison: Comparison) -> str:
+    """Return what was asked for, in a line."""
+    settings = comparison.settings
+    told = [f"{settings.requests:,} request{'s' * (settings.requests != 1)}", f"{settings.concurrency:,} at a time"]
+    if settings.rate is not None:
+        told.append(f"due at {settings.rate:g}/s")
+    if settings.latency is not None:
+        told.append(f"latency {1000 * settings.latency:g} ms")
+    told.append(f"{comparison.rounds} round{'s' * (comparison.rounds != 1)}")
+    return ", ".join(told)
+
+
+def chosen_panels(comparison: Comparison, arms: Collection[str] | None = None) -> tuple[list[Panel], list[str]]:
+    """Return the exchanges of each arm's most typical run, and the names of the arms that have none.
+
+    Args:
+        comparison: the comparison.
+        arms: the names of the arms; None for all.
+
+    Raises:
+        TypeError: ``arms`` is a single name.
+        ValueError: one of ``arms`` is none of the comparison's.
+    """
+    if isinstance(arms, str):
+        raise TypeError(f"arms must be names in a list, as [{arms!r}]")
+    wanted = comparison.arms if arms is None else [comparison.arm(name) for name in dict.fromkeys(arms)]
+    runs = typical_runs(comparison)
+    panels = [_panel(comparison, arm, runs[arm.name].index) for arm in wanted if arm.name in runs]
+    return panels, [arm.name for arm in wanted if arm.name not in runs]
+
+
+def _panel(comparison: Comparison, arm: ArmTimes, run: int) -> Panel:
+    exchanges = comparison.exchanges
+    places = [place for place in exchanges.places(run, 0) if not math.isnan(exchanges.span(place)[1])]
+    spans = [exchanges.span(place) for place in places]
+    few = [exchanges[place] for place in places] if len(places) <= MOST_BARS else []
+    parts = [phases(times) for times in (exchange_times(comparison, exchange) for exchange in few) if times]
+    return Panel(
+        name=arm.name,
+        kind=arm.language or "",
+        starts=[start for start, _ in spans],
+        ends=[end for _, end in spans],
+        intended=[comparison.due(run, exchanges.request(place)) for place in places],
+        phases=parts if any(parts) else (),
+        failed=frozenset(number for number, exchange in enumerate(few) if exchange.error is not None),
+    )
+
+
+def curves(scaling: Scaling) -> list[Curve]:
+    """Return the wall time of each arm over the parameter, then the ideal and the serial one. A latency is in ms."""
+    unit = 1000.0 if scaling.parameter == "latency" else 1.0
+    by_value = [(unit * value, comparison) for value, comparison in zip(scaling.values, scaling, strict=True)]
+    found: dict[str, list[tuple[float, ArmTimes]]] = {}
+    for value, comparison in by_value:
+        for arm in comparison.arms:
+            found.setdefault(arm.name, []).append((value, arm))
+    groups = list(dict.fromkeys(arms[0][1].arm.group for arms in found.values()))
+    drawn = [
+        Curve(
+            name=name,
+            kind=arms[0][1].language or "",
+            # a shape for each strategy, since both of its languages have their colours
+            shape=_SHAPES[groups.index(arms[0][1].arm.group) % len(_SHAPES)],
+            points=[(value, *_interval(arm)) for value, arm in arms],
+            projected=frozenset(value for value, arm in arms if arm.projected),
+        )
+        for name, arms in found.items()
+    ]
+    for name in ("ideal", "serial"):
+        times = [(value, getattr(comparison, name)) for value, comparison in by_value]
+        if times and all(time for _, time in times):
+            drawn.append(Curve(name, "line", 0, [(value, time, math.inf, math.inf) for value, time in times]))
+    return drawn
+
+
+_SHAPES = (0, 4, 3, -4, -3, 5, 6, -5)
+
+
+def _interval(arm: ArmTimes) -> tuple[float, float, float]:
+    middle, low, high = arm.wall_interval
+    return middle, _or_infinite(low), high
+
+
+def _or_infinite(low: float) -> float:
+    """Return an interval's beginning; infinite where too few runs could exclude nothing, not even 0."""
+    return low if low > 0 else math.inf
+
+
+def left_out_note(names: Sequence[str]) -> list[str]:
+    """Return the line that tells of which arms no exchanges were kept."""
+    return [f"no exchanges were kept of {', '.join(names)}"] if names else []

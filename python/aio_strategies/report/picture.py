@@ -1,0 +1,68 @@
+"""A finished picture: shown in a notebook, also in one that is reopened and not trusted, and saved as a file."""
+
+from __future__ import annotations
+
+import base64
+import html
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+__all__ = ["Picture"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture:
+    """A picture, which shows itself in a notebook, also in one that is reopened and not trusted.
+
+    Attributes:
+        svg: the picture, as an SVG file's text.
+        title: what it shows, in a line.
+        sketch: what is to be seen in it, as lines of plain text.
+    """
+
+    svg: str
+    title: str
+    sketch: str = ""
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it to a file, whose name's ending tells the form: .svg, .html, .png or .pdf.
+
+        Raises:
+            ImportError: .png and .pdf need ``vl-convert-python``, which is not installed.
+            OSError: the file cannot be written.
+            ValueError: the ending is none of these.
+        """
+        path = Path(path)
+        kind = path.suffix.lower()
+        if kind == ".svg":
+            path.write_text(self.svg, encoding="utf-8")
+        elif kind == ".html":
+            title = html.escape(self.title)
+            page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
+            path.write_text(f"{page}<body>{self._repr_html_()}</body></html>\n", encoding="utf-8")
+        elif kind in (".png", ".pdf"):
+            path.write_bytes(self._converted(kind))
+        else:
+            raise ValueError(f"a picture is saved as .svg, .html, .png or .pdf, not as {path.name!r}")
+
+    def _converted(self, kind: str) -> bytes:
+        try:
+            import vl_convert
+        except ImportError as error:
+            raise ImportError(
+                f"a {kind} file needs vl-convert-python: pip install 'aio-strategies[plot]'", name=error.name
+            ) from error
+        made: bytes = vl_convert.svg_to_png(self.svg, scale=2) if kind == ".png" else vl_convert.svg_to_pdf(self.svg)
+        return made
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.sketch}".rstrip()
+
+    def _repr_html_(self) -> str:
+        # as an image, since an untrusted notebook strips <svg>
+        data = base64.b64encode(self.svg.encode()).decode()
+        return (
+            f'<img alt="{html.escape(self.title)}" style="max-width: 100%; height: auto" '
+            f'src="data:image/svg+xml;base64,{data}">'
+        )
