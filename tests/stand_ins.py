@@ -70,6 +70,9 @@ class StandInCrew:
     def pid(self, arm):
         return 1
 
+    def printed(self, arm):
+        return ""
+
     def replace(self, arm):
         self.log.append(("replace", arm.name))
 

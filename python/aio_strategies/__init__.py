@@ -83,5 +83,12 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def load_ipython_extension(ipython: Any) -> None:
+    """Do what ``%load_ext aio_strategies`` asks for: make ``%aiotime`` and ``%%aiobench`` known."""
+    from .magics import LabMagics
+
+    ipython.register_magics(LabMagics)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -7,13 +7,14 @@ through ``urllib``. All of them end in ``socket.getaddrinfo`` or ``gethostbyname
 - a name that code resolves first gets an address of its own (an alias) from 127.77.0.0/16;
 - ``connect`` to the name or to its alias is led to the other address.
 
-What is not redirected (other hosts, other ports of the same host, UDP) goes its own way. Event loops that connect
-without ``socket.socket`` (uvloop) are out of reach.
+What is not redirected (other hosts, other ports of the same host, UDP) goes its own way, or is refused once ``fence``
+has been called. Event loops that connect without ``socket.socket`` (uvloop) are out of reach.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import socket
@@ -22,7 +23,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["destination", "normal_name", "redirect"]
+__all__ = [
+    "checked_name",
+    "destination",
+    "fence",
+    "is_address",
+    "is_local",
+    "normal_name",
+    "redirect",
+    "redirect_for_good",
+    "refusals",
+]
 
 Address = tuple[str, int]
 
@@ -54,6 +65,9 @@ _patches: list[_Patch] = []
 #: Every name that was ever redirected keeps its alias: code may have kept it, too.
 _known_aliases: dict[str, str] = {}
 _lock = threading.Lock()
+#: What to do about a host that is refused; None as long as there is no fence.
+_advice: str | None = None
+_refusals: list[str] = []
 
 
 def normal_name(host: str | bytes | bytearray) -> str:
@@ -64,6 +78,40 @@ def normal_name(host: str | bytes | bytearray) -> str:
         with contextlib.suppress(UnicodeError):
             text = text.encode("idna").decode("ascii")
     return text
+
+
+def checked_name(host: str) -> str:
+    """Return the host's normal name.
+
+    Raises:
+        ValueError: it can be no host's name or address.
+    """
+    name = normal_name(host)
+    if not name or any(character.isspace() or character in "/\0" for character in name):
+        raise ValueError(f"host must be the name or the address of a host, not {host!r}")
+    return name
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a normal name is an IP address."""
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_local(name: str) -> bool:
+    """Tell whether a normal name means this machine."""
+    import ipaddress
+
+    if not is_address(name):
+        return name in ("", "localhost") or name.endswith(".localhost")
+    address = ipaddress.ip_address(name)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 @contextlib.contextmanager
@@ -80,6 +128,29 @@ def redirect(name: str, port: int, target: Address) -> Iterator[None]:
     finally:
         with _lock:
             _put_in_force(tuple(other for other in _rules.redirections if other is not redirection))
+
+
+def redirect_for_good(name: str, port: int, target: Address) -> None:
+    """Do as ``redirect`` does, for the rest of this process."""
+    with _lock:
+        _put_in_force((*_rules.redirections, _Redirection(name, port, target)))
+
+
+def fence(advice: str) -> None:
+    """Refuse from now on whatever connection this process, or one forked from it, opens to another machine.
+
+    What is redirected is not. The others get an OSError that names the host and gives the advice, in which ``{host}``
+    stands for it, as ``example.com:80``.
+    """
+    global _advice
+    with _lock:
+        _advice = advice
+        _put_in_force(_rules.redirections)
+
+
+def refusals() -> list[str]:
+    """Return the messages of what the fence has refused to this process, each once."""
+    return list(_refusals)
 
 
 def destination(address: Address) -> Address:
@@ -101,7 +172,8 @@ def _put_in_force(redirections: tuple[_Redirection, ...]) -> None:
             rules.targets[form, redirection.port] = redirection.target
             rules.names[form] = redirection.name
     _rules = rules
-    if redirections and not _patches:
+    needed = redirections or _advice is not None
+    if needed and not _patches:
         _patches.extend(
             [
                 _Patch(socket, "getaddrinfo", _make_getaddrinfo),
@@ -111,17 +183,14 @@ def _put_in_force(redirections: tuple[_Redirection, ...]) -> None:
                 _Patch(socket.socket, "connect_ex", _make_connect),
             ]
         )
-    elif not redirections:
+    elif not needed:
         while _patches:
             _patches.pop().remove()
 
 
 def _alias(name: str) -> str | None:
     """Return the name's alias; None for an address, which is its own."""
-    import ipaddress
-
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(name)
+    if is_address(name):
         return None
     if name not in _known_aliases:
         number = len(_known_aliases) + 1
@@ -129,6 +198,20 @@ def _alias(name: str) -> str | None:
             raise RuntimeError("more than 65,535 hosts have been redirected by this process")
         _known_aliases[name] = f"127.77.{number >> 8}.{number & 255}"
     return _known_aliases[name]
+
+
+def _refuse_unless_local(name: str, port: Any) -> None:
+    """Raise OSError if there is a fence, and the name is none of this machine's."""
+    if _advice is None or is_local(name):
+        return
+    host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+    what_to_do = _advice.format(host=host)
+    if port in (443, "443", "https"):
+        what_to_do = "it speaks plain HTTP, no TLS: use http://"
+    message = f"the lab does not stand in for {host}, and nothing else can be reached; {what_to_do}"
+    if message not in _refusals:
+        _refusals.append(message)
+    raise OSError(errno.ENETUNREACH, message)
 
 
 class _Patch:
@@ -168,6 +251,9 @@ def _make_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
                 host, port = target
             elif target is not None or number == 0:
                 host = f"::ffff:{alias}" if family == socket.AF_INET6 else alias
+        # What is an address already can be looked up by anybody: it is the connecting that is refused.
+        if isinstance(host, str | bytes | bytearray):
+            _refuse_name(host, port)
         return original(host, port, family, type, proto, flags)
 
     return getaddrinfo
@@ -192,6 +278,7 @@ def _make_gethostbyname(original: Callable[[Any], str]) -> Callable[[Any], str]:
     def gethostbyname(hostname: Any) -> str:
         if isinstance(hostname, str | bytes | bytearray):
             hostname = _rules.aliases.get(normal_name(hostname), hostname)
+            _refuse_name(hostname)
         return original(hostname)
 
     return gethostbyname
@@ -205,9 +292,15 @@ def _make_gethostbyname_ex(original: Callable[[Any], Any]) -> Callable[[Any], An
             alias = _rules.aliases.get(name)
             if alias is not None:
                 return name, [], [alias]
+            _refuse_name(hostname)
         return original(hostname)
 
     return gethostbyname_ex
+
+
+def _refuse_name(host: str | bytes | bytearray, port: Any = 80) -> None:
+    if _advice is not None and not is_address(name := normal_name(host)):
+        _refuse_unless_local(name, port)
 
 
 def _make_connect(original: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
@@ -231,7 +324,9 @@ def _destination(sock: socket.socket, address: Any) -> Any:
         host, port = target
         return (f"::ffff:{host}", port) if sock.family == socket.AF_INET6 else (host, port)
     # An alias, but not for what is redirected: the real host is meant.
-    return (rules.names[name], *address[1:]) if name in rules.names else address
+    real = rules.names.get(name, name)
+    _refuse_unless_local(real, address[1])
+    return (real, *address[1:]) if real != name else address
 
 
 def _renew_lock() -> None:

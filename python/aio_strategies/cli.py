@@ -1,5 +1,7 @@
 """The command line: ``aio-strategies compare | run | serve | source | strategies``, also ``python -m aio_strategies``.
 
+``run`` fetches with a strategy, or runs a Python file with a lab server in the place of its public hosts.
+
 Exit status: 0 if all went well, 1 if it did not, 2 for a wrong argument, 130 after Ctrl-C.
 """
 
@@ -10,8 +12,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .arguments import duration, host, language_name, list_of, port_number, positive, size, strategy_key
 
 if TYPE_CHECKING:
     from .results import Response, Run
@@ -23,8 +27,6 @@ _PROGRAM = "aio-strategies"
 # What a shell reports of a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE.
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
-
-T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack Chinese characters
-    options = _parser().parse_args(arguments)
+    own, program_arguments = _split(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(own)
+    options.program_arguments = program_arguments
     try:
         status: int = options.command(options)
         sys.stdout.flush()
@@ -96,6 +100,44 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    is_file = options.strategy.endswith(".py")
+    if is_file != bool(options.as_host):
+        what = "a Python file needs --as-host before it" if is_file else "--as-host is for a Python file"
+        print(f"{_PROGRAM} run: error: {what}: run --as-host example.com:80 FILE.py", file=sys.stderr)
+        return 2
+    return _run_file(options) if is_file else _run_strategy(options)
+
+
+def _run_file(options: argparse.Namespace) -> int:
+    import contextlib
+    import subprocess
+    import time
+
+    from .lab import LabServer
+
+    open(options.strategy, "rb").close()  # an OSError of it is told like all others
+    with LabServer(latency=options.latency) as lab:
+        program = "from aio_strategies.run_file import main; main()"
+        words = [str(os.getpid()), str(lab.port), ",".join(map(str, options.as_host)), options.strategy]
+        began = time.monotonic()
+        with subprocess.Popen([sys.executable, "-c", program, *words, *options.program_arguments]) as process:
+            while process.returncode is None:
+                # A terminal's Ctrl-C has reached the program, too: how it ends is its own affair.
+                with contextlib.suppress(KeyboardInterrupt):
+                    process.wait()
+        wall = time.monotonic() - began
+        log, stats = lab.log(), lab.stats()
+    exchanged = max((r.last_byte or 0 for r in log), default=0) - min((r.accepted for r in log), default=0)
+    print(
+        f"{_PROGRAM}: the lab served {_count(stats.served, 'request')} as {' and '.join(map(str, options.as_host))},"
+        f" at most {stats.peak_in_flight} in flight, in {1000 * max(exchanged, 0):.1f} ms;"
+        f" the program ran for {wall:.2f} s",
+        file=sys.stderr,
+    )
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def _run_strategy(options: argparse.Namespace) -> int:
     from .calling import run
     from .lab import LabServer
 
@@ -241,6 +283,17 @@ def _count(number: int, noun: str) -> str:
 # --- the arguments
 
 
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split off what is behind the Python file of ``run --as-host HOST file.py``: it is the program's own."""
+    for place, word in enumerate(arguments):
+        if place and word.endswith(".py") and arguments[place - 1] != "--as-host":
+            before = arguments[: place + 1]
+            if before[0] == "run" and any(word.partition("=")[0] == "--as-host" for word in before):
+                return list(before), list(arguments[place + 1 :])
+            break
+    return list(arguments), []
+
+
 def _parser() -> argparse.ArgumentParser:
     from .strategies import LANGUAGES
 
@@ -256,9 +309,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Time strategies side by side on the same work, against a lab server unless there are URLs.",
     )
     compare.set_defaults(command=_compare)
-    compare.add_argument("--strategies", type=_list_of(_strategy), metavar="A,B", help="(default: all)")
+    compare.add_argument("--strategies", type=list_of(strategy_key), metavar="A,B", help="(default: all)")
     compare.add_argument(
-        "--languages", type=_list_of(_language), default=LANGUAGES, metavar="A,B", help="(default: both)"
+        "--languages", type=list_of(language_name), default=LANGUAGES, metavar="A,B", help="(default: both)"
     )
     compare.add_argument(
         "--url", nargs="+", action="extend", metavar="URL", help="what to fetch instead of a lab's pages"
@@ -271,9 +324,9 @@ def _parser() -> argparse.ArgumentParser:
         "--baseline", metavar="ARM", help="what all others are held against, as rust/thread (default: the first)"
     )
     compare.add_argument("--rate", type=float, metavar="N", help="requests due a second (default: all at once)")
-    compare.add_argument("--rounds", type=_positive, metavar="N", help="(default: until it is precise, 10 to 60)")
+    compare.add_argument("--rounds", type=positive, metavar="N", help="(default: until it is precise, 10 to 60)")
     compare.add_argument(
-        "--budget", type=_seconds, default=30.0, metavar="TIME", help="of the whole comparison (default: 30s)"
+        "--budget", type=duration, default=30.0, metavar="TIME", help="of the whole comparison (default: 30s)"
     )
     compare.add_argument("--seed", type=int, metavar="N", help="of the random order of runs (default: drawn)")
     compare.add_argument(
@@ -287,11 +340,20 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser(
         "run",
-        help="fetch URLs with one strategy",
-        description="Fetch URLs with one strategy; without URLs, pages of a lab server. Exit status 1 if any failed.",
+        help="fetch URLs with one strategy, or run a Python file offline",
+        usage=f"{_PROGRAM} run STRATEGY [URL ...] [options]\n"
+        f"       {_PROGRAM} run --as-host HOST[:PORT] [--latency TIME] FILE.py [ARGUMENT ...]",
+        description="Fetch URLs with one strategy; without URLs, pages of a lab server. Exit status 1 if any failed."
+        " Or, with --as-host, run a Python file, while a lab server answers in the place of its public hosts; what it"
+        " was asked is told on stderr at the end, and the exit status is the program's.",
     )
     run.set_defaults(command=_run)
-    run.add_argument("strategy", type=_strategy, metavar="STRATEGY", help="see: aio-strategies strategies")
+    run.add_argument(
+        "--as-host", type=host, action="append", metavar="HOST", help="the host to answer for, as example.com:80"
+    )
+    run.add_argument(
+        "strategy", type=_strategy_or_file, metavar="STRATEGY|FILE.py", help="see: aio-strategies strategies"
+    )
     run.add_argument("urls", nargs="*", metavar="URL")
     run.add_argument("--language", choices=LANGUAGES, default="rust", help="(default: rust)")
     _add_requests(run)
@@ -306,11 +368,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Start a lab server, print its URL and serve until Ctrl-C.",
     )
     serve.set_defaults(command=_serve)
-    serve.add_argument("--port", type=_port, default=0, metavar="N", help="(default: a free one)")
+    serve.add_argument("--port", type=port_number, default=0, metavar="N", help="(default: a free one)")
     _add_latency(serve)
-    serve.add_argument("--jitter", type=_seconds, default=0.0, metavar="TIME", help="(default: 0)")
-    serve.add_argument("--body-size", type=_bytes, default=1024, metavar="BYTES", help="(default: 1KiB)")
-    serve.add_argument("--bandwidth", type=_bytes, metavar="BYTES", help="a second (default: unlimited)")
+    serve.add_argument("--jitter", type=duration, default=0.0, metavar="TIME", help="(default: 0)")
+    serve.add_argument("--body-size", type=size, default=1024, metavar="BYTES", help="(default: 1KiB)")
+    serve.add_argument("--bandwidth", type=size, metavar="BYTES", help="a second (default: unlimited)")
     serve.add_argument("--json", action="store_true", help="print a line of JSON at the start and one at the end")
 
     source = commands.add_parser(
@@ -320,7 +382,7 @@ def _parser() -> argparse.ArgumentParser:
         " the terminal is wide enough.",
     )
     source.set_defaults(command=_source)
-    source.add_argument("strategy", type=_strategy, metavar="STRATEGY", help="see: aio-strategies strategies")
+    source.add_argument("strategy", type=strategy_key, metavar="STRATEGY", help="see: aio-strategies strategies")
     source.add_argument("--language", choices=[*LANGUAGES, "both"], default="both", help="(default: both)")
     source.add_argument("--whole", action="store_true", help="show the files that it builds upon, too")
 
@@ -332,24 +394,30 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-n", "--requests", type=_positive, default=10, metavar="N", help="pages of the lab to fetch (default: 10)"
+        "-n", "--requests", type=positive, default=10, metavar="N", help="pages of the lab to fetch (default: 10)"
     )
 
 
 def _add_concurrency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-c", "--concurrency", type=_positive, default=10, metavar="N", help="fetches in flight (default: 10)"
+        "-c", "--concurrency", type=positive, default=10, metavar="N", help="fetches in flight (default: 10)"
     )
 
 
 def _add_latency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--latency", type=_seconds, default=0.02, metavar="TIME", help="after which the lab answers (default: 20ms)"
+        "--latency", type=duration, default=0.02, metavar="TIME", help="after which the lab answers (default: 20ms)"
     )
 
 
 def _add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=_seconds, default=30.0, metavar="TIME", help="of each fetch (default: 30s)")
+    parser.add_argument("--timeout", type=duration, default=30.0, metavar="TIME", help="of each fetch (default: 30s)")
+
+
+def _strategy_or_file(text: str) -> str:
+    if text.endswith(".py"):
+        return text
+    return strategy_key(text)
 
 
 class _Version(argparse.Action):
@@ -363,59 +431,3 @@ class _Version(argparse.Action):
 
         print(_PROGRAM, build_info()["version"])
         parser.exit()
-
-
-def _seconds(text: str) -> float:
-    from .units import seconds
-
-    return _read(seconds, text)
-
-
-def _bytes(text: str) -> int:
-    from .units import byte_count
-
-    return _read(byte_count, text)
-
-
-def _read(reader: Callable[[str], T], text: str) -> T:
-    try:
-        return reader(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: it must be a whole number from 0 to 65535")
-    return int(text)
-
-
-def _strategy(text: str) -> str:
-    from .strategies import STRATEGIES
-
-    return _one_of(tuple(STRATEGIES), "strategy", text)
-
-
-def _language(text: str) -> str:
-    from .strategies import LANGUAGES
-
-    return _one_of(LANGUAGES, "language", text)
-
-
-def _one_of(known: Sequence[str], kind: str, text: str) -> str:
-    if text not in known:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}: choose from {', '.join(known)}")
-    return text
-
-
-def _list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:
-    def read(text: str) -> list[str]:
-        return [reader(item.strip()) for item in text.split(",")]
-
-    return read

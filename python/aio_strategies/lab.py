@@ -317,9 +317,7 @@ class LabServer:
         """
         if not isinstance(host, str):
             raise TypeError(f"host must be a str, not {type(host).__name__}")
-        name = _redirect.normal_name(host)
-        if not name or any(character.isspace() or character in "/\0" for character in name):
-            raise ValueError(f"host must be the name or the address of a host, not {host!r}")
+        name = _redirect.checked_name(host)
         port = _integer("port", port, 1, 65535)
         if self.closed and os.getpid() == self._channel.owner:
             raise RuntimeError("the lab server is closed")

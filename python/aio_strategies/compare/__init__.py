@@ -3,6 +3,7 @@
 - ``plan.py``: what was asked for, checked, and the order of the runs
 - ``measure.py``: the coordinator: gate, costs, timed rounds, the budget
 - ``gate.py``: every arm must do the same work before any is timed
+- ``trial.py``: a program's first run, which shows how much work it does
 - ``workers.py``, ``messages.py``, ``worker.py``: a process for each arm, and what it is told and reports
 - ``costs.py``, ``conditions.py``: memory and system calls of an arm; what else the machine did
 - ``comparison.py``: the result; ``exchanges.py``: its single requests
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
     from ..report.progress import Show
     from .comparison import Comparison
+    from .plan import Plan
 
-__all__ = ["acompare", "compare", "last_comparison"]
+__all__ = ["acompare", "carry_out", "compare", "last_comparison"]
 
 #: Seconds, see ``acompare``.
 _LOOP_TICK = 0.1
@@ -95,8 +97,6 @@ def compare(
         TypeError: one of ``arms`` is neither callable nor text, or cannot be sent to another process.
         ValueError: an argument is out of range or an unknown name.
     """
-    from ..report.progress import shown
-    from .measure import measure
     from .plan import make_plan
 
     plan = make_plan(
@@ -114,6 +114,14 @@ def compare(
         budget=budget,
         seed=seed,
     )
+    return carry_out(plan, progress)
+
+
+def carry_out(plan: Plan, progress: bool | Show | None = None) -> Comparison:
+    """Do what a plan says, as ``compare`` does, and with its exceptions."""
+    from ..report.progress import shown
+    from .measure import measure
+
     with shown(progress) as show:
         return _keep(measure(plan, show))
 

@@ -33,8 +33,8 @@ def to_dict(comparison: Comparison, *, requests: bool) -> dict[str, Any]:
     Returns:
         ``schema`` (the version of this structure), ``settings``, ``seed``, ``environment``, ``ended``, ``url``,
         ``rounds``, ``ideal``, ``serial``, ``arms`` (the rows of ``summary``), ``contrasts``, ``aa_check``,
-        ``warnings``, ``runs``, ``costs``, ``conditions``, ``failures``, ``unchecked``, ``left_out``, and, if asked
-        for, ``requests`` (as columns).
+        ``warnings``, ``runs``, ``costs``, ``conditions``, ``failures``, ``unchecked``, ``printed``, ``left_out``, and,
+        if asked for, ``requests`` (as columns).
     """
     from . import frames
 
@@ -57,6 +57,7 @@ def to_dict(comparison: Comparison, *, requests: bool) -> dict[str, Any]:
         "conditions": asdict(comparison.conditions),
         "failures": {name: list(messages) for name, messages in comparison.failures.items()},
         "unchecked": list(comparison.unchecked),
+        "printed": dict(comparison.printed),
         "left_out": dict(comparison.left_out),
     }
     if requests:
@@ -136,6 +137,7 @@ def _from_current(whole: Mapping[str, Any]) -> Comparison:
         exchanges=Exchanges.from_dict(whole["requests"]) if "requests" in whole else Exchanges(),
         failures=whole["failures"],
         unchecked=tuple(whole["unchecked"]),
+        printed=whole.get("printed", {}),
         url=whole["url"],
         ended=whole["ended"],
     )

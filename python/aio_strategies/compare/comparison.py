@@ -251,6 +251,7 @@ class Comparison:
         exchanges: the exchanges of the timed runs, as many as were kept.
         failures: what a user's arm raised after the gate, by the arm's name.
         unchecked: the user's arms of which nobody could tell whether they did the same work.
+        printed: what the user's arms printed when they ran for the first time, by the arm's name, if it was anything.
         url: the root of the lab server, or None without one.
         ended: why there were not more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (as
             many as there may be), ``"budget"``, or ``"interrupted"``.
@@ -266,6 +267,7 @@ class Comparison:
     exchanges: Exchanges = field(default_factory=Exchanges)
     failures: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+    printed: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
     ended: str = "rounds"
 

@@ -9,7 +9,7 @@ from ..lab import LogRecord
 from .messages import Outcome
 from .plan import Arm
 
-__all__ = ["Gate", "path_of"]
+__all__ = ["Gate", "path_of", "trouble_with"]
 
 
 class Gate:
@@ -52,6 +52,32 @@ class Gate:
                 raise ComparisonError(
                     arm.name, url, f"the lab server sent it status {mine[0].status} and {mine[0].size} bytes of content"
                 )
+
+    def check_own_work(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
+        """Check by the lab server's log the work of an arm that fetches what it names itself.
+
+        Raises:
+            ComparisonError: it did not make ``count`` requests, or one of them got no whole reply.
+        """
+        if trouble := trouble_with(records, count):
+            raise ComparisonError(arm.name, None, trouble)
+
+
+def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str | None:
+    """Say what is wrong with the requests of an arm that fetches what it names itself; None if nothing is.
+
+    Args:
+        records: what the lab server saw of it.
+        count: how many there must be; None for at least one.
+    """
+    failed = sum(record.status != 200 or record.last_byte is None for record in records)
+    if not records:
+        return "the lab server saw no request of it"
+    if failed:
+        return f"{failed} of the {len(records)} requests that the lab server saw of it got no whole reply"
+    if count not in (None, len(records)):
+        return f"the lab server saw {len(records)} request{'s' * (len(records) != 1)} of it, not {count}"
+    return None
 
 
 def path_of(index: int) -> str:

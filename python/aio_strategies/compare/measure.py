@@ -25,9 +25,9 @@ from .exchanges import Exchanges
 from .gate import Gate, path_of
 from .messages import Assignment, BatchReport, Order, Report
 from .plan import Arm, Plan, Settings, schedule
-from .workers import ArmFailed, Crew, Interrupted, OutOfTime, Stop
+from .workers import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
 
-__all__ = ["LOOKS", "Session", "measure"]
+__all__ = ["LOOKS", "Session", "as_comparison_error", "assignment", "measure"]
 
 LOOKS = (10, 15, 20, 30, 40, 60)
 """After so many rounds it is asked whether they are enough; there are no more than the last."""
@@ -82,7 +82,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         else:
             urls = settings.urls
         arms = (*plan.arms, plan.baseline.twin())
-        crew = stack.enter_context(Crew({arm: _assignment(plan, arm, urls) for arm in arms}, stop))
+        crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
         session = Session(plan, arms, urls, lab, crew, stop, end, show)
         try:
             session.prepare()
@@ -101,9 +101,10 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         return session.result()
 
 
-def _assignment(plan: Plan, arm: Arm, urls: tuple[str, ...]) -> Assignment:
+def assignment(plan: Plan, arm: Arm, urls: tuple[str, ...], lab: LabServer | None) -> Assignment:
+    """Return what the worker of an arm is told."""
     settings = plan.settings
-    return Assignment(
+    told = Assignment(
         parent=os.getpid(),
         strategy=arm.strategy,
         language=arm.language,
@@ -111,6 +112,9 @@ def _assignment(plan: Plan, arm: Arm, urls: tuple[str, ...]) -> Assignment:
         options={"concurrency": settings.concurrency, "timeout": settings.timeout, "rate": settings.rate},
         urls=urls,
     )
+    if not arm.own_work or lab is None:
+        return told
+    return told._replace(hosts=plan.hosts, lab_port=lab.port, time_limit=settings.timeout)
 
 
 class Session:
@@ -160,6 +164,7 @@ class Session:
         self._kept: dict[Arm, int] = {}
         self._failures: dict[str, list[str]] = {}
         self._unchecked: set[str] = set()
+        self._printed: dict[str, str] = {}
 
     def result(self) -> Comparison:
         """Return what has been measured so far."""
@@ -179,6 +184,7 @@ class Session:
             exchanges=self._exchanges,
             failures=self._failures,
             unchecked=tuple(sorted(self._unchecked)),
+            printed=self._printed,
             url=None if self._lab is None else self._lab.url,
             ended=self.ended,
         )
@@ -196,22 +202,29 @@ class Session:
             first, failures = self._crew.run_all({arm: Order(1, want="outcomes") for arm in self._arms})
             _raise_first(failures)
             self._renewal_seconds = time.monotonic() - began
+            for arm in self._plan.arms:
+                if arm.strategy is None and (words := self._crew.printed(arm)):
+                    self._printed[arm.name] = words
             for arm in self._arms:
                 self._check(gate, arm, first[arm], 1, None)
                 self._tell(f"{arm}, warm-up")
                 self._pass_gate(gate, arm, first[arm].batches[0].wall)
         except ArmFailed as failure:
-            raise _as_comparison_error(failure) from failure
+            raise as_comparison_error(failure) from failure
         self._set_sizes()
 
     def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
         """Have an arm fetch as many of the URLs as there is time for; ``one`` took it so many seconds."""
         everything = self._settings.requests
         share = math.inf if self._end == math.inf else self._settings.budget * _FOR_GATE / len(self._arms)
-        if self._settings.rate is not None and arm.strategy is not None:
+        if arm.own_work:
+            one /= everything
+        elif self._settings.rate is not None and arm.strategy is not None:
             one = max(one, 1 / self._settings.rate)
         wave = min(everything, self._settings.concurrency)
-        count = everything if one * everything <= share else max(1, min(wave, int(share / one)))
+        count = everything
+        if one * everything > share and not arm.own_work:
+            count = max(1, min(wave, int(share / one)))
         while True:
             if self._lab is not None:
                 self._lab.reset()
@@ -231,7 +244,10 @@ class Session:
 
     def _check(self, gate: Gate, arm: Arm, report: Report, count: int, log: Sequence[LogRecord] | None) -> None:
         outcomes = report.batches[0].outcomes
-        if outcomes is not None:
+        if arm.own_work:
+            if log is not None:
+                gate.check_own_work(arm, log, count)
+        elif outcomes is not None:
             gate.check(arm, outcomes)
         elif log is not None:
             gate.check_log(arm, log, count)
@@ -257,6 +273,8 @@ class Session:
 
     def _fewer(self, arm: Arm, count: int) -> int:
         """Return at least one wave of requests, and whole waves, as less would not show what the arm is about."""
+        if arm.own_work:
+            return self._settings.requests
         if arm in self._one_by_one:
             return max(1, count)
         wave = min(self._settings.concurrency, self._settings.requests)
@@ -309,8 +327,10 @@ class Session:
             self._stop.deadline = min(deadline, max(give_up, time.monotonic() + 5 * seconds))
             try:
                 self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
+            except ArmLate:
+                self._crew.replace(arm)
             except ArmFailed as failure:
-                raise _as_comparison_error(failure) from failure
+                raise as_comparison_error(failure) from failure
             except OutOfTime:
                 self._stop.deadline = deadline
                 self._crew.replace(arm)
@@ -354,6 +374,8 @@ class Session:
 
     def _for_seconds(self, arm: Arm, seconds: float) -> int:
         """Return how many requests the arm can do in so many seconds, at least one and at most those of its batch."""
+        if arm.own_work:
+            return self._requests[arm]
         fitting = seconds * self._settings.requests / max(self._seconds[arm], 1e-9)
         return max(1, int(min(self._requests[arm], fitting)))
 
@@ -438,6 +460,9 @@ class Session:
         errors = sum(len(batch.errors) for batch in report.batches)
         if self._lab is not None:
             stats = self._lab.stats()
+            if arm.own_work and stats.served != requests * batches:
+                self._note(arm, f"the lab server served it {stats.served} requests, not {requests * batches}")
+                return
             peak = stats.peak_in_flight
             lab_cpu += stats.cpu_user + stats.cpu_system
             # An arm may be silent about what it did not fetch.
@@ -465,10 +490,13 @@ class Session:
 
     def _note_failure(self, failure: ArmFailed) -> None:
         """Note that an arm failed after the gate; the others go on, and it may try again in the next round."""
-        self._failures.setdefault(failure.arm.name, []).append(failure.message)
+        self._note(failure.arm, failure.message)
         with suppress(ArmFailed):  # then it will fail again, and be told of again
             self._crew.replace(failure.arm)
             self._crew.run(failure.arm, Order(self._for_seconds(failure.arm, _WARM_UP)))
+
+    def _note(self, arm: Arm, message: str) -> None:
+        self._failures.setdefault(arm.name, []).append(message)
 
     def _keep(self, arm: Arm, batches: Sequence[BatchReport], requests: int) -> None:
         """Keep the exchanges of a run, as the client and as the lab server saw them."""
@@ -479,11 +507,14 @@ class Session:
         if self._lab is not None:
             begins = [batch.began for batch in batches]
             places = {path_of(index): index for index in range(requests)}
-            for record in self._lab.log():
+            seen = [0] * len(batches)
+            for record in sorted(self._lab.log(), key=_beginning) if arm.own_work else self._lab.log():
                 place = bisect_right(begins, record.accepted) - 1
-                index = places.get(record.path)
-                if place >= 0 and index is not None:
+                # The paths of its own work may all be the same: its requests are numbered as they began.
+                index = seen[place] if arm.own_work else places.get(record.path)
+                if place >= 0 and index is not None and index < requests:
                     records[place][index] = record
+                    seen[place] += 1
         run = self.runs[-1].index
         for number, batch in enumerate(batches):
             clients = list(zip(batch.starts, batch.services, strict=True)) if batch.starts else None
@@ -515,6 +546,10 @@ def _timed_run(batches: Sequence[BatchReport]) -> Mapping[str, Any]:
     return {name: mean(name) for name in ("wall", "cpu_user", "cpu_system", "waits", "preemptions")}
 
 
+def _beginning(record: LogRecord) -> float:
+    return record.request or record.accepted
+
+
 def _cpu(lab: LabServer) -> float:
     stats = lab.stats()
     return stats.cpu_user + stats.cpu_system
@@ -525,6 +560,7 @@ def _raise_first(failures: Sequence[ArmFailed]) -> None:
         raise failures[0]
 
 
-def _as_comparison_error(failure: ArmFailed) -> ComparisonError:
+def as_comparison_error(failure: ArmFailed) -> ComparisonError:
+    """Return what the caller of a comparison is told of an arm's failure."""
     details = f"\n{failure.details.rstrip()}" if failure.details.strip() else ""
     return ComparisonError(failure.arm.name, None, f"{failure.message}{details}")

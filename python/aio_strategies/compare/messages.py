@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import struct
 from array import array
 from collections.abc import Mapping
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from ..hosts import Host
 
 __all__ = ["Assignment", "BatchReport", "Failure", "Order", "Outcome", "Report", "receive", "send"]
 
@@ -26,6 +30,10 @@ class Assignment(NamedTuple):
         program: a user's arm: a pickled callable, or source text.
         options: the strategy's keyword arguments.
         urls: all URLs of the comparison.
+        hosts: for a program that does work of its own, the hosts that the lab stands in for; None for others, whose
+            connections go their own way.
+        lab_port: the port of the lab server.
+        time_limit: seconds after which a batch is given up.
     """
 
     parent: int
@@ -34,6 +42,9 @@ class Assignment(NamedTuple):
     program: bytes | str | None
     options: Mapping[str, Any]
     urls: tuple[str, ...]
+    hosts: tuple[Host, ...] | None = None
+    lab_port: int = 0
+    time_limit: float = math.inf
 
 
 class Order(NamedTuple):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..exceptions import ComparisonError
+from ..hosts import Host
 from ..strategies import LANGUAGES, STRATEGIES
 from ..targets import check_rate
 
@@ -24,12 +25,14 @@ class Arm:
         strategy: the strategy's key, or None for a user's arm.
         language: ``"python"`` or ``"rust"``, or None for a user's arm.
         twin_of: for the hidden twin of the baseline, its name: the same once more, which must come out equal.
+        own_work: whether it is a program that fetches what it names itself, and not the comparison's URLs.
     """
 
     name: str
     strategy: str | None = None
     language: str | None = None
     twin_of: str | None = None
+    own_work: bool = False
 
     @classmethod
     def of(cls, strategy: str, language: str) -> Arm:
@@ -66,6 +69,7 @@ class Settings:
         timeout: seconds within which each fetch must be done.
         rounds: the number of rounds that was asked for, or None for as many as the precision needs and the budget has.
         budget: seconds that the comparison may take, if ``rounds`` is None.
+        hosts: the hosts that the lab stood in for, as ``example.com:80``, if the user's arms did work of their own.
     """
 
     strategies: tuple[str, ...]
@@ -80,6 +84,7 @@ class Settings:
     timeout: float
     rounds: int | None
     budget: float
+    hosts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class Plan:
         settings: the checked arguments.
         arms: the arms, in the order of the table.
         programs: the user's arms, by name: a pickled callable, or source text.
+        hosts: the hosts that the lab stands in for, if the user's arms do work of their own.
         left_out: the arms that are not available here, such as ``rust/process``, and why.
         seed: what the order of the runs is drawn from.
     """
@@ -99,6 +105,7 @@ class Plan:
     programs: Mapping[str, bytes | str]
     left_out: Mapping[str, str]
     seed: int
+    hosts: tuple[Host, ...] | None = None
 
     @property
     def baseline(self) -> Arm:
@@ -121,8 +128,13 @@ def make_plan(
     rounds: int | None,
     budget: float,
     seed: int | None,
+    hosts: Sequence[Host] | None = None,
 ) -> Plan:
     """Check the arguments of ``compare``, and draw a seed if there is none.
+
+    With ``hosts`` (which may be none), the user's arms are programs that do work of their own: they fetch ``requests``
+    pages that they name themselves, from these hosts, for which the lab stands in; they can reach no other, and each
+    run of one may take ``timeout`` seconds.
 
     Raises:
         ComparisonError: none of the arms is available here.
@@ -148,7 +160,7 @@ def make_plan(
             else:
                 left_out[f"{language}/{strategy}"] = reason
     programs = {name: _program(name, program) for name, program in (arms or {}).items()}
-    chosen += [Arm(name) for name in programs]
+    chosen += [Arm(name, own_work=hosts is not None) for name in programs]
     if not chosen:
         name, reason = next(iter(left_out.items()))
         raise ComparisonError(name, None, f"not available here, {reason}")
@@ -170,9 +182,10 @@ def make_plan(
         timeout=_seconds("timeout", timeout),
         rounds=None if rounds is None else _count("rounds", rounds),
         budget=_seconds("budget", budget),
+        hosts=None if hosts is None else tuple(map(str, hosts)),
     )
     seed = random.SystemRandom().randrange(2**32) if seed is None else operator.index(seed)
-    return Plan(settings, tuple(chosen), programs, left_out, seed)
+    return Plan(settings, tuple(chosen), programs, left_out, seed, None if hosts is None else tuple(hosts))
 
 
 def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:

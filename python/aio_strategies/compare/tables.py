@@ -185,6 +185,8 @@ def _english_notes(comparison: Comparison) -> list[str]:
         how.append(f"due at {settings.rate:g}/s")
     if settings.latency is not None:
         how.append(f"latency {_ms(settings.latency)} ms")
+    if settings.hosts:
+        how.append(f"the lab in the place of {' and '.join(settings.hosts)}")
     how += [_count(comparison.rounds, "round") + _ENDED.get(comparison.ended, ""), f"seed {comparison.seed}"]
     lines = [", ".join(how)]
     lines += [
@@ -239,6 +241,8 @@ def _chinese_notes(comparison: Comparison) -> list[str]:
         how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
         how.append(f"延迟 {_ms(settings.latency)} ms")
+    if settings.hosts:
+        how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
     how += [f"{comparison.rounds} 轮取中位数", f"种子 {comparison.seed}"]
     lines = ["，".join(how)]
     lines += [f"≈ 由 {requests:,} 个请求推算：{'，'.join(names)}" for requests, names in _projected(comparison).items()]

@@ -7,7 +7,9 @@ memory, threads or imports; and it has no thread of its own, so that arms may fo
 from __future__ import annotations
 
 # Only what every arm needs: a comparison starts many of these.
+import contextlib
 import gc
+import io
 import os
 import pickle
 import sys
@@ -23,6 +25,9 @@ from ..results import Run
 from .messages import Assignment, BatchReport, Failure, Order, Outcome, Report, receive, send
 
 __all__ = ["main"]
+
+#: Characters that a program of the user's may print: one that prints for ever shall not fill the disk.
+_MOST_PRINTED = 100_000
 
 try:
     from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -61,8 +66,10 @@ def main() -> None:
         try:
             batches = [_batch(arm, assignment.urls[: order.requests], order.want) for _ in range(order.batches)]
             answer = Report(batches, sum(cpu_now()) - before)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # SIGINT asks it where it has got stuck
             answer = _failure(error)
+        with contextlib.suppress(Exception):  # an arm may have closed it
+            sys.stdout.flush()
         send(reports, answer)
 
 
@@ -85,10 +92,34 @@ _Arm = Callable[[Sequence[str]], _Timed]
 def _arm(assignment: Assignment) -> _Arm:
     if assignment.strategy is not None:
         return _strategy(assignment)
+    if assignment.hosts is not None:
+        _set_apart(assignment)
     if isinstance(assignment.program, str):
         return _source(assignment.program)
     assert assignment.program is not None
     return _callable(assignment.program)
+
+
+def _set_apart(assignment: Assignment) -> None:
+    """Let the lab stand in for the public hosts, and let nothing else be reached."""
+    from .._redirect import fence
+    from ..hosts import stand_in_for
+
+    stand_in_for(assignment.hosts or (), assignment.lab_port)
+    fence("name it by --host {host}")
+    sys.stdout = _BoundedOutput(sys.stdout.detach(), "utf-8", "replace", line_buffering=True)  # type: ignore[union-attr]
+
+
+class _BoundedOutput(io.TextIOWrapper):
+    """Writes line by line, so that forked children repeat nothing and a killed program loses nothing, up to a limit."""
+
+    _left = _MOST_PRINTED
+
+    def write(self, text: str) -> int:
+        shown = text[: self._left]
+        self._left -= len(shown)
+        super().write(shown)
+        return len(text)
 
 
 def _strategy(assignment: Assignment) -> _Arm:
@@ -119,17 +150,25 @@ def _source(source: str) -> _Arm:
 
     name = "<arm>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for tracebacks
-    code = compile(source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compile(source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     module = vars(sys.modules["__main__"])
     fresh = dict(module)
 
     timed = _timed_in_loop if code.co_flags & inspect.CO_COROUTINE else _timed
 
+    def run() -> Any:
+        try:
+            return eval(code, module)
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                raise
+            return None
+
     def source_arm(urls: Sequence[str]) -> _Timed:
         # In the main module, where process pools look for what they are to run.
         module.clear()
         module.update(fresh, urls=list(urls))
-        return timed(lambda: eval(code, module))
+        return timed(run)
 
     return source_arm
 
@@ -222,11 +261,15 @@ def _outcome(item: Any) -> Outcome | None:
     return status, len(content), hashlib.sha256(content).digest()
 
 
-def _failure(error: Exception) -> Failure:
+def _failure(error: BaseException) -> Failure:
     import traceback
+
+    from .._redirect import refusals
 
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next  # the arm's own are what its author wants to see
     words = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-    return Failure(words, "".join(traceback.format_exception(type(error), error, frames)))
+    details = "".join(traceback.format_exception(type(error), error, frames))
+    unheard = [refusal for refusal in refusals() if refusal not in details]
+    return Failure(words, "\n".join([details, *unheard]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import signal
@@ -20,7 +21,7 @@ from .costs import Watch
 from .messages import Assignment, Failure, Order, Report, receive, send
 from .plan import Arm
 
-__all__ = ["ArmFailed", "Crew", "Interrupted", "OutOfTime", "Stop"]
+__all__ = ["ArmFailed", "ArmLate", "Crew", "Interrupted", "OutOfTime", "Stop"]
 
 # The path of the caller's interpreter, so that the worker finds this package and the caller's own modules.
 _PROGRAM = (
@@ -32,6 +33,10 @@ _TICK = 0.05
 _ENDED = object()
 #: Characters of what a worker printed that are told when it has died.
 _LAST_WORDS = 2000
+#: Characters of what a worker printed that are told otherwise.
+_MOST_WORDS = 4000
+#: How long an arm that is late may take to say where it is, in seconds.
+_LAST_CHANCE = 1.0
 
 
 class OutOfTime(Exception):
@@ -66,6 +71,10 @@ class ArmFailed(Exception):
         self.details = details
 
 
+class ArmLate(ArmFailed):
+    """An arm still ran after its time limit, and was ended."""
+
+
 class Stop:
     """Tells the waits of a comparison when to give up.
 
@@ -93,6 +102,9 @@ class Worker:
 
     def __init__(self, arm: Arm, assignment: Assignment) -> None:
         self.arm = arm
+        self._time_limit = assignment.time_limit
+        self._due = math.inf
+        self._late: ArmLate | None = None
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)],
@@ -120,6 +132,7 @@ class Worker:
 
     def order(self, order: Order) -> None:
         """Give an order."""
+        self._due = time.monotonic() + self._time_limit * order.batches
         self._tell(order)
 
     def answer(self, stop: Stop, watch: Watch | None = None) -> Any:
@@ -127,6 +140,7 @@ class Worker:
 
         Raises:
             ArmFailed: the arm raised an exception, or the worker died.
+            ArmLate: the arm's time limit passed; the worker has been ended.
             OutOfTime: the deadline passed.
             Interrupted: the comparison was called off.
         """
@@ -142,6 +156,8 @@ class Worker:
             # Its children may hold its end of the pipe, so that its death is not the end of the stream.
             if answer is None and self._process.poll() is not None and self._answers.empty():
                 answer = _ENDED
+            if answer is None and time.monotonic() > self._due:
+                raise self._ended_late()
         if watch is not None:
             watch.look()
         if answer is _ENDED:
@@ -150,19 +166,44 @@ class Worker:
             raise ArmFailed(self.arm, answer.message, answer.traceback)
         return answer
 
+    def printed(self) -> str:
+        """Return what it has printed so far, as far as it is not too much; not while it works at an order."""
+        self._printed.seek(0)
+        words = self._printed.read(4 * _MOST_WORDS).decode("utf-8", "replace")
+        size = self._printed.seek(0, os.SEEK_END)  # the worker's own place in the file is the same
+        if len(words) <= _MOST_WORDS and size <= 4 * _MOST_WORDS:
+            return words
+        return f"{words[:_MOST_WORDS]}… (and so on)\n"
+
     def end(self) -> None:
         """End the process and all that it has started, and wait until it is gone."""
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait()
+        if self._late is None:
+            self._kill()
         with contextlib.suppress(OSError):
             self._orders.close()
         self._printed.close()
         self._reader.join(_TICK)
         if not self._reader.is_alive():  # what has left the group of processes may hold the pipe, and keeps the thread
             self._reports.close()
+
+    def _kill(self) -> None:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+
+    def _ended_late(self) -> ArmLate:
+        """End the process, but let it say first where it is."""
+        where = ""
+        if os.name == "posix":
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(queue.Empty):
+                answer = self._answers.get(timeout=_LAST_CHANCE)
+                where = answer.traceback if isinstance(answer, Failure) else ""
+        self._kill()
+        self._late = ArmLate(self.arm, f"it still ran after {self._time_limit:g} s (--timeout), and was ended", where)
+        return self._late
 
     def _tell(self, message: object) -> None:
         with contextlib.suppress(OSError):  # it has died: whoever waits for its answer will say so
@@ -177,6 +218,8 @@ class Worker:
                 return
 
     def _died(self) -> ArmFailed:
+        if self._late is not None:
+            return self._late
         status = self._process.wait()
         cause = f"exit status {status}"
         if status < 0:
@@ -218,7 +261,7 @@ class Crew:
         """Have an arm's worker carry out an order, and wait for its report.
 
         Raises:
-            ArmFailed, OutOfTime, Interrupted: as ``Worker.answer`` does.
+            ArmFailed, ArmLate, OutOfTime, Interrupted: as ``Worker.answer`` does.
         """
         worker = self._workers[arm]
         worker.order(order)
@@ -252,6 +295,10 @@ class Crew:
     def pid(self, arm: Arm) -> int:
         """Return the number of the process of the arm's worker."""
         return self._workers[arm].pid
+
+    def printed(self, arm: Arm) -> str:
+        """Return what the arm's worker has printed so far, as far as it is not too much."""
+        return self._workers[arm].printed()
 
     def replace(self, arm: Arm) -> None:
         """Start a fresh worker for an arm, in the place of the one that it has.

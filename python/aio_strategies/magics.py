@@ -1,0 +1,247 @@
+"""``%aiotime`` and ``%%aiobench``, for ``%load_ext aio_strategies``.
+
+A cell under ``%%aiobench`` is a program that does work of its own: it names its hosts and pages itself. It is run once
+to count its requests; then it is compared with strategies that make as many. Cells that make the same number of
+requests gather in one comparison.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments
+from IPython.display import display
+
+from .arguments import duration, host, list_of, positive, strategy_key
+from .compare import carry_out, compare
+from .compare.comparison import Comparison
+from .compare.plan import Plan, make_plan
+from .compare.trial import try_out
+from .exceptions import ComparisonError
+from .hosts import Host, hosts_in
+from .strategies import LANGUAGES
+
+__all__ = ["LabMagics"]
+
+_UNNAMED = "this cell"
+#: As many URLs are in a cell's ``urls``, and as many pages ``%aiotime`` fetches, if nothing is said.
+_REQUESTS = 10
+_AGAINST = ["blocking", "thread", "asyncio"]
+
+
+def _requests(help_: str) -> Any:
+    return argument("-n", "--requests", type=positive, metavar="N", help=help_)
+
+
+_rounds = argument("-r", "--rounds", type=positive, metavar="N", help="rounds (default: until it is precise, 10 to 60)")
+_concurrency = argument("-c", "--concurrency", type=positive, default=10, metavar="N", help="in flight (default: 10)")
+_latency = argument(
+    "--latency", type=duration, default=0.02, metavar="TIME", help="after which the lab answers (default: 20ms)"
+)
+_budget = argument(
+    "--budget", type=duration, default=30.0, metavar="TIME", help="of the whole comparison, without -r (default: 30s)"
+)
+_quiet = argument("-q", "--quiet", action="store_true", help="show nothing")
+_output = argument("-o", "--output", action="store_true", help="return the Comparison")
+
+
+def _language(default: str) -> Any:
+    return argument(
+        "--lang", choices=[*LANGUAGES, "both"], default=default, help=f"of the strategies (default: {default})"
+    )
+
+
+@magics_class
+class LabMagics(Magics):
+    """The magics, and the cells that have been compared so far."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._forget()
+
+    def _forget(self) -> None:
+        #: The cells in the comparison, by name: their sources and the hosts that they name; and each one's requests.
+        self._sources: dict[str, str] = {}
+        self._hosts: dict[str, list[Host]] = {}
+        self._requests = 0
+
+    @magic_arguments()
+    @argument("keys", nargs="+", type=strategy_key, metavar="KEY", help="strategies, as thread: see aio.strategies()")
+    @_requests("requests (default: 10)")
+    @_rounds
+    @_concurrency
+    @_language("both")
+    @_latency
+    @_budget
+    @_quiet
+    @_output
+    @line_magic
+    def aiotime(self, line: str) -> Comparison | None:
+        """Time strategies against a lab server, as ``%aiotime thread asyncio -n 100 -r 20``."""
+        options = _parsed(self.aiotime, line)
+        comparison = compare(
+            options.keys,
+            _languages(options),
+            requests=options.requests or _REQUESTS,
+            progress=False if options.quiet else None,
+            **_settings(options),
+        )
+        return _shown(comparison, options)
+
+    @magic_arguments()
+    @argument("name", nargs="*", metavar="NAME", help=f"what to call the cell in the table (default: {_UNNAMED})")
+    @_requests("requests that the cell makes, and the length of its `urls` (default: as many as it makes)")
+    @_rounds
+    @_concurrency
+    @_language("python")
+    @_latency
+    @_budget
+    @argument(
+        "--timeout",
+        type=duration,
+        default=10.0,
+        metavar="TIME",
+        help="after which a run of the cell, or a fetch of a strategy, is given up (default: 10s)",
+    )
+    @argument(
+        "--against",
+        type=list_of(lambda key: key if key == "none" else strategy_key(key)),
+        default=_AGAINST,
+        metavar="A,B",
+        help=f"the strategies to time it beside, or none (default: {','.join(_AGAINST)})",
+    )
+    @argument(
+        "--host",
+        type=host,
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="a host that the lab stands in for, besides those that the cell's strings name with port 80",
+    )
+    @argument("--reset", action="store_true", help="forget the cells so far, also as %%aiobench --reset without a cell")
+    @_quiet
+    @_output
+    @line_cell_magic
+    def aiobench(self, line: str, cell: str | None = None) -> Comparison | None:
+        """Time the cell beside strategies, and beside the cells before it that make as many requests.
+
+        The cell runs in an interpreter of its own, as a program would: it must import and define all that it uses. Its
+        public hosts are answered by a lab server, and no other can be reached. ``urls`` has the lab's own pages, for
+        those who want them; top-level ``await`` is allowed. The settings of the latest cell hold for all.
+        """
+        options = _parsed(self.aiobench, line)
+        if options.reset:
+            self._forget()
+        if cell is None:
+            if not options.reset:
+                raise UsageError("%%aiobench times a cell: write it with two percent signs on the cell's first line")
+            return None
+        name = " ".join(options.name) or _UNNAMED
+        try:
+            return _shown(self._compare_with(name, cell, options), options)
+        except ComparisonError as error:
+            raise _in_few_words(error) from None
+
+    def _compare_with(self, name: str, source: str, options: Namespace) -> Comparison:
+        """Compare all cells so far and this one, and remember it if that went well."""
+        try:
+            hosts = {name: [*dict.fromkeys([*hosts_in(source), *options.host])]}
+        except SyntaxError as error:
+            raise UsageError(f"the cell is no Python: {error}") from None
+        sources = {name: source}
+        requests = self._count(_plan([], sources, hosts, options.requests or _REQUESTS, options), options)
+        others = {other: text for other, text in self._sources.items() if other != name}
+        if others and requests != self._requests:
+            print(
+                f"{name} makes {requests} requests, {', '.join(others)} {self._requests}: that is not the same work, so"
+                " a new comparison begins.",
+                file=sys.stderr,
+            )
+        else:
+            sources = others | sources
+            hosts = {other: self._hosts[other] for other in others} | hosts
+        against = [key for key in options.against if key != "none"]
+        plan = _plan(against, sources, hosts, requests, options)
+        comparison = carry_out(plan, False if options.quiet else None)
+        self._sources, self._hosts, self._requests = sources, hosts, requests
+        return comparison
+
+    def _count(self, plan: Plan, options: Namespace) -> int:
+        """Run a cell once, show what it prints, and return how many requests it makes."""
+        (arm,) = plan.arms
+        trial = try_out(plan)
+        if trial.printed and not options.quiet:
+            print(trial.printed, end="" if trial.printed.endswith("\n") else "\n")
+        if trial.error is not None:
+            raise trial.error
+        if options.requests not in (None, trial.requests):
+            raise ComparisonError(
+                arm.name, None, f"it made {trial.requests} requests, not {options.requests}: leave -n out to compare it"
+            )
+        return trial.requests
+
+
+def _plan(
+    against: Sequence[str],
+    sources: dict[str, str],
+    hosts: dict[str, list[Host]],
+    requests: int,
+    options: Namespace,
+) -> Plan:
+    all_hosts = list(dict.fromkeys(host for named in hosts.values() for host in named))
+    try:
+        return make_plan(
+            against,
+            _languages(options),
+            arms=sources,
+            baseline=None,
+            urls=None,
+            requests=requests,
+            rate=None,
+            timeout=options.timeout,
+            seed=None,
+            hosts=all_hosts,
+            **_settings(options),
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _settings(options: Namespace) -> dict[str, Any]:
+    """Return the arguments of a comparison that both magics have."""
+    return {name: getattr(options, name) for name in ("concurrency", "latency", "rounds", "budget")}
+
+
+def _languages(options: Namespace) -> Sequence[str]:
+    return LANGUAGES if options.lang == "both" else (options.lang,)
+
+
+def _parsed(magic: Any, line: str) -> Namespace:
+    """Read the line of a magic; a name may have options before, behind and between its words."""
+    try:
+        words = shlex.split(line)
+    except ValueError:  # an apostrophe
+        words = line.split()
+    options: Namespace = magic.parser.parse_intermixed_args(words)
+    return options
+
+
+def _shown(comparison: Comparison, options: Namespace) -> Comparison | None:
+    if not options.quiet:
+        display(comparison)
+    return comparison if options.output else None
+
+
+def _in_few_words(error: ComparisonError) -> ComparisonError:
+    """Return the error as one that the shell shows without the traceback of this package, which is not at fault."""
+    words = str(error)
+    if "NameError" in error.difference:
+        words += "\nThe cell runs in an interpreter of its own: it must import and define all that it uses."
+    error._render_traceback_ = words.splitlines  # type: ignore[attr-defined]
+    return error
