@@ -90,7 +90,10 @@ def test_a_lab_that_cannot_keep_up_is_noticed():
         for thread in threads:
             thread.join()
 
-    comparison = aio.compare([], arms={"hammer": hammer}, requests=20_000, latency=0.0, rounds=4, progress=False)
+    for _ in range(3):  # other programs may keep the server from working as hard as it could
+        comparison = aio.compare([], arms={"hammer": hammer}, requests=20_000, latency=0.0, rounds=4, progress=False)
+        if comparison.arm("hammer").server_load > 0.7:
+            break
     assert comparison.arm("hammer").server_load > 0.7
     assert [warning.arm for warning in comparison.warnings if warning.kind == "server"] == ["hammer"]
     assert "warning: hammer: you timed the server, which used" in str(comparison)
@@ -173,13 +176,16 @@ def test_steal_is_noticed():
 
 
 def test_the_monitor_reads_the_machine_s_own_counters():
+    before = time.thread_time()
     monitor = Monitor()
+    began = time.thread_time()
     spin(0.3)
+    least = time.thread_time() - began
     seen = monitor.stop(own=0.0)
     assert seen.wall >= 0.3
-    assert 0.2 < seen.own < seen.wall + 0.1, "this process is the coordinator"
+    assert least <= seen.own <= time.thread_time() - before, "this thread is the coordinator"
     if seen.busy is not None:
-        assert seen.busy > 0.2
+        assert seen.busy > least - 0.1
         assert seen.foreign >= 0
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.request
 
@@ -12,6 +14,7 @@ import aio_strategies as aio
 import pytest
 from aio_strategies import cli
 from aio_strategies.strategies import STRATEGIES
+from lecture_programs import PEAKS, PROGRAMS
 
 FAST = ["--latency", "2ms", "-n", "4", "-c", "2", "--rounds", "2"]
 REFUSED = "http://127.0.0.1:1/"  # nothing listens on port 1
@@ -137,6 +140,99 @@ class TestRun:
         assert len(done.stderr.splitlines()) == 1
 
 
+class TestRunFile:
+    """``run --as-host``: a program of somebody's, with the lab in the place of its host."""
+
+    @staticmethod
+    def program(tmp_path, source):
+        path = tmp_path / "program.py"
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return str(path)
+
+    @pytest.mark.parametrize(("name", "least", "most"), [(name, *peaks) for name, peaks in PEAKS.items()])
+    def test_a_program_in_the_lecture_s_manner(self, name, least, most):
+        done = aio_strategies("run", "--as-host", "example.com:80", str(PROGRAMS / f"{name}.py"))
+        assert (done.returncode, done.stdout) == (0, "10 pages\n")
+        told = re.fullmatch(
+            r"aio-strategies: the lab served 10 requests as example\.com:80, at most (\d+) in flight,"
+            r" in \d+\.\d ms; the program ran for \d+\.\d\d s\n",
+            done.stderr,
+        )
+        assert told
+        assert least <= int(told[1]) <= most
+
+    def test_it_is_run_as_python_runs_it(self, tmp_path):
+        (tmp_path / "beside.py").write_text("word = 'found'\n", encoding="utf-8")
+        path = self.program(
+            tmp_path,
+            """
+            import beside, sys
+            class Pet: pass
+            print(__name__, __file__ == sys.argv[0], sys.argv[1:], beside.word, Pet.__module__, "main" in globals())
+            print(input(), file=sys.stderr)
+            """,
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "aio_strategies", "run", "--as-host=a.invalid", path, "-n", "--as-host", "x.py"],
+            input="typed\n",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        assert done.stdout == "__main__ True ['-n', '--as-host', 'x.py'] found __main__ False\n"
+        first, second = done.stderr.splitlines()
+        assert first == "typed"
+        assert second.startswith("aio-strategies: the lab served 0 requests as a.invalid:80, at most 0 in flight")
+        assert done.returncode == 0
+
+    def test_several_hosts_and_the_latency(self, tmp_path):
+        path = self.program(
+            tmp_path,
+            """
+            from urllib.request import urlopen
+            for url in ("http://a.invalid/", "http://b.invalid:8080/x"):
+                print(len(urlopen(url).read()))
+            """,
+        )
+        hosts = ["--as-host", "a.invalid", "--as-host", "B.invalid:8080"]
+        done = aio_strategies("run", *hosts, "--latency", "50ms", path)
+        assert (done.returncode, done.stdout) == (0, "1024\n1024\n")
+        told = re.search(r"served 2 requests as a.invalid:80 and b.invalid:8080, .* in ([\d.]+) ms;", done.stderr)
+        assert float(told[1]) >= 100
+
+    def test_its_exit_status_and_its_traceback(self, tmp_path):
+        assert aio_strategies("run", "--as-host", "a.invalid", self.program(tmp_path, "exit(7)")).returncode == 7
+        done = aio_strategies("run", "--as-host", "a.invalid", self.program(tmp_path, "def f():\n    1 / 0\nf()\n"))
+        assert done.returncode == 1
+        first, second, *_ = done.stderr.splitlines()
+        assert first == "Traceback (most recent call last):"
+        assert second.endswith('program.py", line 3, in <module>')
+        assert "ZeroDivisionError: division by zero\naio-strategies: the lab served 0 requests" in done.stderr
+        done = aio_strategies("run", "--as-host", "a.invalid", self.program(tmp_path, "if\n"))
+        assert done.returncode == 1
+        assert done.stderr.startswith('  File "')
+        assert "SyntaxError: invalid syntax\n" in done.stderr
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no program ends by a signal there")
+    def test_an_end_by_a_signal(self, tmp_path):
+        path = self.program(tmp_path, "import os; os.kill(os.getpid(), 15)")
+        assert aio_strategies("run", "--as-host", "a.invalid", path).returncode == 128 + 15
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "message"),
+        [
+            (["run", "program.py"], 2, "a Python file needs --as-host before it"),
+            (["run", "--as-host", "a.invalid", "thread"], 2, "--as-host is for a Python file"),
+            (["run", "--as-host", "a.invalid", "nothing.py"], 1, "No such file or directory: 'nothing.py'"),
+            (["run", "--as-host", "a b", "program.py"], 2, "host must be the name or the address of a host, not 'a b'"),
+        ],
+    )
+    def test_what_is_wrong_is_told(self, arguments, status, message):
+        done = aio_strategies(*arguments)
+        assert (done.returncode, done.stdout) == (status, "")
+        assert message in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
 class TestSignals:
     def test_serve_until_ctrl_c(self):
@@ -157,6 +253,28 @@ class TestSignals:
             stdout, _ = process.communicate(timeout=20)
         assert process.returncode == 0
         assert json.loads(stdout)["served"] == 0
+
+    def test_ctrl_c_is_the_program_s_own_affair(self, tmp_path):
+        path = tmp_path / "program.py"
+        path.write_text(
+            "import time\n"
+            "try:\n"
+            "    print('begun', flush=True)\n"
+            "    time.sleep(60)\n"
+            "except KeyboardInterrupt:\n"
+            "    time.sleep(0.2)\n"
+            "    exit(5)\n",
+            encoding="utf-8",
+        )
+        command = [sys.executable, "-m", "aio_strategies", "run", "--as-host", "a.invalid", str(path)]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True
+        ) as process:
+            assert process.stdout.readline() == "begun\n"
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            _, stderr = process.communicate(timeout=20)
+        assert process.returncode == 5
+        assert stderr.startswith("aio-strategies: the lab served 0 requests as a.invalid:80")
 
     def test_ctrl_c_ends_a_comparison_with_130(self):
         with aio.LabServer(latency=0.05) as lab:

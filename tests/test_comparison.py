@@ -407,6 +407,7 @@ class TestExport:
             "timeout": 30.0,
             "rounds": 6,
             "budget": 30.0,
+            "hosts": None,
         }
         assert [run["index"] for run in document["runs"]] == list(range(30))
         assert len(document["requests"]["run"]) == len(measured.exchanges)

@@ -171,8 +171,9 @@ def viewer(trace: dict, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
+@contextlib.contextmanager
+def browser(tmp_path: Path) -> Iterator[Page]:
+    """Give a page of a browser."""
     profile = tmp_path / "profile"
     flags = [
         *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -189,6 +190,12 @@ def page(tmp_path: Path) -> Iterator[Page]:
             target = next(target for target in json.load(targets) if target["type"] == "page")
         with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None) as websocket:
             yield Page(websocket)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with browser(tmp_path) as page:
+        yield page
 
 
 @pytest.fixture

@@ -75,6 +75,10 @@ class TestKinds:
     def test_source_with_top_level_await_and_globals_of_its_own(self):
         assert compare(SOURCE).peak_in_flight == 4
 
+    def test_what_it_prints_at_first_is_kept(self):
+        comparison = aio.compare("callback", "python", arms={"loud": SOURCE, "quiet": contents}, **FAST)
+        assert comparison.printed == {"loud": "printed by an arm\n"}
+
     def test_plain_source(self):
         assert compare("from urllib.request import urlopen\nfor url in urls: urlopen(url).read()").peak_in_flight == 1
 

@@ -85,13 +85,16 @@ class LabMagics(Magics):
     def aiotime(self, line: str) -> Comparison | None:
         """Time strategies against a lab server, as ``%aiotime thread asyncio -n 100 -r 20``."""
         options = _parsed(self.aiotime, line)
-        comparison = compare(
-            options.keys,
-            _languages(options),
-            requests=options.requests or _REQUESTS,
-            progress=False if options.quiet else None,
-            **_settings(options),
-        )
+        try:
+            comparison = compare(
+                options.keys,
+                _languages(options),
+                requests=options.requests or _REQUESTS,
+                progress=False if options.quiet else None,
+                **_settings(options),
+            )
+        except ComparisonError as error:
+            raise _in_few_words(error) from None
         return _shown(comparison, options)
 
     @magic_arguments()
@@ -144,9 +147,11 @@ class LabMagics(Magics):
             return None
         name = " ".join(options.name) or _UNNAMED
         try:
-            return _shown(self._compare_with(name, cell, options), options)
+            comparison = self._compare_with(name, cell, options)
         except ComparisonError as error:
             raise _in_few_words(error) from None
+        # What a cell magic returns is shown by the shell: once is enough.
+        return comparison if options.output else _shown(comparison, options)
 
     def _compare_with(self, name: str, source: str, options: Namespace) -> Comparison:
         """Compare all cells so far and this one, and remember it if that went well."""
@@ -159,7 +164,7 @@ class LabMagics(Magics):
         others = {other: text for other, text in self._sources.items() if other != name}
         if others and requests != self._requests:
             print(
-                f"{name} makes {requests} requests, {', '.join(others)} {self._requests}: that is not the same work, so"
+                f"{name} makes {_count(requests)}, {', '.join(others)} {self._requests}: that is not the same work, so"
                 " a new comparison begins.",
                 file=sys.stderr,
             )
@@ -182,7 +187,9 @@ class LabMagics(Magics):
             raise trial.error
         if options.requests not in (None, trial.requests):
             raise ComparisonError(
-                arm.name, None, f"it made {trial.requests} requests, not {options.requests}: leave -n out to compare it"
+                arm.name,
+                None,
+                f"it made {_count(trial.requests)}, not {options.requests}: leave -n out to compare it as it is",
             )
         return trial.requests
 
@@ -236,6 +243,10 @@ def _shown(comparison: Comparison, options: Namespace) -> Comparison | None:
     if not options.quiet:
         display(comparison)
     return comparison if options.output else None
+
+
+def _count(requests: int) -> str:
+    return f"{requests} request{'s' * (requests != 1)}"
 
 
 def _in_few_words(error: ComparisonError) -> ComparisonError:

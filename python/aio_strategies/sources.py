@@ -14,6 +14,7 @@ from .strategies import LANGUAGES, Strategy, by_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
 __all__ = ["ASLEEP", "PAUSED", "SPINNING", "WAITS", "Sources", "source"]
@@ -125,8 +126,8 @@ class Sources:
     def __repr__(self) -> str:
         return self.to_terminal()
 
-    def __rich__(self) -> Text:
-        return self.to_rich()
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield self.to_rich(columns=options.max_width)
 
     def _repr_html_(self) -> str:
         return html_listings(self.parts)

@@ -476,16 +476,30 @@ class Comparison:
 
     # --- as pictures
 
-    def plot(self) -> Picture:
+    def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
         """Draw each arm's wall time, the median and its 95 % interval (in ms; in s from ten seconds on), with the ideal
         and the serial time as lines. A hollow dot is projected.
+
+        Args:
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            ValueError: both ``interactive`` and ``ax`` were given.
         """
-        from ..report.charts import dots_picture
+        from ..report.choosing import drawn
         from .views import conditions, dots, lines
 
-        return dots_picture(dots(self), lines(self), "Wall time by strategy", conditions(self))
+        values = dots(self), lines(self), "Wall time by strategy", conditions(self)
+        return drawn("dots", *values, interactive=interactive, ax=ax)
 
-    def waterfall(self, arms: Collection[str] | None = None) -> Picture:
+    def waterfall(
+        self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+    ) -> Picture | Any:
         """Draw when each exchange of a batch was queued, connected, sent, waited for and received, in a panel for each
         arm, all on one axis of time. Of more than 500 exchanges, a panel shows how densely they lie.
 
@@ -493,18 +507,27 @@ class Comparison:
 
         Args:
             arms: the names of the arms; None for all whose exchanges were kept.
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
 
         Raises:
+            ImportError: ``interactive``, and altair is not installed.
             TypeError: ``arms`` is a single name.
-            ValueError: one of ``arms`` is none of the comparison's.
+            ValueError: one of ``arms`` is none of the comparison's, or both ``interactive`` and ``ax`` were given.
         """
-        from ..report.charts import waterfall_picture
-        from .views import chosen_panels, conditions, left_out_note
+        from ..report.choosing import drawn
+        from .views import chosen_panels, conditions, panel_notes
 
         panels, others = chosen_panels(self, arms)
-        return waterfall_picture(panels, "What happened when", conditions(self), left_out_note(others))
+        values = panels, "What happened when", conditions(self)
+        return drawn("waterfall", *values, notes=panel_notes(panels, others), interactive=interactive, ax=ax)
 
-    def in_flight(self, arms: Collection[str] | None = None) -> Picture:
+    def in_flight(
+        self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+    ) -> Picture | Any:
         """Draw how many exchanges of a batch were in flight over time, as the client saw it: a panel for each arm, all
         on the same axes.
 
@@ -512,16 +535,23 @@ class Comparison:
 
         Args:
             arms: the names of the arms; None for all whose exchanges were kept.
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
 
         Raises:
+            ImportError: ``interactive``, and altair is not installed.
             TypeError: ``arms`` is a single name.
-            ValueError: one of ``arms`` is none of the comparison's.
+            ValueError: one of ``arms`` is none of the comparison's, or both ``interactive`` and ``ax`` were given.
         """
-        from ..report.charts import in_flight_picture
-        from .views import chosen_panels, conditions, left_out_note
+        from ..report.choosing import drawn
+        from .views import chosen_panels, conditions, panel_notes
 
         panels, others = chosen_panels(self, arms)
-        return in_flight_picture(panels, "Exchanges in flight", conditions(self), left_out_note(others))
+        values = panels, "Exchanges in flight", conditions(self)
+        return drawn("in_flight", *values, notes=panel_notes(panels, others), interactive=interactive, ax=ax)
 
     # --- as files
 

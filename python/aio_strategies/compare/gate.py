@@ -74,7 +74,9 @@ def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str 
     if not records:
         return "the lab server saw no request of it"
     if failed:
-        return f"{failed} of the {len(records)} requests that the lab server saw of it got no whole reply"
+        return (
+            f"{failed} of the {len(records)} requests that the lab server saw of it got no whole reply with status 200"
+        )
     if count not in (None, len(records)):
         return f"the lab server saw {len(records)} request{'s' * (len(records) != 1)} of it, not {count}"
     return None

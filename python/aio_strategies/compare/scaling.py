@@ -57,17 +57,28 @@ class Scaling(Sequence[Comparison]):
         """Return the same in Markdown."""
         return "\n\n".join([self._table().to_markdown(), *self._notes()])
 
-    def plot(self) -> Picture:
+    def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
         """Draw each arm's median wall time over the parameter, with a ribbon for its 95 % interval, and the ideal and
         the serial time; both axes are logarithmic. A hollow mark is projected.
+
+        Args:
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            ValueError: both ``interactive`` and ``ax`` were given.
         """
-        from ..report.charts import scaling_picture
+        from ..report.choosing import drawn
         from .views import curves
 
         unit = ", ms" if self.parameter == "latency" else ""
-        return scaling_picture(
-            curves(self), f"{self.parameter}{unit}", f"Wall time by {self.parameter}", self._conditions()
-        )
+        title = f"Wall time by {self.parameter}"
+        values = curves(self), f"{self.parameter}{unit}", title, self._conditions()
+        return drawn("scaling", *values, interactive=interactive, ax=ax)
 
     def _conditions(self) -> str:
         """Return what all comparisons have in common, in a line."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .comparison import ArmTimes, Comparison
     from .scaling import Scaling
 
-__all__ = ["chosen_panels", "conditions", "curves", "dots", "left_out_note", "lines"]
+__all__ = ["chosen_panels", "conditions", "curves", "dots", "lines", "panel_notes"]
 
 
 def dots(comparison: Comparison) -> list[Dot]:
@@ -129,6 +129,16 @@ def _or_infinite(low: float) -> float:
     return low if low > 0 else math.inf
 
 
-def left_out_note(names: Sequence[str]) -> list[str]:
-    """Return the line that tells of which arms no exchanges were kept."""
-    return [f"no exchanges were kept of {', '.join(names)}"] if names else []
+def panel_notes(panels: Sequence[Panel], left_out: Sequence[str]) -> list[str]:
+    """Return what is to be said below the panels: which are too short to be seen, and which arms have none."""
+    ends = [max(panel.ends, default=0.0) for panel in panels]
+    notes = []
+    if ends and min(ends) < _SEEN * max(ends):
+        notes.append("some are short beside the longest: name them in arms=[…] for an axis of their own")
+    if left_out:
+        notes.append(f"no exchanges were kept of {', '.join(left_out)}")
+    return notes
+
+
+#: What is shorter than this share of the axis can hardly be read.
+_SEEN = 0.05

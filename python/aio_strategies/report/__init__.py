@@ -11,5 +11,6 @@ Nothing here knows what a table shows, or where a timeline or a picture's values
 - ``trace.py``: timelines, as Chrome trace JSON
 - ``har.py``: timelines, as an HTTP Archive
 - ``charts.py``: the charts; ``axis.py``: their scales; ``svg.py``: their shapes; ``colours.py``: their colours
+- ``interactive.py``, ``axes.py``: the charts by altair and on matplotlib's axes; ``choosing.py``: which of them
 - ``picture.py``: what a chart is when it is drawn
 """

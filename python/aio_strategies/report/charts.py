@@ -309,7 +309,7 @@ def _queues(panel: Panel) -> bool:
 def _draw_bars(drawing: Drawing, panel: Panel, axis: Axis, scale: float, top: float, pitch: float) -> None:
     """Draw all bars of a colour as one path: a hundred times shorter than a shape for each."""
     thickness = max(0.72 * pitch, 0.5)
-    queues, failed, unknown = [], [], []
+    queues, failed = [], []
     by_phase: dict[str, list[str]] = {name: [] for name in PHASES}
     outlines = []
     for place, (start, end, intended) in enumerate(zip(panel.starts, panel.ends, panel.intended, strict=True)):
@@ -324,12 +324,11 @@ def _draw_bars(drawing: Drawing, panel: Panel, axis: Axis, scale: float, top: fl
         outlines.append(bar(start, end))
         if place in panel.failed:
             failed.append(bar(start, end))
-        elif panel.phases and panel.phases[place]:
+        elif panel.phases:
             for phase in panel.phases[place]:
                 by_phase[phase.name].append(bar(phase.start, phase.end))
-        else:
-            unknown.append(bar(start, end))
-    drawing.lines("".join(queues) or "M0 0", _QUEUED, width=min(1.0, thickness), what="queued")
+    if queues:
+        drawing.lines("".join(queues), _QUEUED, width=min(1.0, 0.35 * pitch), what="queued")
     # also where its phases are all shorter than a pixel, an exchange is seen
     drawing.lines("".join(outlines) or "M0 0", UNKNOWN, width=thickness, what="exchanges")
     for name, colour in PHASES.items():
@@ -384,7 +383,7 @@ def _draw_density(drawing: Drawing, panel: Panel, axis: Axis, scale: float, top:
                 levels[shade].append(f"M{number(axis.start + column * width)} {y}h{number(length * width)}")
             column += length
     if queues:
-        drawing.lines("".join(queues), _QUEUED, width=1, what="queued")
+        drawing.lines("".join(queues), _QUEUED, width=0.6, what="queued")
     for shade, runs in enumerate(levels):
         if runs:
             drawing.lines("".join(runs), _DENSE, width=pitch, opacity=0.2 + 0.8 * shade / _LEVELS, what="density")
@@ -446,7 +445,7 @@ def in_flight_picture(panels: Sequence[Panel], title: str, subtitle: str = "", n
         _panel_title(drawing, panel, y + 20, told)
         up = Axis(0, max(highest, 1), y + 30 + height, y + 30)
         _ticks(drawing, axis, up.end, up.start, labels=panel is panels[-1])
-        for count in (0, highest):
+        for count in {0, highest}:
             drawing.line(axis.start, up.at(count), axis.end, up.at(count), Drawing.rule)
             drawing.text(axis.start - 6, up.at(count) + 4, f"{count:,}", size=_SMALL, anchor="end", faint=True)
         path = [f"M{number(axis.start)} {number(up.start)}"]

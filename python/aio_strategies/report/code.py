@@ -170,7 +170,8 @@ def _terminal_part(listings: Sequence[Listing], columns: int) -> list[Text]:
         line = Text()
         for text in row[:-1]:
             line.append_text(text).append(" " * (_GUTTER + each - width(text.plain)), "").append(_BETWEEN, "dim")
-        lines.append(line.append_text(row[-1]))
+        line.append_text(row[-1]).rstrip()
+        lines.append(line)
     return [*lines, Text()]
 
 
@@ -184,11 +185,24 @@ def _terminal_listing(listing: Listing, columns: int) -> list[Text]:
             code.append(text, colour.terminal if colour else "")
         mark = listing.marks.get(number)
         gutter = Text(mark.sign.ljust(_GUTTER), style=f"bold {mark.colour.terminal}") if mark else Text(" " * _GUTTER)
-        places = range(columns, len(code), columns) if columns > 0 else ()
-        for part in code.divide(places):
+        for part in _broken(code, columns):
             lines.append(Text().append_text(gutter).append_text(part))
             gutter = Text(" " * _GUTTER)
     return lines
+
+
+def _broken(line: Text, columns: int) -> Iterator[Text]:
+    """Break a line that is too long, if possible between words; what follows is indented more than its beginning."""
+    from rich.text import Text
+
+    plain = line.plain
+    indent = " " * min(len(plain) - len(plain.lstrip()) + 4, columns // 2)
+    beginning, room, at = "", max(columns, 1), 0
+    while len(plain) - at > room:
+        end = plain.rfind(" ", at + room // 2, at + room) + 1 or at + room
+        yield Text(beginning).append_text(line[at:end])
+        beginning, room, at = indent, max(columns - len(indent), 1), end
+    yield Text(beginning).append_text(line[at:])
 
 
 # --- both

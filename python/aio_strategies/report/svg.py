@@ -104,7 +104,7 @@ class Drawing:
     def marker(
         self, x: float, y: float, colour: str, *, hollow: bool = False, corners: int = 0, size: float = 5
     ) -> None:
-        """Draw a dot, or a regular polygon with so many corners; it stands on a side, or on a corner if they are negative."""
+        """Draw a dot, or a regular polygon with so many corners: on a side, or on a corner if they are negative."""
         paint = f'fill="{self.panel if hollow else colour}" stroke="{colour if hollow else self.panel}"'
         paint += f' stroke-width="{2 if hollow else 1}"'
         if corners:

@@ -1,0 +1,349 @@
+"""The magics in a real kernel: lecture-style programs run unchanged, and nothing that a cell does harms the kernel."""
+
+from __future__ import annotations
+
+import errno
+import re
+import signal
+import textwrap
+import threading
+import time
+
+import psutil
+import pytest
+from jupyter_client.manager import start_new_kernel
+from jupyter_core.utils import ensure_event_loop
+from lecture_programs import PEAKS, PROGRAMS
+
+FETCH = """
+import socket
+
+def download(path):
+    with socket.create_connection(("example.com", 80)) as sock:
+        sock.sendall(f"GET {path} HTTP/1.0\\r\\n\\r\\n".encode())
+        while sock.recv(4096):
+            pass
+"""
+
+# said by the kernel's own libraries, not by us
+pytestmark = pytest.mark.filterwarnings("ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+class Shown:
+    """What a cell showed."""
+
+    def __init__(self):
+        self.status = ""
+        self.error_name = ""
+        self.out = ""
+        self.err = ""
+        self.error = ""
+        self.html = ""
+
+
+class Kernel:
+    def __init__(self):
+        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.process = psutil.Process(self.manager.provisioner.pid)
+
+    def run(self, code):
+        shown = Shown()
+
+        def watch(message):
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                name = {"stdout": "out", "stderr": "err"}[content["name"]]
+                setattr(shown, name, getattr(shown, name) + content["text"])
+            elif message["msg_type"] == "error":
+                shown.error += "\n".join(content["traceback"])
+            elif message["msg_type"] in ("display_data", "execute_result"):
+                shown.html += content["data"].get("text/html", "")
+
+        reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=watch, timeout=60)
+        shown.status = reply["content"]["status"]
+        shown.error_name = reply["content"].get("ename", "")
+        return shown
+
+    def workers(self):
+        return [child for child in self.process.children(recursive=True) if "worker" in " ".join(child.cmdline())]
+
+    def close(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        ensure_event_loop().close()  # it is kept for this thread
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    started = Kernel()
+    assert started.run("%load_ext aio_strategies").status == "ok"
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def fresh(kernel):
+    """The kernel, with no cell compared so far."""
+    assert kernel.run("%aiobench --reset").status == "ok"
+    return kernel
+
+
+class TestAiotime:
+    def test_shows_the_comparison_and_returns_it_only_when_asked(self, kernel):
+        shown = kernel.run("%aiotime thread callback -n 4 -r 2 -c 2 --lang python --latency 1ms")
+        assert (shown.status, shown.err) == ("ok", "")
+        assert "thread" in shown.html
+        assert "callback" in shown.html
+        quiet = kernel.run(
+            """
+            c = %aiotime -q -o blocking -n 3 -r 1 --latency 2ms
+            s = c.settings
+            print([arm.name for arm in c.arms], s.requests, s.concurrency, s.rounds, s.latency)
+            """
+        )
+        assert quiet.out == "['python/blocking', 'rust/blocking'] 3 10 1 0.002\n"
+        assert "blocking" not in quiet.html
+        assert kernel.run("print(%aiotime -q thread -r 1 -n 1 --latency 1ms)").status == "error"  # as for all magics
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("%aiotime threads", "'threads' is no strategy: choose from blocking, "),
+            ("%aiotime thread --latency 3xs", "'3xs' is no duration: write it as 20ms"),
+            ("%aiotime thread -n 0", "'0' is no whole number from 1 on"),
+            ("%aiotime", "the following arguments are required: KEY"),
+            ("%aiobench", "%%aiobench times a cell"),
+            ("%%aiobench mine --host a:b\npass", "'a:b' is no host: write it as example.com or example.com:80"),
+            ("%%aiobench mine\nif", "the cell is no Python: invalid syntax"),
+            ("%%aiobench rust/mine\npass", "names that begin with python/ or rust/ are taken"),
+        ],
+    )
+    def test_what_is_typed_wrong_is_told_in_a_line(self, kernel, line, message):
+        shown = kernel.run(line)
+        assert (shown.status, shown.error_name) == ("error", "UsageError")
+        assert message in shown.err
+        assert len(shown.err.splitlines()) == 1
+
+
+class TestLecturePrograms:
+    @pytest.mark.parametrize("name", PEAKS)
+    def test_runs_unchanged_in_a_cell(self, fresh, name):
+        program = (PROGRAMS / f"{name}.py").read_text(encoding="utf-8")
+        shown = fresh.run(f"%%aiobench my {name} -r 2 --against none -o\n{program}")
+        assert (shown.status, shown.err, shown.out) == ("ok", "", "10 pages\n")
+        assert shown.html.count("strategy (section)") == 2  # one comparison of two tables
+        told = fresh.run(
+            f"arm = _.arm('my {name}')\n"
+            "print(arm.peak_in_flight, arm.requests, arm.errors, len(arm.runs), arm.latency.count, _.settings.hosts)"
+        )
+        peak, *rest = told.out.split(maxsplit=4)
+        low, high = PEAKS[name]
+        assert low <= int(peak) <= high
+        assert rest[:3] == ["10", "0", "2"]
+        assert rest[3].endswith("('example.com:80',)\n")
+        assert int(rest[3].split()[0]) % 20 == 0
+        assert not fresh.workers()
+
+    def test_beside_the_built_in_strategies(self, fresh, tmp_path):
+        program = (PROGRAMS / "callbacks.py").read_text(encoding="utf-8")
+        shown = fresh.run(f"%%aiobench -r 6 --against blocking,callback -q -o my callbacks\n{program}")
+        assert (shown.status, shown.err, shown.out) == ("ok", "", "")
+        told = fresh.run(
+            """
+            print([arm.name for arm in _.arms], _.settings.requests, _.printed)
+            print(_.contrast("my callbacks", "python/blocking").ratio > 2)
+            """
+        )
+        names = "['python/blocking', 'python/callback', 'my callbacks']"
+        assert told.out.splitlines() == [f"{names} 10 {{'my callbacks': '10 pages\\n'}}", "True"]
+        kept = fresh.run(
+            f"""
+            import aio_strategies as aio
+            _.save({str(tmp_path / "kept.json")!r})
+            kept = aio.load({str(tmp_path / "kept.json")!r})
+            print(kept.settings == _.settings, kept.printed == _.printed)
+            print("the lab in the place of example.com:80" in str(kept), "由实验服务器代替" in kept.to_markdown("zh"))
+            """
+        )
+        assert kept.out == "True True\nTrue True\n"
+
+
+class TestCells:
+    def test_cells_that_make_as_many_requests_gather_until_they_are_reset(self, fresh):
+        options = "-r 1 --against none --latency 5ms -o -q"
+        names = "print([arm.name for arm in _.arms])"
+        fresh.run(f"%%aiobench one {options}{FETCH}\nfor i in range(3): download('/')")
+        fresh.run(f"%%aiobench two {options}{FETCH}\nfor i in range(3): download('/two')")
+        assert fresh.run(names).out == "['one', 'two']\n"
+        fresh.run(f"%%aiobench one {options}{FETCH}\nfor i in range(3): download('/again')")
+        assert fresh.run(names).out == "['two', 'one']\n"
+        other = fresh.run(f"%%aiobench four {options}{FETCH}\nfor i in range(4): download('/')")
+        assert other.err == (
+            "four makes 4 requests, two, one 3: that is not the same work, so a new comparison begins.\n"
+        )
+        assert fresh.run(names).out == "['four']\n"
+        fresh.run(f"%%aiobench five {options} --reset{FETCH}\nfor i in range(4): download('/')")
+        assert fresh.run(names).out == "['five']\n"
+
+    def test_top_level_await_urls_and_a_host_that_no_literal_names(self, fresh):
+        shown = fresh.run(
+            """
+            %%aiobench -n 3 -r 1 --against asyncio --host hidden.invalid:8080 -o
+            import asyncio
+            from urllib.parse import urlsplit
+
+            async def get(host, port, path):
+                reader, writer = await asyncio.open_connection(host, port)
+                writer.write(f"GET {path} HTTP/1.0\\r\\n\\r\\n".encode())
+                assert (await reader.read()).startswith(b"HTTP/1.1 200")
+                writer.close()
+
+            own = [get(urlsplit(url).hostname, urlsplit(url).port, "/") for url in urls[1:]]
+            await asyncio.gather(get("hidden" + ".invalid", 8080, "/"), *own)
+            """
+        )
+        assert (shown.status, shown.err) == ("ok", "")
+        assert fresh.run("print(_.arm('this cell').peak_in_flight, _.settings.requests)").out == "3 3\n"
+
+    def test_it_must_make_as_many_requests_as_it_is_said_to(self, fresh):
+        shown = fresh.run(f"%%aiobench mine -n 7 -r 1{FETCH}\ndownload('/')")
+        assert shown.error == "mine cannot be compared: it made 1 request, not 7: leave -n out to compare it as it is"
+
+    def test_a_run_with_another_number_of_requests_is_a_failed_one(self, fresh, tmp_path):
+        marks = str(tmp_path / "calls")
+        shown = fresh.run(
+            f"%%aiobench moody -r 4 --against callback --latency 60ms -o{FETCH}\n"
+            f"with open({marks!r}, 'a+') as calls:\n"
+            "    calls.write('.')\n"
+            "    late = calls.tell() > 8\n"
+            "for path in ('/', '/late')[:1 + late]:\n"
+            "    download(path)\n"
+        )
+        assert (shown.status, shown.error) == ("ok", "")
+        assert "the lab server served it 2 requests, not 1" in fresh.run("print(_)").out
+
+    def test_what_it_prints_is_bounded(self, fresh):
+        shown = fresh.run(f"%%aiobench loud -r 1 --against none{FETCH}\ndownload('/')\nprint('many words\\n' * 10_000)")
+        assert shown.status == "ok"
+        assert shown.out.endswith("… (and so on)\n")
+        assert len(shown.out) < 5000
+
+
+class TestFaults:
+    """A clear message each; the kernel lives on, and so does the comparison."""
+
+    OPTIONS = "-r 1 --against none --latency 2ms -o -q"
+
+    @pytest.fixture(scope="class")
+    def compared(self, kernel):
+        kernel.run(f"%%aiobench good --reset {self.OPTIONS}{FETCH}\ndownload('/')")
+
+    @pytest.fixture
+    def begun(self, kernel, compared):
+        """The kernel, with a cell in the comparison; the last test looks whether it is still there."""
+        yield kernel
+        assert not kernel.workers()
+        assert kernel.run("print('alive')").out == "alive\n"
+
+    def test_a_cell_that_raises(self, begun):
+        shown = begun.run("%%aiobench broken\nprint('so far')\nlist = []\nlist[3]")
+        assert (shown.status, shown.error_name, shown.out) == ("error", "ComparisonError", "so far\n")
+        assert shown.error.splitlines()[0] == "broken cannot be compared: IndexError: list index out of range"
+        assert "line 3, in <module>\n    list[3]" in shown.error
+        assert "magics.py" not in shown.error
+
+    def test_a_cell_that_uses_what_another_one_has_defined(self, begun):
+        begun.run("import socket")
+        shown = begun.run("%%aiobench lonely\nsocket.socket()")
+        assert "NameError: name 'socket' is not defined" in shown.error
+        assert "it must import and define all that it uses" in shown.error
+
+    def test_a_cell_that_loops_for_ever(self, begun):
+        began = time.monotonic()
+        shown = begun.run("%%aiobench endless --timeout 1s\nprint('begun')\nwhile True:\n    pass")
+        assert time.monotonic() - began < 10
+        assert shown.out == "begun\n"
+        assert shown.error.startswith(
+            "endless cannot be compared: it still ran after 1 s (--timeout), and was ended\nTraceback"
+        )
+        assert re.search(r"line [23], in <module>", shown.error)
+
+    def test_one_that_cannot_even_be_interrupted(self, begun):
+        shown = begun.run(
+            """
+            %%aiobench stubborn --timeout 1s
+            while True:
+                try:
+                    while True:
+                        print("for ever")
+                except BaseException:
+                    pass
+            """
+        )
+        assert "stubborn cannot be compared: it still ran after 1 s (--timeout), and was ended" in shown.error
+        assert shown.out.startswith("for ever\nfor ever\n")
+        assert len(shown.out) < 5000
+
+    @pytest.mark.parametrize(
+        ("call", "host"),
+        [
+            ("s.connect((bytes.fromhex('6f746865722e696e76616c6964').decode(), 8080))", "other.invalid:8080"),
+            ("s.connect(('example.com', 81))", "example.com:81"),
+            ("s.connect_ex(('192.0.2.1', 81))", "192.0.2.1:81"),
+            ("socket.create_connection(('other.' + 'invalid', 80))", "other.invalid:80"),
+        ],
+    )
+    def test_a_host_that_is_not_redirected(self, begun, call, host):
+        shown = begun.run(f"%%aiobench abroad\nimport socket\ns = socket.socket()\n{call}")
+        assert shown.error_name == "ComparisonError"
+        assert shown.error.splitlines()[0] == (
+            f"abroad cannot be compared: OSError: [Errno {errno.ENETUNREACH}] the lab does not stand in for {host},"
+            f" and nothing else can be reached; name it by --host {host}"
+        )
+
+    def test_a_host_that_is_not_redirected_in_a_program_that_hears_no_errors(self, begun):
+        shown = begun.run(
+            """
+            %%aiobench deaf --timeout 1s
+            import socket
+            while True:
+                try:
+                    socket.create_connection(("example.com", 443))
+                    break
+                except OSError:
+                    pass
+            """
+        )
+        assert "deaf cannot be compared: it still ran after 1 s" in shown.error
+        assert "the lab does not stand in for example.com:443" in shown.error
+        assert "it speaks plain HTTP, no TLS: use http://" in shown.error
+
+    def test_a_cell_that_fetches_nothing(self, begun):
+        shown = begun.run("%%aiobench idle\npass")
+        assert shown.error == "idle cannot be compared: the lab server saw no request of it"
+
+    def test_a_cell_with_a_request_that_fails(self, begun):
+        code = """
+            %%aiobench mumbling
+            import socket
+            with socket.create_connection(("example.com", 80)) as sock:
+                sock.sendall(b"nonsense\\r\\n\\r\\n")
+                sock.makefile().read()
+            with socket.create_connection(("example.com", 80)) as sock:
+                sock.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+                sock.makefile().read()
+            """
+        shown = begun.run(code)
+        assert "1 of the 2 requests that the lab server saw of it got no whole reply with status 200" in shown.error
+
+    def test_interrupting_the_kernel(self, begun):
+        timer = threading.Timer(1.5, begun.process.send_signal, [signal.SIGINT])
+        timer.start()
+        began = time.monotonic()
+        shown = begun.run("%%aiobench endless --timeout 60s\nwhile True:\n    pass")
+        assert time.monotonic() - began < 10
+        assert (shown.status, shown.error_name) == ("error", "KeyboardInterrupt")
+
+    def test_the_comparison_has_outlived_all_that(self, begun):
+        assert begun.run(f"%%aiobench also {self.OPTIONS}{FETCH}\ndownload('/')").status == "ok"
+        assert begun.run("print([arm.name for arm in _.arms])").out == "['good', 'also']\n"

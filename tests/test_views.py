@@ -1,0 +1,427 @@
+"""The pictures: what is in them agrees with the data, nothing lies on anything else, and a browser shows them."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import json
+import math
+import pickle
+import random
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+
+import aio_strategies as aio
+import pytest
+from aio_strategies.compare.exchanges import Exchanges
+from aio_strategies.compare.scaling import Scaling
+from aio_strategies.lab import LogRecord
+from aio_strategies.report.axis import Axis, spanning, spread
+from aio_strategies.report.charts import Panel, density, in_flight, peak, thinned
+from aio_strategies.report.picture import Picture
+from aio_strategies.report.svg import fitted, text_width
+from aio_strategies.results import CPUTime, Response, Run
+from test_comparison import around, made
+from test_exports import seeds
+
+SVG = "{http://www.w3.org/2000/svg}"
+FOUR = ("python/blocking", "rust/blocking", "python/thread", "rust/thread")
+ALL = tuple(f"{language}/{strategy.key}" for strategy in aio.strategies() for language in ("python", "rust"))
+
+
+def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True):
+    """Make a comparison with the exchanges of one run of each arm."""
+    rng = random.Random(1)
+    walls, exchanges = {}, Exchanges()
+    for number, arm in enumerate(arms):
+        free = [0.0] * (1 if "blocking" in arm else concurrency)
+        clients, records = [], []
+        for request in range(requests):
+            start = heapq.heappop(free) + rng.uniform(0.0001, 0.0003)
+            service = latency * rng.uniform(1.0, 1.2)
+            heapq.heappush(free, start + service)
+            clients.append((start, service))
+            times = start + 0.001, start + 0.002, start + service - 0.002, start + service - 0.001, start + service
+            records.append(LogRecord(request + 1, request + 1, "/", 200, 100, *times) if phases else None)
+        exchanges.add(1000 * number + 1, 0, 0.0, clients, records, {})
+        walls[arm] = around(max(start + service for start, service in clients), 12)
+    return made(walls, requests=requests, concurrency=concurrency, latency=latency, exchanges=exchanges)
+
+
+def scaled(values=(10, 30, 100), arms=FOUR):
+    return Scaling("requests", values, [compared(value, 5, arms) for value in values])
+
+
+def parsed(picture: Picture) -> ElementTree.Element:
+    return ElementTree.fromstring(picture.svg)
+
+
+def texts(picture: Picture) -> list[str]:
+    return [text.text or "" for text in parsed(picture).iter(f"{SVG}text")]
+
+
+def bars(picture: Picture, what: str) -> list[list[tuple[float, float, float]]]:
+    """Return x, y and width of the bars of each path of that name."""
+    return [
+        [tuple(map(float, bar)) for bar in re.findall(r"M(\S+) (\S+?)h([^M]+)", path.get("d"))]
+        for path in parsed(picture).iter(f"{SVG}path")
+        if path.get("class") == what
+    ]
+
+
+def overlaps(picture: Picture) -> list[tuple[str, str]]:
+    """Return which texts lie on each other, or leave the picture, by widths of letters on average."""
+    boxes = []
+    root = parsed(picture)
+    for text in root.iter(f"{SVG}text"):
+        size = float(text.get("font-size"))
+        assert size >= 11
+        width = 0.92 * text_width(text.text or "", size)
+        left = float(text.get("x")) - {"middle": width / 2, "end": width}.get(text.get("text-anchor"), 0)
+        boxes.append((left, float(text.get("y")) - 0.75 * size, left + width, float(text.get("y")), text.text))
+    found = [
+        (a[4], b[4])
+        for place, a in enumerate(boxes)
+        for b in boxes[:place]
+        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    ]
+    wide, high = float(root.get("width")), float(root.get("height"))
+    return found + [(box[4], "edge") for box in boxes if box[0] < 0 or box[1] < 0 or box[2] > wide or box[3] > high]
+
+
+class TestPicture:
+    picture = Picture('<svg xmlns="http://www.w3.org/2000/svg"/>', 'A "title" <&>', "a sketch")
+
+    def test_html_is_an_image_that_an_untrusted_notebook_keeps(self):
+        shown = self.picture._repr_html_()
+        assert re.fullmatch(
+            r'<img alt="[^"<>]*" style="max-width: 100%; height: auto" src="data:image/svg[^"<>]*">', shown
+        )
+        assert base64.b64decode(shown.partition("base64,")[2][:-2]).decode() == self.picture.svg
+
+    def test_files(self, tmp_path):
+        self.picture.save(tmp_path / "a.svg")
+        assert (tmp_path / "a.svg").read_text() == self.picture.svg
+        self.picture.save(str(tmp_path / "a.html"))
+        assert self.picture._repr_html_() in (tmp_path / "a.html").read_text()
+        with pytest.raises(ValueError, match=r"\.svg, \.html, \.png or \.pdf, not as 'a.gif'"):
+            self.picture.save(tmp_path / "a.gif")
+
+    @pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF")])
+    def test_files_of_the_extra(self, tmp_path, name, magic):
+        pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+        compared(10, 10).plot().save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(magic)
+
+    def test_without_the_extra_it_says_what_to_install(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "vl_convert", None)
+        with pytest.raises(ImportError, match=r"a \.png file needs .* 'aio-strategies\[plot\]'"):
+            self.picture.save(tmp_path / "a.png")
+
+    def test_it_is_plain_text_too(self):
+        assert repr(self.picture) == 'A "title" <&>\na sketch'
+
+    def test_it_does_not_change(self):
+        with pytest.raises(AttributeError):
+            self.picture.svg = ""
+        assert pickle.loads(pickle.dumps(self.picture)) == self.picture
+
+
+class TestDots:
+    def test_a_dot_for_each_arm_and_both_lines(self):
+        comparison = compared(10, 10)
+        picture = comparison.plot()
+        assert len(list(parsed(picture).iter(f"{SVG}circle"))) == 4
+        assert [text for text in texts(picture) if "ideal" in text or "serial" in text] == [
+            "ideal 20.0 ms",
+            "serial 200.0 ms",
+        ]
+        assert "wall time, ms (logarithmic)" in texts(picture)
+        assert [line.split()[0] for line in repr(picture).splitlines()[1:]] == list(FOUR)
+
+    def test_the_dots_are_where_the_axis_says(self):
+        picture = made({"python/thread": around(0.05), "rust/thread": around(0.1)}, latency=None).plot()
+        dots = [float(dot.get("cx")) for dot in parsed(picture).iter(f"{SVG}circle")]
+        ticks = {
+            text.text: float(text.get("x"))
+            for text in parsed(picture).iter(f"{SVG}text")
+            if text.text in ("0", "20", "40", "60", "80", "100")
+        }
+        assert dots == pytest.approx([(ticks["40"] + ticks["60"]) / 2, ticks["100"]], abs=0.2)
+
+    def test_a_projected_arm_is_hollow(self):
+        walls = {"python/thread": around(0.05), "rust/thread": around(0.04)}
+        hollow, filled = parsed(made(walls, timed={"python/thread": 5}).plot()).iter(f"{SVG}circle")
+        assert hollow.get("fill") != filled.get("fill")
+        assert hollow.get("stroke-width") == "2"
+
+    def test_few_runs_have_no_interval(self):
+        picture = made({"python/thread": [0.05] * 3, "rust/thread": [0.04]}).plot()
+        assert "dot: median; without a bar: fewer than 6 runs" in texts(picture)
+        assert not re.search(r"nan|inf", picture.svg)
+
+    def test_ideal_and_serial_may_be_the_same(self):
+        assert "ideal = serial 200.0 ms" in texts(compared(10, 1).plot())
+
+    def test_names_are_escaped_and_shortened(self):
+        name = "<script>alert('1')<br>\0\ud800" + "x" * 200
+        comparison = made({"python/thread": around(0.05), name: around(0.04)})
+        picture = comparison.plot()
+        assert "<script" not in picture.svg
+        assert any(text.startswith("<script>") and text.endswith("…") for text in texts(picture))
+        assert overlaps(picture) == []
+        assert "<script" not in picture._repr_html_()
+
+
+class TestWaterfall:
+    @pytest.mark.parametrize("requests", [1, 10, 100])
+    def test_a_bar_for_each_exchange_and_each_phase(self, requests):
+        comparison = compared(requests, 10)
+        picture = comparison.waterfall()
+        for what in ("exchanges", "connect", "send", "wait", "receive"):
+            assert [len(path) for path in bars(picture, what)] == [requests] * 4
+        queued = sum(len(path) for path in bars(picture, "queued"))
+        assert queued == 4 * requests  # none begins at once
+
+    def test_one_axis_of_time(self):
+        comparison = compared(10, 10)
+        picture = comparison.waterfall()
+        drawn = [bar for panel in bars(picture, "exchanges") for bar in panel]
+        exchanges = list(comparison.exchanges)
+        zero = min(x for panel in bars(picture, "queued") for x, _, _ in panel)
+        scale = (drawn[-1][0] - zero) / exchanges[-1].start
+        for (x, _, width), exchange in zip(drawn, exchanges, strict=True):
+            assert x == pytest.approx(zero + scale * exchange.start, abs=2)
+            assert width == pytest.approx(drawn[0][2] / exchanges[0].service * exchange.service, rel=0.02)
+
+    def test_of_many_it_is_a_map(self):
+        picture = compared(501, 100).waterfall()
+        assert bars(picture, "exchanges") == []
+        assert len(bars(picture, "density")) >= 4
+
+    def test_chosen_arms(self):
+        comparison = compared(10, 10)
+        picture = comparison.waterfall(["rust/thread"])
+        assert "rust/thread" in texts(picture)
+        assert "python/thread" not in texts(picture)
+        with pytest.raises(ValueError, match="'rust/uring' is none of the arms"):
+            comparison.waterfall(["rust/uring"])
+        with pytest.raises(TypeError, match="arms must be names in a list"):
+            comparison.in_flight("rust/thread")
+
+    def test_arms_without_exchanges_are_named(self):
+        comparison = made({"python/thread": around(0.05)})
+        for picture in (comparison.waterfall(), comparison.in_flight()):
+            assert "no exchanges were kept of python/thread" in texts(picture)
+
+    def test_without_phases(self):
+        picture = compared(10, 10, phases=False).waterfall()
+        assert [len(path) for path in bars(picture, "exchanges")] == [10] * 4
+        assert bars(picture, "wait") == []
+
+    def test_the_map_has_as_much_as_the_exchanges_took(self):
+        starts = [random.Random(7).uniform(0, 5) for _ in range(3000)]
+        ends = [start + 0.7 for start in starts]
+        cells = density(Panel("a", "", starts, ends, starts), 6.0, 45, 200)
+        assert sum(map(sum, cells)) * 6.0 / 200 == pytest.approx(3000 * 0.7)
+        assert min(map(min, cells)) > -1e-6
+
+
+class TestInFlight:
+    def test_peaks_are_those_of_the_data(self):
+        comparison = compared(100, 10)
+        told = [text for text in texts(comparison.in_flight()) if text.startswith("peak")]
+        assert [int(text.split()[1]) for text in told] == [1, 1, 10, 10]
+
+    def test_one_that_ends_makes_room_for_the_next(self):
+        assert in_flight([0, 1, 1], [1, 2, 1]) == [(0, 1), (1, 1), (2, 0)]
+        assert in_flight([], []) == []
+        assert peak([]) == (0.0, 0)
+
+    @seeds
+    def test_thinning_keeps_the_extremes(self, seed):
+        rng = random.Random(seed)
+        starts = [rng.uniform(0, 1) for _ in range(2000)]
+        steps = in_flight(starts, [start + rng.expovariate(20) for start in starts])
+        thin = thinned(steps, steps[-1][0], 50)
+        assert len(thin) <= 4 * 51
+        assert thin == sorted(thin)
+        assert set(thin) <= set(steps)
+        assert max(count for _, count in thin) == peak(steps)[1]
+        assert thin[0] == steps[0]
+        assert thin[-1] == steps[-1]
+
+
+class TestScaling:
+    def test_a_curve_for_each_arm_and_line(self):
+        picture = scaled().plot()
+        curves = [path for path in parsed(picture).iter(f"{SVG}path") if path.get("class") == "curve"]
+        assert [path.get("d").count("L") for path in curves] == [2] * 6
+        assert {*FOUR, "ideal", "serial"} <= set(texts(picture))
+        assert {"10", "30", "100", "requests"} <= set(texts(picture))
+
+    @pytest.mark.parametrize("values", [(0.0, 0.01, 0.02), (0.01,)])
+    def test_a_latency_is_in_ms_and_may_be_0(self, values):
+        comparisons = [compared(10, 10, latency=0.01) for _ in values]
+        picture = Scaling("latency", values, comparisons).plot()
+        assert {"10", "latency, ms"} <= set(texts(picture))
+        assert not re.search(r"nan|inf", picture.svg)
+
+
+class TestAxis:
+    def test_ticks_are_round(self):
+        assert [label for _, label in Axis(0, 10, 0, 400).ticks()] == ["0", "2", "4", "6", "8", "10"]
+        assert [label for _, label in Axis(1, 1000, 0, 600, True).ticks()][:4] == ["1", "2", "5", "10"]
+
+    def test_which_scale(self):
+        assert spanning([1, 10], 0, 1).logarithmic
+        assert spanning([1, 2], 0, 1).low == 0
+        assert 0 < spanning([1, 1.2], 0, 1).low < 1
+
+    @seeds
+    def test_labels_are_spread(self, seed):
+        rng = random.Random(seed)
+        wanted = [rng.choice([rng.uniform(0, 300), 290.0]) for _ in range(16)]
+        places = spread(wanted, 14, 0, 300)
+        ordered = sorted(places)
+        assert all(b - a >= 14 - 1e-9 for a, b in pairwise(ordered))
+        assert ordered[0] >= 0
+        assert ordered[-1] <= 300 + 1e-9
+        assert spread([10, 100], 14, 0, 300) == [10, 100]
+
+    def test_text_is_cut_off(self):
+        assert fitted("abc", 10, 100) == "abc"
+        assert text_width(fitted("a" * 100, 10, 60), 10) <= 60
+
+
+class TestRun:
+    responses = tuple(
+        Response(f"http://h/{place}", status_code=200, start=0.001 * place, elapsed=0.0195) for place in range(40)
+    )
+    run = Run(responses, strategy="thread", language="rust", wall=0.06, cpu=CPUTime(0.01, 0.01))
+
+    def test_waterfall(self):
+        assert [len(path) for path in bars(self.run.waterfall(), "exchanges")] == [40]
+        assert bars(self.run.waterfall(), "queued") == []
+
+    def test_in_flight(self):
+        assert "rust/thread: peak 20" in repr(self.run.in_flight())
+
+    def test_an_empty_run(self):
+        run = Run([], strategy="thread", language="rust", wall=0.0, cpu=CPUTime(0.0, 0.0))
+        assert overlaps(run.waterfall()) == overlaps(run.in_flight()) == []
+
+    def test_the_package_loads_no_charts_before(self):
+        program = "import sys, aio_strategies; print(any('aio_strategies.report' in name for name in sys.modules))"
+        told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert told.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("arms", [("rust/thread",), FOUR, ALL], ids=len)
+@pytest.mark.parametrize("requests", [10, 100, 10_000])
+def test_no_text_lies_on_another(requests, arms):
+    comparison = compared(requests, max(10, requests // 20), arms)
+    for picture in (comparison.plot(), comparison.waterfall(), comparison.in_flight()):
+        assert overlaps(picture) == []
+    if requests == 100:
+        assert overlaps(scaled(arms=arms).plot()) == []
+        assert overlaps(scaled(tuple(range(1, 40)), arms[:1]).plot()) == []
+
+
+def test_a_large_comparison_is_quickly_drawn_and_small():
+    comparison = compared(100_000 // 4, 1000)
+    for draw in (comparison.plot, comparison.waterfall, comparison.in_flight):
+        begun = time.process_time()
+        picture = draw()
+        # a tenth of that on an idle machine
+        assert time.process_time() - begun < 5
+        assert len(picture.svg) < 1_000_000
+    assert len(comparison._repr_html_()) < 1_000_000
+
+
+def test_the_table_has_waterfalls_in_a_notebook():
+    comparison = compared(10, 10)
+    assert "<summary" in comparison._repr_html_()
+    assert comparison.waterfall()._repr_html_() in comparison._repr_html_()
+    assert "<img" not in made({"python/thread": around(0.05)})._repr_html_()
+
+
+def test_a_browser_shows_them(tmp_path):
+    viewer = pytest.importorskip("test_trace_viewer", reason="viztracer or websockets is not installed")
+    if viewer.CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    comparison = compared(100, 10)
+    pictures = [comparison.plot(), comparison.waterfall(), comparison.in_flight(), scaled().plot()]
+    address = tmp_path / "page.html"
+    address.write_text("<!DOCTYPE html>" + "".join(picture._repr_html_() for picture in pictures))
+    with viewer.browser(tmp_path) as page:
+        page.call("Page.enable")
+        page.call("Page.navigate", url=address.as_uri())
+        sizes = "[...document.images].map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
+        viewer.wait_for("pictures", lambda: page.evaluate(f"{sizes}.filter(([complete]) => complete).length") == 4)
+        for (_, width, height), picture in zip(page.evaluate(sizes), pictures, strict=True):
+            root = parsed(picture)
+            # 0 of one that is no picture
+            assert (width, height) == pytest.approx((float(root.get("width")), float(root.get("height"))), abs=1)
+        # so wide as a telephone's
+        page.call("Emulation.setDeviceMetricsOverride", width=360, height=800, deviceScaleFactor=1, mobile=False)
+        assert max(page.evaluate("[...document.images].map(image => image.clientWidth)")) <= 360
+        assert page.evaluate(viewer.COLOURED % json.dumps(viewer.screenshot(page))) > 100
+        # real letters are no wider than they are taken to be
+        wider = page.evaluate(
+            "(svgs => svgs.flatMap(svg => { document.body.innerHTML = svg;"
+            "return [...document.querySelectorAll('text')].map(text =>"
+            "[text.textContent, +text.getAttribute('font-size'), text.getComputedTextLength()]); }))"
+            f"({json.dumps([picture.svg for picture in pictures])})"
+        )
+        assert all(math.isfinite(width) and width <= 1.15 * text_width(text, size) for text, size, width in wider)
+
+
+def views(comparison):
+    return comparison.plot, comparison.waterfall, comparison.in_flight, scaled().plot
+
+
+@pytest.mark.parametrize("requests", [10, 1000])
+def test_interactive_charts(requests):
+    pytest.importorskip("altair", reason="altair is not installed")
+    vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    for view in views(compared(requests, 10)):
+        specification = view(interactive=True).to_json()
+        assert len(specification) < 2_000_000
+        assert vl_convert.vegalite_to_svg(specification).startswith("<svg")
+
+
+def test_an_interactive_waterfall_of_few_exchanges_beside_many():
+    pytest.importorskip("altair", reason="altair is not installed")
+    vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    from aio_strategies.report.interactive import waterfall_chart
+
+    panels = [Panel(str(count), "", [0.0] * count, [1.0] * count, [0.0] * count) for count in (10, 1000)]
+    svg = vl_convert.vegalite_to_svg(waterfall_chart(panels, "both").to_json())
+    assert "in flight" in svg
+
+
+def test_without_altair_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
+    with pytest.raises(ImportError, match=r"need altair: pip install 'aio-strategies\[plot\]'"):
+        compared(10, 10).plot(interactive=True)
+
+
+@pytest.mark.parametrize("requests", [10, 1000])
+def test_on_a_matplotlib_axis(requests):
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    for view in views(compared(requests, 10)):
+        figure = figures.Figure()
+        ax = figure.subplots()
+        assert view(ax=ax) is ax
+        assert "ms" in ax.get_xlabel() + ax.get_ylabel()
+        figure.canvas.draw()
+
+
+def test_either_interactive_or_on_an_axis():
+    with pytest.raises(ValueError, match="not both"):
+        compared(10, 10).plot(interactive=True, ax=object())
