@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -29,17 +30,27 @@ def outputs(notebook: nbformat.NotebookNode, cell_source: str) -> str:
     )
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_from_top_to_bottom(path, tmp_path):
+def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
+    """Run a notebook from top to bottom; a cell that raises raises here."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute()  # raises for a cell that raises
+    resources = {"metadata": {"path": str(folder)}}
+    return NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).execute()
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory) -> dict[Path, Future[nbformat.NotebookNode]]:
+    """All notebooks, run at the same time: what is tested is that they run, not what they measure."""
+    with ThreadPoolExecutor(len(NOTEBOOKS)) as pool:
+        return {path: pool.submit(execute, path, tmp_path_factory.mktemp(path.stem)) for path in NOTEBOOKS}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs_from_top_to_bottom(path, executed):
+    notebook = executed[path].result()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not [o for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"], cell.source
