@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -30,27 +30,33 @@ def outputs(notebook: nbformat.NotebookNode, cell_source: str) -> str:
     )
 
 
-def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
+async def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
     """Run a notebook from top to bottom; a cell that raises raises here."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
     resources = {"metadata": {"path": str(folder)}}
-    return NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).execute()
+    return await NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).async_execute()
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory) -> dict[Path, Future[nbformat.NotebookNode]]:
+def executed(tmp_path_factory) -> dict[Path, nbformat.NotebookNode | BaseException]:
     """All notebooks, run at the same time: what is tested is that they run, not what they measure."""
-    with ThreadPoolExecutor(len(NOTEBOOKS)) as pool:
-        return {path: pool.submit(execute, path, tmp_path_factory.mktemp(path.stem)) for path in NOTEBOOKS}
+
+    async def execute_all():
+        runs = (execute(path, tmp_path_factory.mktemp(path.stem)) for path in NOTEBOOKS)
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    return dict(zip(NOTEBOOKS, asyncio.run(execute_all()), strict=True))
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_from_top_to_bottom(path, executed):
-    notebook = executed[path].result()
+    notebook = executed[path]
+    if isinstance(notebook, BaseException):
+        raise notebook
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not [o for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"], cell.source
