@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -209,13 +208,10 @@ def _slower_zh(shift: float) -> str:
 
 
 def _errors(comparison: Comparison) -> Iterator[Caveat]:
-    names = {run.index: run.arm for run in comparison.timed_runs}
-    timed_out = Counter(
-        names[exchange.run] for exchange in comparison.exchanges if exchange.error and "Timeout" in exchange.error
-    )
     for arm in comparison.arms:
         if arm.errors:
-            late = timed_out[arm.name]
+            kept = (exchange for run in arm.runs for exchange in comparison.exchanges.rows_of(run.index))
+            late = sum("Timeout" in (exchange.error or "") for exchange in kept)
             times_out = f", {late} of them time-outs" if late else ""
             times_out_zh = f"，其中超时 {late} 次" if late else ""
             yield Caveat(

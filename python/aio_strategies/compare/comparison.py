@@ -332,6 +332,20 @@ class Comparison:
         """
         return self._judged("wall")
 
+    @cached_property
+    def by_language(self) -> dict[str, Contrast]:
+        """The declared contrasts of Rust by Python, by the strategy's key."""
+        declared = {(contrast.arm, contrast.base): contrast for contrast in self.contrasts}
+        return {strategy: declared[pair] for strategy, pair in self._twice().items() if pair in declared}
+
+    @cached_property
+    def by_baseline(self) -> dict[str, Contrast]:
+        """The declared contrasts with the baseline, each seen from the other arm, by that arm's name."""
+        baseline = self.settings.baseline
+        forth = {contrast.arm: contrast for contrast in self.contrasts if contrast.base == baseline}
+        back = {contrast.base: contrast.inverse() for contrast in self.contrasts if contrast.arm == baseline}
+        return forth | back
+
     def contrast(self, arm: str, base: str, metric: Metric = "wall") -> Contrast:
         """Hold an arm against another.
 
@@ -404,11 +418,7 @@ class Comparison:
     def _judged(self, metric: Metric) -> tuple[Contrast, ...]:
         names = [arm.name for arm in self.arms]
         baseline = self.settings.baseline
-        by_language = [
-            (f"rust/{strategy}", f"python/{strategy}")
-            for strategy in self.settings.strategies
-            if f"rust/{strategy}" in names and f"python/{strategy}" in names
-        ]
+        by_language = list(self._twice().values())
         by_baseline = [
             (name, baseline)
             for name in names
@@ -641,6 +651,12 @@ class Comparison:
         return request / rate if rate and self._strategies[run] else 0.0
 
     # --- helpers
+
+    def _twice(self) -> dict[str, tuple[str, str]]:
+        """Return the strategies that were timed in both languages, each with its arms: Rust's, then Python's."""
+        names = {arm.name for arm in self.arms}
+        pairs = {key: (Arm.of(key, "rust").name, Arm.of(key, "python").name) for key in self.settings.strategies}
+        return {key: pair for key, pair in pairs.items() if names.issuperset(pair)}
 
     @cached_property
     def _strategies(self) -> dict[int, str | None]:

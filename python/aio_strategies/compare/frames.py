@@ -197,17 +197,15 @@ def _summary_row(comparison: Comparison, arm: ArmTimes) -> dict[str, Any]:
     if arm.latency is not None:
         for kind, values in (("service", arm.latency.service), ("response", arm.latency.response)):
             row |= {f"{kind}_p{100 * p:g}": seconds for p, seconds in values.items()}
-    bases = {"by_baseline": comparison.settings.baseline}
+    contrasts = {"by_baseline": comparison.by_baseline.get(arm.name)}
     if arm.language == "rust":
-        bases["by_python"] = f"python/{arm.strategy}"
-    for prefix, base in bases.items():
-        for contrast in comparison.contrasts:
-            seen = contrast if contrast.arm == arm.name else contrast.inverse()
-            if (seen.arm, seen.base) == (arm.name, base):
-                row |= {
-                    prefix: seen.ratio,
-                    f"{prefix}_low": seen.low,
-                    f"{prefix}_high": seen.high,
-                    f"{prefix}_verdict": seen.verdict,
-                }
+        contrasts["by_python"] = comparison.by_language.get(arm.strategy or "")
+    for prefix, contrast in contrasts.items():
+        if contrast is not None:
+            row |= {
+                prefix: contrast.ratio,
+                f"{prefix}_low": contrast.low,
+                f"{prefix}_high": contrast.high,
+                f"{prefix}_verdict": contrast.verdict,
+            }
     return row

@@ -71,15 +71,13 @@ _WARNING = "warning: "
 def _times(comparison: Comparison) -> Table:
     failed = any(arm.errors for arm in comparison.arms)
     baseline = comparison.settings.baseline
-    by_python = {c.arm: c for c in comparison.contrasts if c.base == f"python/{c.arm.removeprefix('rust/')}"}
-    by_baseline = {c.arm: c for c in comparison.contrasts if c.base == baseline} | {
-        c.base: c.inverse() for c in comparison.contrasts if c.arm == baseline
-    }
+    by_language = comparison.by_language
+    by_baseline = comparison.by_baseline
     columns = [
         Column("strategy (section)"),
         Column("language"),
         Column("wall, ms [95 %]", right=True),
-        *([Column("rust by python")] if by_python else []),
+        *([Column("rust by python")] if by_language else []),
         *([Column(f"by {baseline}")] if by_baseline else []),
         Column("CPU, ms/request", right=True),
         Column("peak in flight", right=True),
@@ -96,7 +94,7 @@ def _times(comparison: Comparison) -> Table:
                 _heading(arm) if first else "",
                 arm.language or _NOTHING,
                 _wall(arm),
-                *([_verdict(by_python.get(arm.name))] if by_python else []),
+                *([_verdict(_by_python(comparison, arm))] if by_language else []),
                 *([_by_baseline(comparison, arm, by_baseline.get(arm.name))] if by_baseline else []),
                 f"{arm.cpu_ms_per_request:.3f}",
                 _number(arm.peak_in_flight),
@@ -149,11 +147,11 @@ def _costs(comparison: Comparison) -> list[Table]:
 def _lecture(comparison: Comparison) -> Table:
     languages = comparison.settings.languages
     arms = {arm.name: arm for arm in comparison.arms}
-    by_python = {c.arm: c for c in comparison.contrasts if c.base == f"python/{c.arm.removeprefix('rust/')}"}
+    by_language = comparison.by_language
     columns = [
         Column("程序"),
         *(Column(f"{language.capitalize()} 耗时（单位：秒）", right=True) for language in languages),
-        *([Column("Rust 对 Python")] if by_python else []),
+        *([Column("Rust 对 Python")] if by_language else []),
         Column("讲义 2021（单位：秒）", right=True),
     ]
     rows = []
@@ -165,7 +163,7 @@ def _lecture(comparison: Comparison) -> Table:
             (
                 strategy.title_zh,
                 *(_seconds(arms.get(f"{language}/{key}")) for language in languages),
-                *([_verdict_zh(by_python.get(f"rust/{key}"))] if by_python else []),
+                *([_verdict_zh(by_language.get(key))] if by_language else []),
                 _NOTHING if lecture is None else f"{lecture:.4f}",
             )
         )
@@ -275,6 +273,10 @@ def _verdict(contrast: Contrast | None) -> str:
         return ""
     told = contrast.brief().replace("significant", "sig.")
     return told if contrast.rounds_needed is None else f"{told}, ~{contrast.rounds_needed} rounds"
+
+
+def _by_python(comparison: Comparison, arm: ArmTimes) -> Contrast | None:
+    return comparison.by_language.get(arm.strategy or "") if arm.language == "rust" else None
 
 
 def _by_baseline(comparison: Comparison, arm: ArmTimes, contrast: Contrast | None) -> str:
