@@ -13,7 +13,7 @@ from .._native import median, percentile, tells_percentile
 from .conditions import Conditions
 from .contrasts import Contrast, Metric, contrasts
 from .costs import Costs
-from .exchanges import Exchange, Exchanges
+from .exchanges import Exchanges
 from .plan import Arm, Settings
 
 if TYPE_CHECKING:
@@ -641,12 +641,10 @@ class Comparison:
 
         return to_html(self)
 
-    def intended(self, exchange: Exchange) -> float:
-        """Return when an exchange was due, in seconds from its batch's start; a user's arm has no part in a rate."""
-        return self.due(exchange.run, exchange.request)
-
     def due(self, run: int, request: int) -> float:
-        """Return when a request of a run was due, in seconds from its batch's start, as ``intended`` does."""
+        """Return when a request of a run was due, in seconds from its batch's start; a user's arm has no part in a
+        rate.
+        """
         rate = self.settings.rate
         return request / rate if rate and self._strategies[run] else 0.0
 
@@ -694,7 +692,7 @@ class Comparison:
                 continue
             service, response = times.setdefault(arms[exchange.run], ([], []))
             service.append(exchange.service)
-            response.append(exchange.start + exchange.service - self.intended(exchange))
+            response.append(exchange.start + exchange.service - self.due(exchange.run, exchange.request))
         return {
             arm: Latency(len(service), _percentiles(service), _percentiles(response))
             for arm, (service, response) in times.items()

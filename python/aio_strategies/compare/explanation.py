@@ -184,7 +184,7 @@ def _late_starts(comparison: Comparison, arm: ArmTimes, batches: list[list[Excha
     """Tell how far it fell behind the rate."""
     if comparison.settings.rate is None or arm.strategy is None:
         return
-    lateness = [[e.start - comparison.intended(e) for e in batch if e.start is not None] for batch in batches]
+    lateness = [[e.start - comparison.due(e.run, e.request) for e in batch if e.start is not None] for batch in batches]
     late = _median(max(times) for times in lateness if times)
     if late is not None and late >= _TOLD_SHARE * arm.median_wall:
         yield Clause(

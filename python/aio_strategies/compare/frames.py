@@ -142,7 +142,7 @@ def requests(comparison: Comparison) -> Frame:
     columns = {name: exchanges.column(name) for name, _, _ in _REQUESTS if name in Exchange._fields}
     columns["round"] = [timed[run].round for run in columns["run"]]
     columns["arm"] = [timed[run].arm for run in columns["run"]]
-    columns["intended"] = [comparison.intended(exchange) for exchange in exchanges]
+    columns["intended"] = list(map(comparison.due, columns["run"], columns["request"]))
     columns["observer"] = [
         None if start is None else "server" if start == accepted else "client"
         for start, accepted in zip(columns["start"], columns["accepted"], strict=True)

@@ -53,7 +53,7 @@ def exchange_times(comparison: Comparison, exchange: Exchange) -> ExchangeTimes 
         url = (comparison.url or "http://lab/").rstrip("/") + path_of(exchange.request)
     return ExchangeTimes(
         url=url,
-        intended=comparison.intended(exchange),
+        intended=comparison.due(exchange.run, exchange.request),
         start=exchange.start,
         end=exchange.start + exchange.service,
         accepted=exchange.accepted,
