@@ -11,7 +11,8 @@
 - ``explanation.py``: why each arm took as long as it did
 - ``tables.py``, ``frames.py``, ``timelines.py``, ``archive.py``: the result to be read, computed with, drawn and kept
 - ``views.py``: which values its pictures are made of
-- ``scaling.py``, ``several.py``: several comparisons: over a parameter, of several machines
+- ``scaling.py``, ``several.py``: several comparisons: over a parameter, of several machines; ``sequence.py``: what both
+  have in common
 - ``environment.py``: the machine and the builds that the times belong to
 
 The protocol is explained in docs/measuring.md.

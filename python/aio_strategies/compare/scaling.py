@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..report.tables import Column, Table
 from . import compare
 from .comparison import Comparison
+from .sequence import ComparisonSequence, stacked
 
 if TYPE_CHECKING:
     from ..frame import Frame
@@ -21,8 +22,9 @@ Parameter = Literal["requests", "concurrency", "latency"]
 _PARAMETERS = ("requests", "concurrency", "latency")
 
 
-class Scaling(Sequence[Comparison]):
-    """Comparisons over a parameter: a sequence, in the order of its values.
+class Scaling(ComparisonSequence):
+    """Comparisons over a parameter: a sequence, in the order of its values, and a table of the median wall times, with
+    a row for each arm and a column for each value.
 
     Attributes:
         parameter: ``"requests"``, ``"concurrency"`` or ``"latency"``.
@@ -30,32 +32,17 @@ class Scaling(Sequence[Comparison]):
     """
 
     def __init__(self, parameter: str, values: Sequence[float], comparisons: Sequence[Comparison]) -> None:
+        super().__init__(comparisons)
         self.parameter = parameter
         self.values = tuple(values)
-        self._comparisons = tuple(comparisons)
 
     @cached_property
     def summary(self) -> Frame:
         """The comparisons' summaries below each other; the first column, named as the parameter, has its value."""
-        from ..frame import Field, Frame
+        from ..frame import Field
 
-        frames = [comparison.summary for comparison in self]
-        heads = frames[0].fields
-        kind: Literal["real", "integer"] = "real" if self.parameter == "latency" else "integer"
-        first = Field(self.parameter, kind, "the parameter")
-        rest = [head for head in heads if head.name != self.parameter]
-        values = [value for value, frame in zip(self.values, frames, strict=True) for _ in range(len(frame))]
-        return Frame(
-            [first, *rest], [values, *([value for frame in frames for value in frame[head.name]] for head in rest)]
-        )
-
-    def to_text(self) -> str:
-        """Return the median wall times, a row for each arm and a column for each value, as aligned text."""
-        return "\n".join([self._table().to_text(), "", *self._notes()])
-
-    def to_markdown(self) -> str:
-        """Return the same in Markdown."""
-        return "\n\n".join([self._table().to_markdown(), *self._notes()])
+        first = Field(self.parameter, "real" if self.parameter == "latency" else "integer", "the parameter")
+        return stacked(first, self.values, [comparison.summary for comparison in self])
 
     def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
         """Draw each arm's median wall time over the parameter, with a ribbon for its 95 % interval, and the ideal and
@@ -116,27 +103,13 @@ class Scaling(Sequence[Comparison]):
     def _value(self, value: float) -> str:
         return f"{1000 * value:g} ms" if self.parameter == "latency" else f"{value:,}"
 
+    def _names(self) -> list[str]:
+        return [f"{self.parameter} {self._value(value)}" for value in self.values]
+
     def _notes(self) -> list[str]:
-        notes = []
-        if any(arm.projected for comparison in self for arm in comparison.arms):
-            notes.append("≈ projected from fewer requests, as the budget had no room for more")
-        for value, comparison in zip(self.values, self, strict=True):
-            notes += [f"warning: {self.parameter} {self._value(value)}: {warning}" for warning in comparison.warnings]
-        return notes
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._comparisons[index]
-
-    def __len__(self) -> int:
-        return len(self._comparisons)
-
-    def __repr__(self) -> str:
-        return self.to_text()
-
-    def _repr_html_(self) -> str:
-        from ..report.notebook import html_notes, html_table
-
-        return html_table(self._table()) + html_notes(self._notes())
+        projected = any(arm.projected for comparison in self for arm in comparison.arms)
+        note = ["≈ projected from fewer requests, as the budget had no room for more"] if projected else []
+        return note + super()._notes()
 
 
 def scaling(
