@@ -265,7 +265,7 @@ class TestTables:
         assert cells[2] == cells[3]
         assert re.fullmatch(r"1\.50× faster \[1\.[45]\d, 1\.5\d\]", cells[2])
         assert re.split(r"  +", lines[6])[:3] == ["mine", "–", "50.0 [48.9, 51.1]"]
-        assert lines[-2] == "10 requests, 10 at a time, latency 20.0 ms, 20 rounds, seed 1"
+        assert lines[-2] == "10 requests, 10 at a time, latency 20 ms, 20 rounds, seed 1"
         assert lines[-1] == "ideal 20.0 ms · serial 200.0 ms"
 
     def test_chinese_markdown_has_the_lecture_s_rows_columns_and_figures(self):

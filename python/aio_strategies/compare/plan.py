@@ -86,6 +86,18 @@ class Settings:
     budget: float
     hosts: tuple[str, ...] | None = None
 
+    def facts(self, *, without: str | None = None) -> list[str]:
+        """Return the settings that bear on every arm's time, in words, without that of a given name."""
+        known = {
+            "requests": f"{self.requests:,} request{'s' * (self.requests != 1)}",
+            "concurrency": f"{self.concurrency:,} at a time",
+        }
+        if self.rate is not None:
+            known["rate"] = f"due at {self.rate:g}/s"
+        if self.latency is not None:
+            known["latency"] = f"latency {1000 * self.latency:g} ms"
+        return [words for name, words in known.items() if name != without]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

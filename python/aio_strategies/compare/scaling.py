@@ -64,19 +64,10 @@ class Scaling(ComparisonSequence):
 
         unit = ", ms" if self.parameter == "latency" else ""
         title = f"Wall time by {self.parameter}"
-        values = curves(self), f"{self.parameter}{unit}", title, self._conditions()
+        # what all comparisons have in common
+        conditions = ", ".join(self[0].settings.facts(without=self.parameter))
+        values = curves(self), f"{self.parameter}{unit}", title, conditions
         return drawn("scaling", *values, interactive=interactive, ax=ax)
-
-    def _conditions(self) -> str:
-        """Return what all comparisons have in common, in a line."""
-        settings = self[0].settings
-        told = {
-            "requests": f"{settings.requests:,} requests",
-            "concurrency": f"{settings.concurrency:,} at a time",
-            "latency": f"latency {1000 * (settings.latency or 0):g} ms",
-        }
-        known = {name: text for name, text in told.items() if name != "latency" or settings.latency is not None}
-        return ", ".join(text for name, text in known.items() if name != self.parameter)
 
     def _table(self) -> Table:
         names = list(dict.fromkeys(arm.name for comparison in self for arm in comparison.arms))

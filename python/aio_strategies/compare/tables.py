@@ -178,11 +178,7 @@ def _lecture(comparison: Comparison) -> Table:
 
 def _english_notes(comparison: Comparison) -> list[str]:
     settings = comparison.settings
-    how = [_count(settings.requests, "request"), f"{settings.concurrency} at a time"]
-    if settings.rate is not None:
-        how.append(f"due at {settings.rate:g}/s")
-    if settings.latency is not None:
-        how.append(f"latency {_ms(settings.latency)} ms")
+    how = settings.facts()
     if settings.hosts:
         how.append(f"the lab in the place of {' and '.join(settings.hosts)}")
     how += [_count(comparison.rounds, "round") + _ENDED.get(comparison.ended, ""), f"seed {comparison.seed}"]
@@ -238,7 +234,7 @@ def _chinese_notes(comparison: Comparison) -> list[str]:
     if settings.rate is not None:
         how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
-        how.append(f"延迟 {_ms(settings.latency)} ms")
+        how.append(f"延迟 {1000 * settings.latency:g} ms")
     if settings.hosts:
         how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
     how += [f"{comparison.rounds} 轮取中位数", f"种子 {comparison.seed}"]

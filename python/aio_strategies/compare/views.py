@@ -43,14 +43,7 @@ def lines(comparison: Comparison) -> list[tuple[str, float]]:
 
 def conditions(comparison: Comparison) -> str:
     """Return what was asked for, in a line."""
-    settings = comparison.settings
-    told = [f"{settings.requests:,} request{'s' * (settings.requests != 1)}", f"{settings.concurrency:,} at a time"]
-    if settings.rate is not None:
-        told.append(f"due at {settings.rate:g}/s")
-    if settings.latency is not None:
-        told.append(f"latency {1000 * settings.latency:g} ms")
-    told.append(f"{comparison.rounds} round{'s' * (comparison.rounds != 1)}")
-    return ", ".join(told)
+    return ", ".join([*comparison.settings.facts(), f"{comparison.rounds} round{'s' * (comparison.rounds != 1)}"])
 
 
 def chosen_panels(comparison: Comparison, arms: Collection[str] | None = None) -> tuple[list[Panel], list[str]]:
