@@ -6,7 +6,7 @@
 - ``trial.py``: a program's first run, which shows how much work it does
 - ``workers.py``, ``messages.py``, ``worker.py``: a process for each arm, and what it is told and reports
 - ``costs.py``, ``conditions.py``: memory and system calls of an arm; what else the machine did
-- ``comparison.py``: the result; ``exchanges.py``: its single requests
+- ``comparison.py``: the result; ``arm_times.py``: its rows; ``exchanges.py``: its single requests
 - ``contrasts.py``, ``caveats.py``: what may be said of it, and what speaks against it
 - ``explanation.py``: why each arm took as long as it did
 - ``tables.py``, ``frames.py``, ``timelines.py``, ``archive.py``: the result to be read, computed with, drawn and kept

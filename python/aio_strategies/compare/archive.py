@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import SchemaError
-from .comparison import Comparison, TimedRun
+from .arm_times import TimedRun
+from .comparison import Comparison
 from .conditions import Conditions
 from .costs import Costs
 from .exchanges import Exchanges

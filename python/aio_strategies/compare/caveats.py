@@ -15,7 +15,8 @@ from .._native import fewest_rounds, hodges_lehmann
 from .contrasts import Contrast, contrasts, log_ratios
 
 if TYPE_CHECKING:
-    from .comparison import ArmTimes, Comparison
+    from .arm_times import ArmTimes
+    from .comparison import Comparison
 
 __all__ = ["Caveat", "aa_contrast", "caveats"]
 

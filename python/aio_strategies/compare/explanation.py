@@ -14,7 +14,8 @@ from ..report.text import pad, width
 from .caveats import MOST_SERVER_LOAD
 
 if TYPE_CHECKING:
-    from .comparison import ArmTimes, Comparison
+    from .arm_times import ArmTimes
+    from .comparison import Comparison
     from .exchanges import Exchange
 
 __all__ = ["Explanation", "explain"]

@@ -11,7 +11,8 @@ from .exchanges import Exchange
 
 if TYPE_CHECKING:
     from ..frame import Kind
-    from .comparison import ArmTimes, Comparison
+    from .arm_times import ArmTimes
+    from .comparison import Comparison
 
 __all__ = ["contrasts", "requests", "runs", "summary"]
 

@@ -17,7 +17,8 @@ from .._native import fewest_rounds
 from ..exceptions import ComparisonError
 from ..lab import LabServer, LogRecord
 from ..report.progress import Show
-from .comparison import Comparison, TimedRun
+from .arm_times import TimedRun
+from .comparison import Comparison
 from .conditions import Conditions, Monitor, descriptor_limit, port_count, sockets_in_time_wait
 from .costs import Costs, SystemCallCounter, Watch, why_no_memory, why_no_system_calls
 from .environment import describe

@@ -11,7 +11,8 @@ from ..strategies import STRATEGIES
 from .contrasts import figure
 
 if TYPE_CHECKING:
-    from .comparison import ArmTimes, Comparison
+    from .arm_times import ArmTimes
+    from .comparison import Comparison
     from .contrasts import Contrast
 
 __all__ = ["notes", "tables", "to_html"]

@@ -9,7 +9,8 @@ from ..report.timeline import ExchangeTimes, Timeline
 from .gate import path_of
 
 if TYPE_CHECKING:
-    from .comparison import ArmTimes, Comparison, TimedRun
+    from .arm_times import ArmTimes, TimedRun
+    from .comparison import Comparison
     from .exchanges import Exchange
 
 __all__ = ["exchange_times", "timelines", "typical_runs"]

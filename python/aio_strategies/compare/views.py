@@ -11,7 +11,8 @@ from ..report.timeline import phases
 from .timelines import exchange_times, typical_runs
 
 if TYPE_CHECKING:
-    from .comparison import ArmTimes, Comparison
+    from .arm_times import ArmTimes
+    from .comparison import Comparison
     from .scaling import Scaling
 
 __all__ = ["chosen_panels", "conditions", "curves", "dots", "lines", "panel_notes"]
