@@ -173,17 +173,27 @@ def _source(source: str) -> _Arm:
     return source_arm
 
 
+class _Clocks:
+    """Takes the wall and the processor time from its making to ``stop``, which puts them behind the result."""
+
+    def __init__(self) -> None:
+        self._cpu = cpu_now()
+        self._began = time.monotonic()
+
+    def stop(self, result: Any) -> _Timed:
+        wall = time.monotonic() - self._began
+        user, system = cpu_now()
+        return result, self._began, wall, user - self._cpu[0], system - self._cpu[1]
+
+
 def _timed(call: Callable[[], Any]) -> _Timed:
-    user, system = cpu_now()
-    began = time.monotonic()
+    clocks = _Clocks()
     result = call()
     if hasattr(result, "__await__"):
         import asyncio
 
         result = asyncio.run(_awaited(result))
-    wall = time.monotonic() - began
-    user_now, system_now = cpu_now()
-    return result, began, wall, user_now - user, system_now - system
+    return clocks.stop(result)
 
 
 async def _awaited(awaitable: Any) -> Any:
@@ -195,12 +205,8 @@ def _timed_in_loop(call: Callable[[], Any]) -> _Timed:
 
     # As for the built-in arms, the clock does not include making the event loop.
     async def timed() -> _Timed:
-        user, system = cpu_now()
-        began = time.monotonic()
-        result = await call()
-        wall = time.monotonic() - began
-        user_now, system_now = cpu_now()
-        return result, began, wall, user_now - user, system_now - system
+        clocks = _Clocks()
+        return clocks.stop(await call())
 
     return asyncio.run(timed())
 
