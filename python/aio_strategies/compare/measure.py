@@ -316,7 +316,6 @@ class Session:
                 _FOR_COSTS * self._settings.budget, 0.5 * max(0.0, self._end - time.monotonic())
             )
         no_room = "the budget had no room for it"
-        deadline = self._stop.deadline
         for place, arm in enumerate(self._plan.arms):
             requests = self._for_costs(arm, (give_up - time.monotonic()) / (len(self._plan.arms) - place))
             self._costs[arm.name] = Costs(requests, missing={"memory": no_room, "system_calls": no_room})
@@ -324,19 +323,14 @@ class Session:
             if time.monotonic() + seconds > give_up:
                 continue
             self._tell(f"{arm}, costs")
-            # tracing may slow an arm down beyond all prediction
-            self._stop.deadline = min(deadline, max(give_up, time.monotonic() + 5 * seconds))
             try:
-                self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
-            except ArmLate:
+                # tracing may slow an arm down beyond all prediction
+                with self._stop.no_later_than(max(give_up, time.monotonic() + 5 * seconds)):
+                    self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
+            except (ArmLate, OutOfTime):
                 self._crew.replace(arm)
             except ArmFailed as failure:
                 raise as_comparison_error(failure) from failure
-            except OutOfTime:
-                self._stop.deadline = deadline
-                self._crew.replace(arm)
-            finally:
-                self._stop.deadline = deadline
 
     def _for_costs(self, arm: Arm, seconds: float) -> int:
         """Return how many requests the arm can do in so many seconds while it is traced: what it computes takes longer

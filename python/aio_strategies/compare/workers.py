@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
@@ -95,6 +95,16 @@ class Stop:
         if self._called_off():
             raise Interrupted
         return self.deadline - time.monotonic()
+
+    @contextlib.contextmanager
+    def no_later_than(self, deadline: float) -> Iterator[None]:
+        """Have the waits of a ``with`` block give up at this deadline, unless the comparison's is sooner."""
+        whole = self.deadline
+        self.deadline = min(whole, deadline)
+        try:
+            yield
+        finally:
+            self.deadline = whole
 
 
 class Worker:
