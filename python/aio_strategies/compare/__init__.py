@@ -1,7 +1,7 @@
 """Comparing: every arm (a strategy in a language, or a program of yours) does the same work, in turns, and is timed.
 
 - ``plan.py``: what was asked for, checked, and the order of the runs
-- ``measure.py``: the coordinator: gate, costs, timed rounds, the budget
+- ``measure.py``: the coordinator: gate, costs, timed rounds, the budget; ``sizes.py``: how much is done at a time
 - ``gate.py``: every arm must do the same work before any is timed
 - ``trial.py``: a program's first run, which shows how much work it does
 - ``workers.py``, ``messages.py``, ``worker.py``: a process for each arm, and what it is told and reports

@@ -26,6 +26,7 @@ from .exchanges import Exchanges
 from .gate import Gate, path_of
 from .messages import Assignment, BatchReport, Order, Report
 from .plan import Arm, Plan, Settings, schedule
+from .sizes import Sizes
 from .workers import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
 
 __all__ = ["LOOKS", "Session", "as_comparison_error", "assignment", "measure"]
@@ -34,20 +35,12 @@ LOOKS = (10, 15, 20, 30, 40, 60)
 """After so many rounds it is asked whether they are enough; there are no more than the last."""
 
 _PRECISE = 0.05
-#: Seconds that a run lasts at least, by repeating its batch.
-_SHORTEST_RUN = 0.05
-#: The most seconds of the discarded batch that warms up a fresh worker.
-_WARM_UP = 0.5
 #: The shares of the budget that the gate and the look at the costs may use, and by which a comparison may overrun.
 _FOR_GATE, _FOR_COSTS, _OVERRUN = 0.2, 0.15, 0.05
-#: How many times as long computing takes while system calls are traced, about.
-_TRACING = 5
 #: How often workers are renewed within ten rounds.
 _RENEWALS = 4
 #: The share of the time that is planned; the rest is for what takes longer than predicted.
 _SAFELY = 0.95
-#: Seconds that a run takes beside its batches, about, and those that reporting and keeping one exchange takes.
-_BESIDE, _BESIDE_EACH = 0.006, 30e-6
 #: How many exchanges of all arms together are kept, about.
 _KEPT_EXCHANGES = 200_000
 
@@ -150,12 +143,7 @@ class Session:
         self._show = show
         self._done = 0
         self._expected = 0
-        #: What fetching all URLs takes, in seconds, as predicted; and whether one is fetched after the other.
-        self._seconds: dict[Arm, float] = {}
-        self._cpu_seconds: dict[Arm, float] = {}
-        self._one_by_one: set[Arm] = set()
-        #: How many of the URLs a batch of the arm fetches.
-        self._requests: dict[Arm, int] = {}
+        self._sizes = Sizes(plan.settings, arms)
         self._generation = 0
         #: What it takes to start all workers anew and warm them up, in seconds.
         self._renewal_seconds = 0.0
@@ -212,7 +200,7 @@ class Session:
                 self._pass_gate(gate, arm, first[arm].batches[0].wall)
         except ArmFailed as failure:
             raise as_comparison_error(failure) from failure
-        self._set_sizes()
+        self._fit_into_budget()
 
     def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
         """Have an arm fetch as many of the URLs as there is time for; ``one`` took it so many seconds."""
@@ -232,11 +220,9 @@ class Session:
             report = self._crew.run(arm, Order(count, want="outcomes"))
             log = None if self._lab is None else self._lab.log()
             self._check(gate, arm, report, count, log)
-            if self._lab is not None and self._lab.stats().peak_in_flight == 1 < count:
-                self._one_by_one.add(arm)
             wall = report.batches[0].wall
-            self._seconds[arm] = wall * everything / count
-            self._cpu_seconds[arm] = report.cpu * everything / count
+            one_by_one = self._lab is not None and self._lab.stats().peak_in_flight == 1 < count
+            self._sizes.learn(arm, count, wall, report.cpu, one_by_one=one_by_one)
             # A wave may predict too much, as starting a pool is a part of it: see whether there is time for more.
             more = min(everything, int(0.5 * share * count / wall)) if wall and share < math.inf else everything
             if count == everything or more < 2 * count:
@@ -255,55 +241,11 @@ class Session:
         elif self._lab is None and arm.twin_of is None:
             self._unchecked.add(arm.name)
 
-    def _set_sizes(self) -> None:
-        """Decide how many requests a batch of each arm has, so that ten rounds fit into the budget."""
-        everything = self._settings.requests
-        self._requests = dict.fromkeys(self._arms, everything)
-        if self._end == math.inf:
-            return
-        costs = min(_FOR_COSTS * self._settings.budget, sum(min(s, _WARM_UP) for s in self._seconds.values()))
+    def _fit_into_budget(self) -> None:
+        """Have ten rounds fit into what the costs and fresh workers leave of the budget."""
+        costs = min(_FOR_COSTS * self._settings.budget, self._sizes.warm_up_seconds)
         beside = costs + _RENEWALS * self._renewal_seconds
-        target = _SAFELY * max(0.0, self._end - time.monotonic() - beside) / LOOKS[0]
-        longest = max(self._seconds.values())
-        while self._round_seconds() > target and longest > _SHORTEST_RUN:
-            longest *= 0.9
-            for arm in self._arms:
-                if self._seconds[arm] > longest:
-                    self._requests[arm] = self._fewer(arm, int(everything * longest / self._seconds[arm]))
-            self._even_out()
-
-    def _fewer(self, arm: Arm, count: int) -> int:
-        """Return at least one wave of requests, and whole waves, as less would not show what the arm is about."""
-        if arm.own_work:
-            return self._settings.requests
-        if arm in self._one_by_one:
-            return max(1, count)
-        wave = min(self._settings.concurrency, self._settings.requests)
-        return max(wave, count - count % wave)
-
-    def _even_out(self) -> None:
-        """Give neighbours the same number of requests: they are held against each other."""
-        for arm in self._arms:
-            self._requests[arm] = min(self._requests[other] for other in self._neighbours(arm))
-
-    def _neighbours(self, arm: Arm) -> list[Arm]:
-        return [other for other in self._arms if other.group == arm.group]
-
-    def _batch_seconds(self, arm: Arm) -> float:
-        return self._seconds[arm] * self._requests[arm] / self._settings.requests
-
-    def _batches(self, arm: Arm) -> int:
-        """Return how many batches make a run long enough to be timed, the same number for neighbours: the first batch
-        of a run, with cold caches, weighs as much in the one as in the other.
-        """
-        shortest = min(map(self._batch_seconds, self._neighbours(arm)))
-        return max(1, math.ceil(_SHORTEST_RUN / max(shortest, 1e-4)))
-
-    def _round_seconds(self) -> float:
-        return sum(
-            self._batches(arm) * (self._batch_seconds(arm) + _BESIDE_EACH * self._requests[arm]) + _BESIDE
-            for arm in self._arms
-        )
+        self._sizes.fit(_SAFELY * max(0.0, self._end - time.monotonic() - beside) / LOOKS[0])
 
     # --- the costs
 
@@ -317,9 +259,9 @@ class Session:
             )
         no_room = "the budget had no room for it"
         for place, arm in enumerate(self._plan.arms):
-            requests = self._for_costs(arm, (give_up - time.monotonic()) / (len(self._plan.arms) - place))
+            requests = self._sizes.traced(arm, (give_up - time.monotonic()) / (len(self._plan.arms) - place))
             self._costs[arm.name] = Costs(requests, missing={"memory": no_room, "system_calls": no_room})
-            seconds = self._seconds[arm] * requests / self._settings.requests
+            seconds = self._sizes.seconds(arm, requests)
             if time.monotonic() + seconds > give_up:
                 continue
             self._tell(f"{arm}, costs")
@@ -331,14 +273,6 @@ class Session:
                 self._crew.replace(arm)
             except ArmFailed as failure:
                 raise as_comparison_error(failure) from failure
-
-    def _for_costs(self, arm: Arm, seconds: float) -> int:
-        """Return how many requests the arm can do in so many seconds while it is traced: what it computes takes longer
-        then, its waiting does not.
-        """
-        requests = self._for_seconds(arm, _WARM_UP)
-        traced = (self._seconds[arm] + _TRACING * self._cpu_seconds[arm]) * requests / self._settings.requests
-        return requests if traced <= seconds else max(min(10, requests), int(requests * max(0.0, seconds) / traced))
 
     def _look(self, arm: Arm, requests: int, no_memory: str | None, no_calls: str | None) -> Costs:
         pid = self._crew.pid(arm)
@@ -367,18 +301,11 @@ class Session:
             missing=missing,
         )
 
-    def _for_seconds(self, arm: Arm, seconds: float) -> int:
-        """Return how many requests the arm can do in so many seconds, at least one and at most those of its batch."""
-        if arm.own_work:
-            return self._requests[arm]
-        fitting = seconds * self._settings.requests / max(self._seconds[arm], 1e-9)
-        return max(1, int(min(self._requests[arm], fitting)))
-
     # --- the rounds
 
     def time_rounds(self) -> None:
         """Time rounds until they are precise enough, or the budget ends."""
-        round_seconds = self._round_seconds()
+        round_seconds = self._sizes.round_seconds
         for number, order in enumerate(schedule(self._arms, self._plan.seed), 1):
             renews = self._renews_before(number)
             if not self._goes_on(number - 1, round_seconds + (self._renewal_seconds if renews else 0.0)):
@@ -430,10 +357,10 @@ class Session:
         self._tell(f"fresh workers, round {round_}")
         self._generation += 1
         failed = {failure.arm for failure in self._crew.start()}  # it will be told of when its turn comes
-        self._crew.run_all({arm: Order(self._for_seconds(arm, _WARM_UP)) for arm in self._arms if arm not in failed})
+        self._crew.run_all({arm: Order(self._sizes.warm_up(arm)) for arm in self._arms if arm not in failed})
 
     def _time(self, arm: Arm, round_: int) -> None:
-        requests, batches = self._requests[arm], self._batches(arm)
+        requests, batches = self._sizes.requests(arm), self._sizes.batches(arm)
         # The twin is asked for as much as the baseline, or they would not be alike.
         kept = self._kept.get(arm, 0)
         keeps = kept == 0 or kept + requests * batches <= _KEPT_EXCHANGES // len(self._arms)
@@ -484,7 +411,7 @@ class Session:
         self._note(failure.arm, failure.message)
         with suppress(ArmFailed):  # then it will fail again, and be told of again
             self._crew.replace(failure.arm)
-            self._crew.run(failure.arm, Order(self._for_seconds(failure.arm, _WARM_UP)))
+            self._crew.run(failure.arm, Order(self._sizes.warm_up(failure.arm)))
 
     def _note(self, arm: Arm, message: str) -> None:
         self._failures.setdefault(arm.name, []).append(message)
