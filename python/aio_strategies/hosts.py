@@ -1,4 +1,6 @@
-"""Public hosts that a lab server stands in for: how they are written, and where a program's source names them."""
+"""Public hosts that a lab server stands in for: how they are written, where a program's source names them, and the
+bounds that a program has with them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import NamedTuple
 
 from . import _redirect
 
-__all__ = ["Host", "hosts_in", "read_host", "stand_in_for"]
+__all__ = ["Bounds", "Host", "hosts_in", "read_host", "stand_in_for"]
 
 _HTTP_PORT = 80
 _NAME = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -25,6 +27,20 @@ class Host(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+
+class Bounds(NamedTuple):
+    """What a program that does work of its own is held to, and how its author can change it.
+
+    Attributes:
+        hosts: the hosts that the lab stands in for; the program can reach no other.
+        host_option: what names one more of them, as ``--host``.
+        time_option: what sets how long a run may take, as ``--timeout``.
+    """
+
+    hosts: tuple[Host, ...]
+    host_option: str
+    time_option: str
 
 
 def read_host(text: str) -> Host:

@@ -24,7 +24,7 @@ from .compare.comparison import Comparison
 from .compare.plan import Plan, make_plan
 from .compare.trial import try_out
 from .exceptions import ComparisonError
-from .hosts import Host, hosts_in
+from .hosts import Bounds, Host, hosts_in
 from .strategies import LANGUAGES
 
 __all__ = ["LabMagics"]
@@ -33,6 +33,7 @@ _UNNAMED = "this cell"
 #: As many URLs are in a cell's ``urls``, and as many pages ``%aiotime`` fetches, if nothing is said.
 _REQUESTS = 10
 _AGAINST = ["blocking", "thread", "asyncio"]
+_HOST, _TIMEOUT = "--host", "--timeout"
 
 
 def _requests(help_: str) -> Any:
@@ -106,7 +107,7 @@ class LabMagics(Magics):
     @_latency
     @_budget
     @argument(
-        "--timeout",
+        _TIMEOUT,
         type=duration,
         default=10.0,
         metavar="TIME",
@@ -120,7 +121,7 @@ class LabMagics(Magics):
         help=f"the strategies to time it beside, or none (default: {','.join(_AGAINST)})",
     )
     @argument(
-        "--host",
+        _HOST,
         type=host,
         action="append",
         default=[],
@@ -201,7 +202,7 @@ def _plan(
     requests: int,
     options: Namespace,
 ) -> Plan:
-    all_hosts = list(dict.fromkeys(host for named in hosts.values() for host in named))
+    all_hosts = tuple(dict.fromkeys(host for named in hosts.values() for host in named))
     try:
         return make_plan(
             against,
@@ -213,7 +214,7 @@ def _plan(
             rate=None,
             timeout=options.timeout,
             seed=None,
-            hosts=all_hosts,
+            bounds=Bounds(all_hosts, host_option=_HOST, time_option=_TIMEOUT),
             **_settings(options),
         )
     except ValueError as error:

@@ -108,7 +108,7 @@ def assignment(plan: Plan, arm: Arm, urls: tuple[str, ...], lab: LabServer | Non
     )
     if not arm.own_work or lab is None:
         return told
-    return told._replace(hosts=plan.hosts, lab_port=lab.port, time_limit=settings.timeout)
+    return told._replace(bounds=plan.bounds, lab_port=lab.port, time_limit=settings.timeout)
 
 
 class Session:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from ..hosts import Host
+    from ..hosts import Bounds
 
 __all__ = ["Assignment", "BatchReport", "Failure", "Order", "Outcome", "Report", "receive", "send"]
 
@@ -30,8 +30,8 @@ class Assignment(NamedTuple):
         program: a user's arm: a pickled callable, or source text.
         options: the strategy's keyword arguments.
         urls: all URLs of the comparison.
-        hosts: for a program that does work of its own, the hosts that the lab stands in for; None for others, whose
-            connections go their own way.
+        bounds: what a program that does work of its own is held to; None for others, whose connections go their own
+            way.
         lab_port: the port of the lab server.
         time_limit: seconds after which a batch is given up.
     """
@@ -42,7 +42,7 @@ class Assignment(NamedTuple):
     program: bytes | str | None
     options: Mapping[str, Any]
     urls: tuple[str, ...]
-    hosts: tuple[Host, ...] | None = None
+    bounds: Bounds | None = None
     lab_port: int = 0
     time_limit: float = math.inf
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..exceptions import ComparisonError
-from ..hosts import Host
+from ..hosts import Bounds
 from ..strategies import LANGUAGES, STRATEGIES
 from ..targets import check_rate
 
@@ -107,7 +107,7 @@ class Plan:
         settings: the checked arguments.
         arms: the arms, in the order of the table.
         programs: the user's arms, by name: a pickled callable, or source text.
-        hosts: the hosts that the lab stands in for, if the user's arms do work of their own.
+        bounds: what the user's arms are held to, if they do work of their own.
         left_out: the arms that are not available here, such as ``rust/process``, and why.
         seed: what the order of the runs is drawn from.
     """
@@ -117,7 +117,7 @@ class Plan:
     programs: Mapping[str, bytes | str]
     left_out: Mapping[str, str]
     seed: int
-    hosts: tuple[Host, ...] | None = None
+    bounds: Bounds | None = None
 
     @property
     def baseline(self) -> Arm:
@@ -140,12 +140,12 @@ def make_plan(
     rounds: int | None,
     budget: float,
     seed: int | None,
-    hosts: Sequence[Host] | None = None,
+    bounds: Bounds | None = None,
 ) -> Plan:
     """Check the arguments of ``compare``, and draw a seed if there is none.
 
-    With ``hosts`` (which may be none), the user's arms are programs that do work of their own: they fetch ``requests``
-    pages that they name themselves, from these hosts, for which the lab stands in; they can reach no other, and each
+    With ``bounds``, the user's arms are programs that do work of their own: they fetch ``requests`` pages that they
+    name themselves, from the hosts (which may be none) for which the lab stands in; they can reach no other, and each
     run of one may take ``timeout`` seconds.
 
     Raises:
@@ -172,7 +172,7 @@ def make_plan(
             else:
                 left_out[f"{language}/{strategy}"] = reason
     programs = {name: _program(name, program) for name, program in (arms or {}).items()}
-    chosen += [Arm(name, own_work=hosts is not None) for name in programs]
+    chosen += [Arm(name, own_work=bounds is not None) for name in programs]
     if not chosen:
         name, reason = next(iter(left_out.items()))
         raise ComparisonError(name, None, f"not available here, {reason}")
@@ -194,10 +194,10 @@ def make_plan(
         timeout=_seconds("timeout", timeout),
         rounds=None if rounds is None else _count("rounds", rounds),
         budget=_seconds("budget", budget),
-        hosts=None if hosts is None else tuple(map(str, hosts)),
+        hosts=None if bounds is None else tuple(map(str, bounds.hosts)),
     )
     seed = random.SystemRandom().randrange(2**32) if seed is None else operator.index(seed)
-    return Plan(settings, tuple(chosen), programs, left_out, seed, None if hosts is None else tuple(hosts))
+    return Plan(settings, tuple(chosen), programs, left_out, seed, bounds)
 
 
 def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:

@@ -16,13 +16,16 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import _native
 from ..calling import run
 from ..cpu_clock import cpu_now
 from ..results import Run
 from .messages import Assignment, BatchReport, Failure, Order, Outcome, Report, receive, send
+
+if TYPE_CHECKING:
+    from ..hosts import Bounds
 
 __all__ = ["main"]
 
@@ -92,21 +95,21 @@ _Arm = Callable[[Sequence[str]], _Timed]
 def _arm(assignment: Assignment) -> _Arm:
     if assignment.strategy is not None:
         return _strategy(assignment)
-    if assignment.hosts is not None:
-        _set_apart(assignment)
+    if assignment.bounds is not None:
+        _set_apart(assignment.bounds, assignment.lab_port)
     if isinstance(assignment.program, str):
         return _source(assignment.program)
     assert assignment.program is not None
     return _callable(assignment.program)
 
 
-def _set_apart(assignment: Assignment) -> None:
+def _set_apart(bounds: Bounds, lab_port: int) -> None:
     """Let the lab stand in for the public hosts, and let nothing else be reached."""
     from .._redirect import fence
     from ..hosts import stand_in_for
 
-    stand_in_for(assignment.hosts or (), assignment.lab_port)
-    fence("name it by --host {host}")
+    stand_in_for(bounds.hosts, lab_port)
+    fence(f"name it by {bounds.host_option} {{host}}")
     sys.stdout = _BoundedOutput(sys.stdout.detach(), "utf-8", "replace", line_buffering=True)  # type: ignore[union-attr]
 
 

@@ -113,6 +113,7 @@ class Worker:
     def __init__(self, arm: Arm, assignment: Assignment) -> None:
         self.arm = arm
         self._time_limit = assignment.time_limit
+        self._bounds = assignment.bounds
         self._due = math.inf
         self._late: ArmLate | None = None
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
@@ -212,7 +213,9 @@ class Worker:
                 answer = self._answers.get(timeout=_LAST_CHANCE)
                 where = answer.traceback if isinstance(answer, Failure) else ""
         self._kill()
-        self._late = ArmLate(self.arm, f"it still ran after {self._time_limit:g} s (--timeout), and was ended", where)
+        assert self._bounds is not None  # what has none may take as long as it likes
+        limit = f"{self._time_limit:g} s ({self._bounds.time_option})"
+        self._late = ArmLate(self.arm, f"it still ran after {limit}, and was ended", where)
         return self._late
 
     def _tell(self, message: object) -> None:
