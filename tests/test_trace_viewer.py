@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import itertools
 import json
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aio_strategies as aio
 import pytest
 from aio_strategies.report.timeline import ExchangeTimes, Timeline
 from aio_strategies.report.trace import to_trace
-
-if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
+from browser import Page, browser, free_port, running, wait_for
 
 pytest.importorskip("viztracer", reason="viztracer is not installed")
-connect = pytest.importorskip("websockets.sync.client", reason="websockets is not installed").connect
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 # It would listen on all interfaces.
 VIEWER = """
 import socketserver, sys
@@ -89,107 +76,17 @@ QUERY = """
         return rows;
     })(%s)
 """
-# How many pixels of a picture are neither black nor white nor grey, where the tracks are.
-COLOURED = """
-    (async png => {
-        const bytes = Uint8Array.from(atob(png), character => character.charCodeAt(0));
-        const picture = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
-        const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
-        context.drawImage(picture, 0, 0);
-        const pixels = context.getImageData(250, 170, picture.width - 250, picture.height - 170).data;
-        let coloured = 0;
-        for (let at = 0; at < pixels.length; at += 4) {
-            const [red, green, blue] = pixels.subarray(at, at + 3);
-            coloured += Math.max(red, green, blue) - Math.min(red, green, blue) > 60;
-        }
-        return coloured;
-    })(%s)
-"""
-
-
-class Page:
-    """A page of the browser, by the DevTools protocol."""
-
-    def __init__(self, websocket: ClientConnection) -> None:
-        self._socket = websocket
-        self._numbers = itertools.count(1)
-        self.exceptions: list[str] = []
-
-    def call(self, method: str, **parameters: object) -> dict:
-        number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while True:
-            message = json.loads(self._socket.recv(timeout=30))
-            if message.get("method") == "Runtime.exceptionThrown":
-                self.exceptions.append(json.dumps(message["params"]["exceptionDetails"]))
-            if message.get("id") == number:
-                assert "error" not in message, message
-                return message["result"]
-
-    def evaluate(self, expression: str) -> object:
-        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"].get("value")
-
-    def query(self, sql: str) -> list[dict]:
-        return self.evaluate(QUERY % json.dumps(sql))
-
-
-@contextlib.contextmanager
-def running(*command: str) -> Iterator[None]:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def wait_for(what: str, ready: Callable[[], object], seconds: float = 40) -> object:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            if value := ready():
-                return value
-        time.sleep(0.1)
-    raise AssertionError(f"no {what} within {seconds} seconds")
 
 
 @contextlib.contextmanager
 def viewer(trace: dict, tmp_path: Path) -> Iterator[str]:
     """Give the address of a viewer that shows the trace."""
     (tmp_path / "trace.json").write_text(json.dumps(trace))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     with running(sys.executable, "-c", VIEWER, "--server_only", "--port", str(port), str(tmp_path / "trace.json")):
         wait_for("viewer", lambda: urllib.request.urlopen(f"{address}/vizviewer_info", timeout=5).status == 200)
         yield address
-
-
-@contextlib.contextmanager
-def browser(tmp_path: Path) -> Iterator[Page]:
-    """Give a page of a browser."""
-    profile = tmp_path / "profile"
-    flags = [
-        *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-        *("--disable-component-update", "--disable-sync", "--window-size=1400,900", "--remote-debugging-port=0"),
-        # no other machine shall have a part in it
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        f"--user-data-dir={profile}",
-        # Chromium does not sandbox root
-        *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-    ]
-    with running(CHROMIUM, *flags, "about:blank"):
-        port, _ = wait_for("browser", lambda: (profile / "DevToolsActivePort").read_text().split())
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as targets:
-            target = next(target for target in json.load(targets) if target["type"] == "page")
-        with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None) as websocket:
-            yield Page(websocket)
 
 
 @pytest.fixture
@@ -205,48 +102,48 @@ def shown(page: Page, tmp_path: Path) -> Iterator[Callable[[dict], Page]]:
 
         def show(trace: dict) -> Page:
             address = stack.enter_context(viewer(trace, tmp_path))
-            page.call("Runtime.enable")
-            page.call("Page.enable")
             page.call("Page.navigate", url=address)
             wait_for("trace", lambda: page.evaluate("Boolean(window.app?.trace)"))
-            assert page.query(PROBLEMS) == []
+            assert query(page, PROBLEMS) == []
             return page
 
         yield show
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_the_viewer_reads_a_real_comparison(shown):
     comparison = aio.compare(
         ["blocking", "thread"], requests=20, concurrency=5, latency=0.005, rounds=1, progress=False
     )
     trace = comparison.to_trace()
     page = shown(trace)
-    read = page.query(SLICES)
+    read = query(page, SLICES)
     assert len(read) == len([event for event in trace["traceEvents"] if event["ph"] == "X"])
     assert {slice_["process"] for slice_ in read} == {arm.name for arm in comparison.arms}
     assert sum(slice_["depth"] == 0 for slice_ in read) == 20 * 4
-    peaks = {row["process"]: row["highest"] for row in page.query(COUNTERS)}
+    peaks = {row["process"]: row["highest"] for row in query(page, COUNTERS)}
     assert peaks["python/blocking"] == peaks["rust/blocking"] == 1
     assert peaks["rust/thread"] > 1
     assert page.exceptions == []
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_the_viewer_shows_our_slices(shown, tmp_path):
     page = shown(to_trace(TIMELINES))
     # what it has read
-    assert by_time(page.query(SLICES)) == by_time(expected_slices())
-    assert page.query(COUNTERS) == [
+    assert by_time(query(page, SLICES)) == by_time(expected_slices())
+    assert query(page, COUNTERS) == [
         {"process": "python/thread", "highest": 20, "lowest": 0},
         {"process": "rust/blocking", "highest": 1, "lowest": 0},
     ]
     # what it shows
     wait_for("tracks", lambda: shows(page, "python/thread", "lane", "in_flight", "queued", "rust/blocking"))
     # twelve lanes of three exchanges each, some 90 x 36 pixels large
-    wait_for("slices", lambda: page.evaluate(COLOURED % json.dumps(screenshot(page))) > 20_000)
+    wait_for("slices", lambda: page.coloured_pixels(250, 170) > 20_000)
     assert page.exceptions == []
-    (tmp_path / "viewer.png").write_bytes(base64.b64decode(screenshot(page)))
+    (tmp_path / "viewer.png").write_bytes(page.screenshot())
+
+
+def query(page: Page, sql: str) -> list[dict]:
+    return page.evaluate(QUERY % json.dumps(sql))
 
 
 def shows(page: Page, *texts: str) -> bool:
@@ -255,10 +152,6 @@ def shows(page: Page, *texts: str) -> bool:
     page.evaluate("window.raf.scheduleFullRedraw()")
     shown = page.evaluate("document.body.innerText")
     return all(text in shown for text in texts)
-
-
-def screenshot(page: Page) -> str:
-    return page.call("Page.captureScreenshot")["data"]
 
 
 def expected_slices() -> list[dict]:

