@@ -46,6 +46,10 @@ class TestOverlap:
         assert "serial 200 ms, reached 203 ms" in sentence(comparison)
         assert "ideal" not in sentence(comparison)
 
+    def test_less_than_a_millisecond(self):
+        comparison = changed(made({"python/blocking": [0.0031]}, latency=0.00025), peak_in_flight=1)
+        assert "10 × 0.25 ms of waiting in a row" in sentence(comparison)
+
     def test_all_at_once(self):
         comparison = made({"rust/thread": [0.0209]})
         assert sentence(comparison).startswith("all 10 in flight at once; ")

@@ -57,7 +57,7 @@ with aio.LabServer(latency=latency) as lab:
 
 def test_ctrl_c(way):
     # Python's pools wait for what has begun; the lab's latency bounds that.
-    assert shortest(way, latency=2) < (0.2 if way.language == "rust" else 20)
+    assert shortest(way, latency=1) < (0.2 if way.language == "rust" else 20)
 
 
 def test_ctrl_c_while_waiting_for_a_due_time(way):

@@ -76,13 +76,17 @@ def check_overview(notebook: nbformat.NotebookNode) -> None:
     assert [heading for heading in headings if heading in sections] == sections
     assert headings == sorted(headings)
     for key in ("blocking", "process", "thread", "nonblocking", "callback", "generator", "yield_from", "asyncio"):
-        shown_source = re.sub(r"<[^>]*>", "", outputs(notebook, f'source("{key}")'))
+        shown_source = re.sub(r"<[^>]*>", "", outputs(notebook, f'aio.source("{key}")'))
         assert f"def {key}_way(" in shown_source
+        assert f"fn {key}_way(" in shown_source
         for language in ("python", "rust"):
             assert "10 responses" in outputs(notebook, f"aio.{language}.{key}_way(urls)")
     table = outputs(notebook, 'to_markdown(lang="zh")')
     assert re.search(r"\| asyncio +\| +≈?0\.\d+ \| +≈?0\.\d+ \| [^|]+\[[\d., ]+\] +\| +– \|", table)
     assert "tr" in outputs(notebook, "comparison = aio.compare(")
+    assert outputs(notebook, "python.waterfall()").count("<img ") == 8
+    assert "<img " in outputs(notebook, "comparison.plot()")
+    assert "同时在途" in outputs(notebook, "comparison.explain(")
 
 
 @pytest.mark.parametrize(("call", "status"), [("aio.compare", "ok"), ("await aio.acompare", "error")])

@@ -332,7 +332,8 @@ def _median(values: Iterable[float]) -> float | None:
 
 
 def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.1f}".removesuffix(".0")
+    ms = 1000 * seconds
+    return f"{ms:.1f}".removesuffix(".0") if ms >= 1 else f"{ms:.2g}"
 
 
 def _count(number: int, noun: str, plural: str = "s") -> str:
