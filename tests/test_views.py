@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from itertools import pairwise
 
 import aio_strategies as aio
@@ -21,7 +22,8 @@ from aio_strategies.compare.exchanges import Exchanges
 from aio_strategies.compare.scaling import Scaling
 from aio_strategies.lab import LogRecord
 from aio_strategies.report.axis import Axis, spanning, spread
-from aio_strategies.report.charts import Panel, density, in_flight, peak, thinned
+from aio_strategies.report.charts import Dot, Panel, dots_picture, in_flight, peak, thinned, waterfall_picture
+from aio_strategies.report.density import SHADES, density
 from aio_strategies.report.picture import Picture
 from aio_strategies.report.svg import fitted, text_width
 from aio_strategies.results import CPUTime, Response, Run
@@ -33,7 +35,7 @@ FOUR = ("python/blocking", "rust/blocking", "python/thread", "rust/thread")
 ALL = tuple(f"{language}/{strategy.key}" for strategy in aio.strategies() for language in ("python", "rust"))
 
 
-def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True):
+def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, errors=None):
     """Make a comparison with the exchanges of one run of each arm."""
     rng = random.Random(1)
     walls, exchanges = {}, Exchanges()
@@ -47,7 +49,7 @@ def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True):
             clients.append((start, service))
             times = start + 0.001, start + 0.002, start + service - 0.002, start + service - 0.001, start + service
             records.append(LogRecord(request + 1, request + 1, "/", 200, 100, *times) if phases else None)
-        exchanges.add(1000 * number + 1, 0, 0.0, clients, records, {})
+        exchanges.add(1000 * number + 1, 0, 0.0, clients, records, errors or {})
         walls[arm] = around(max(start + service for start, service in clients), 12)
     return made(walls, requests=requests, concurrency=concurrency, latency=latency, exchanges=exchanges)
 
@@ -79,10 +81,16 @@ def overlaps(picture: Picture) -> list[tuple[str, str]]:
     root = parsed(picture)
     for text in root.iter(f"{SVG}text"):
         size = float(text.get("font-size"))
-        assert size >= 11
+        # on a telephone's page, which is 375 pixels wide less its margins
+        assert size * 359 / float(root.get("width")) >= 8.5
         width = 0.92 * text_width(text.text or "", size)
-        left = float(text.get("x")) - {"middle": width / 2, "end": width}.get(text.get("text-anchor"), 0)
-        boxes.append((left, float(text.get("y")) - 0.75 * size, left + width, float(text.get("y")), text.text))
+        x, y = float(text.get("x")), float(text.get("y"))
+        before = {"middle": width / 2, "end": width}.get(text.get("text-anchor"), 0)
+        if text.get("transform"):
+            assert text.get("transform") == f"rotate(-90 {text.get('x')} {text.get('y')})"
+            boxes.append((x - 0.75 * size, y + before - width, x, y + before, text.text))
+        else:
+            boxes.append((x - before, y - 0.75 * size, x - before + width, y, text.text))
     found = [
         (a[4], b[4])
         for place, a in enumerate(boxes)
@@ -91,6 +99,21 @@ def overlaps(picture: Picture) -> list[tuple[str, str]]:
     ]
     wide, high = float(root.get("width")), float(root.get("height"))
     return found + [(box[4], "edge") for box in boxes if box[0] < 0 or box[1] < 0 or box[2] > wide or box[3] > high]
+
+
+def steady(name: str, count: int, at_once: int, failed=()) -> Panel:
+    """Return exchanges of which always as many are in flight, one beginning as another ends."""
+    starts = [0.001 * place for place in range(count)]
+    return Panel(name, "", starts, [start + 0.001 * at_once for start in starts], starts, (), frozenset(failed))
+
+
+def maps(picture: Picture) -> list[list[str]]:
+    """Return the shades of each panel's map."""
+    found = [path for path in parsed(picture).iter(f"{SVG}path") if path.get("class") == "density"]
+    tops = [float(re.match(r"M\S+ ([\d.]+)", path.get("d"))[1]) for path in found]
+    shades = [path.get("stroke") for path in found]
+    second = next(place for place, (a, b) in enumerate(pairwise(tops), 1) if b > a + 100)
+    return [shades[:second], shades[second:]]
 
 
 class TestPicture:
@@ -167,6 +190,15 @@ class TestDots:
     def test_ideal_and_serial_may_be_the_same(self):
         assert "ideal = serial 200.0 ms" in texts(compared(10, 1).plot())
 
+    def test_lines_close_to_each_other_cross_no_label(self):
+        dots = [Dot("thread", "rust", "rust", 0.3, 0.28, 0.33), Dot("thread", "python", "python", 1.4, 1.3, 1.6)]
+        picture = dots_picture(dots, [("ideal", 0.3), ("serial", 0.31)], "close")
+        labels = [text for text in parsed(picture).iter(f"{SVG}text") if text.text.startswith(("ideal", "serial"))]
+        dashed = [path for path in parsed(picture).iter(f"{SVG}path") if path.get("stroke-dasharray")]
+        assert len({text.get("y") for text in labels}) == len(dashed) == 2
+        tops = [float(re.match(r"M\S+ ([\d.]+)", path.get("d"))[1]) for path in dashed]
+        assert min(tops) > max(float(text.get("y")) for text in labels)
+
     def test_names_are_escaped_and_shortened(self):
         name = "<script>alert('1')<br>\0\ud800" + "x" * 200
         comparison = made({"python/thread": around(0.05), name: around(0.04)})
@@ -193,7 +225,8 @@ class TestWaterfall:
         drawn = [bar for panel in bars(picture, "exchanges") for bar in panel]
         exchanges = list(comparison.exchanges)
         zero = min(x for panel in bars(picture, "queued") for x, _, _ in panel)
-        scale = (drawn[-1][0] - zero) / exchanges[-1].start
+        x, latest = max(zip([bar[0] for bar in drawn], exchanges, strict=True), key=lambda pair: pair[0])
+        scale = (x - zero) / latest.start
         for (x, _, width), exchange in zip(drawn, exchanges, strict=True):
             assert x == pytest.approx(zero + scale * exchange.start, abs=2)
             assert width == pytest.approx(drawn[0][2] / exchanges[0].service * exchange.service, rel=0.02)
@@ -202,6 +235,50 @@ class TestWaterfall:
         picture = compared(501, 100).waterfall()
         assert bars(picture, "exchanges") == []
         assert len(bars(picture, "density")) >= 4
+
+    def test_shades_mean_the_same_in_all_panels(self):
+        picture = waterfall_picture([steady("few", 600, 2), steady("many", 600, 14)], "both")
+        few, many = (set(strokes) for strokes in maps(picture))
+        # on average 2 in flight, and 14 of each row's
+        assert few < {*SHADES[:4]}
+        assert SHADES[4] in many - few
+        assert "exchanges in flight per row of 14 requests:" in texts(picture)
+        assert [text for text in texts(picture) if "≤" in text] == ["≤ 1", "≤ 2", "≤ 5", "≤ 10", "≤ 20"]
+
+    @pytest.mark.parametrize("count", [40, 500, 501, 10_000])
+    def test_failures_are_marked_and_counted(self, count):
+        failed = {3, count // 2, count - 1}
+        picture = waterfall_picture([steady("a", count, 10, failed), steady("b", count, 10)], "failures")
+        ((*found,),) = bars(picture, "failures")
+        assert len(found) == 3
+        assert [x for x, *_ in found] == sorted(x for x, *_ in found)
+        told = [text for text in texts(picture) if "exchange" in text and "row" not in text]
+        assert [", 3 failed," in text for text in told] == [True, False]
+        assert "failed" in texts(picture)
+        assert "3 failed" in repr(picture)
+
+    def test_failures_of_a_large_comparison_are_seen(self):
+        comparison = compared(1000, 10, errors={7: "reset", 990: "reset"})
+        assert [text.split(", ")[1] for text in texts(comparison.waterfall()) if " failed," in text] == ["2 failed"] * 4
+
+    def test_many_failures_make_no_large_picture(self):
+        count = 25_000
+        assert len(waterfall_picture([steady("a", count, 500, set(range(count)))], "all").svg) < 200_000
+
+    def test_arms_that_fetched_fewer_are_told(self):
+        comparison = compared(10, 10)
+        assert not any("not all fetched as many" in text for text in texts(comparison.waterfall()))
+        fewer = replace(comparison, exchanges=Exchanges())
+        for run, count in ((1, 10), (1001, 4)):
+            fewer.exchanges.add(run, 0, 0.0, [(0.0, 0.02)] * count, [None] * count, {})
+        assert any("not all fetched as many" in text for text in texts(fewer.waterfall()))
+
+    def test_notes_are_whole(self):
+        names = [f"arm {number} with a long name" for number in range(8)]
+        comparison = made({name: around(0.05) for name in names})
+        told = " ".join(texts(comparison.waterfall()))
+        assert f"no exchanges were kept of {', '.join(names)}" in told
+        assert overlaps(comparison.waterfall()) == []
 
     def test_chosen_arms(self):
         comparison = compared(10, 10)
@@ -226,7 +303,7 @@ class TestWaterfall:
     def test_the_map_has_as_much_as_the_exchanges_took(self):
         starts = [random.Random(7).uniform(0, 5) for _ in range(3000)]
         ends = [start + 0.7 for start in starts]
-        cells = density(Panel("a", "", starts, ends, starts), 6.0, 45, 200)
+        cells = density(Panel("a", "", starts, ends, starts), 6.0, 70, 200)
         assert sum(map(sum, cells)) * 6.0 / 200 == pytest.approx(3000 * 0.7)
         assert min(map(min, cells)) > -1e-6
 
@@ -262,14 +339,30 @@ class TestScaling:
         curves = [path for path in parsed(picture).iter(f"{SVG}path") if path.get("class") == "curve"]
         assert [path.get("d").count("L") for path in curves] == [2] * 6
         assert {*FOUR, "ideal", "serial"} <= set(texts(picture))
-        assert {"10", "30", "100", "requests"} <= set(texts(picture))
+        assert {"10", "30", "100", "requests (logarithmic)", "wall time, ms (logarithmic)"} <= set(texts(picture))
 
-    @pytest.mark.parametrize("values", [(0.0, 0.01, 0.02), (0.01,)])
-    def test_a_latency_is_in_ms_and_may_be_0(self, values):
+    @pytest.mark.parametrize(
+        ("values", "title"), [((0.0, 0.01, 0.02), "latency, ms"), ((0.01,), "latency, ms (logarithmic)")]
+    )
+    def test_a_latency_is_in_ms_and_may_be_0(self, values, title):
         comparisons = [compared(10, 10, latency=0.01) for _ in values]
         picture = Scaling("latency", values, comparisons).plot()
-        assert {"10", "latency, ms"} <= set(texts(picture))
+        # each axis says how it is scaled: time is logarithmic also where the latency is not
+        assert {"10", title, "wall time, ms (logarithmic)"} <= set(texts(picture))
         assert not re.search(r"nan|inf", picture.svg)
+
+    def test_where_there_is_no_ideal_time_the_line_begins_later(self):
+        comparisons = [replace(compared(10, 10), settings=replace(compared(10, 10).settings, latency=0.0))]
+        comparisons += [compared(10, 10, latency=value) for value in (0.01, 0.02)]
+        picture = Scaling("latency", (0.0, 0.01, 0.02), comparisons).plot()
+        curves = [path for path in parsed(picture).iter(f"{SVG}path") if path.get("class") == "curve"]
+        assert [path.get("d").count("L") for path in curves] == [2] * 4 + [1] * 2
+
+    def test_a_ribbon_is_told_only_where_there_is_one(self):
+        assert "ribbon: 95 % interval of the median" in texts(scaled().plot())
+        few = [made({"python/thread": [0.05] * 3}, requests=value) for value in (10, 20)]
+        picture = Scaling("requests", (10, 20), few).plot()
+        assert [text for text in texts(picture) if "ribbon" in text] == ["without a ribbon: fewer than 6 runs"]
 
 
 class TestAxis:
@@ -393,6 +486,21 @@ def test_interactive_charts(requests):
         assert vl_convert.vegalite_to_svg(specification).startswith("<svg")
 
 
+def test_the_legends_of_interactive_charts():
+    pytest.importorskip("altair", reason="altair is not installed")
+    vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+
+    def shown(chart):
+        return set(re.findall(r">([^<>]+)</text>", vl_convert.vegalite_to_svg(chart.to_json())))
+
+    assert {*FOUR, "ideal", "serial"} <= shown(scaled().plot(interactive=True))
+    comparison = compared(1000, 10, errors={7: "reset"})
+    assert {"ideal 2,000.0 ms", "serial 20,000.0 ms"} <= shown(comparison.plot(interactive=True))
+    dense = shown(comparison.waterfall(["rust/thread"], interactive=True))
+    assert {"failed", "queued", "≤ 0.5", "≤ 1", "≤ 2", "≤ 5", "≤ 10"} <= dense
+    assert [text.split(", ")[:2] for text in dense if "exchanges," in text] == [["1,000 exchanges", "1 failed"]]
+
+
 def test_an_interactive_waterfall_of_few_exchanges_beside_many():
     pytest.importorskip("altair", reason="altair is not installed")
     vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
@@ -418,6 +526,38 @@ def test_on_a_matplotlib_axis(requests):
         assert view(ax=ax) is ax
         assert "ms" in ax.get_xlabel() + ax.get_ylabel()
         figure.canvas.draw()
+
+
+def test_the_legends_on_a_matplotlib_axis():
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+
+    def drawn(view):
+        ax = view(ax=figures.Figure().subplots())
+        return ax, [text.get_text() for text in ax.get_legend().get_texts()]
+
+    ax, told = drawn(scaled().plot)
+    assert told == [*FOUR, "ideal", "serial"]
+    # right of all points, so that it hides none
+    assert ax.get_legend().get_window_extent().x0 > ax.transData.transform((100, 1))[0]
+    comparison = compared(1000, 10, errors={7: "reset"})
+    ax, told = drawn(comparison.waterfall)
+    assert told[:2] == ["queued", "failed"]
+    assert [text[0] for text in told[2:]] == ["≤"] * 5
+    assert ax.get_legend().get_title().get_text() == "exchanges in flight\nper row of 23 requests"
+    assert [text.get_text() for text in ax.get_yticklabels()] == [f"{arm}\n1 failed" for arm in FOUR]
+    assert drawn(compared(10, 10).waterfall)[1] == ["queued", "connect", "send", "wait", "receive"]
+
+
+def test_in_flight_on_a_matplotlib_axis_has_a_band_for_each_arm():
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    ax = compared(10, 10).in_flight(ax=figures.Figure().subplots())
+    assert [text.get_text() for text in ax.get_yticklabels()] == list(FOUR)
+    assert ax.get_ylabel() == "exchanges in flight, each from 0 to 10"
+    heights = [[y for _, y in line.get_xydata()] for line in ax.get_lines()]
+    assert [(min(ys), max(ys)) for ys in heights] == [
+        (pytest.approx(place + share), pytest.approx(place + 0.85))
+        for place, share in enumerate((0.765, 0.765, 0.0, 0.0))
+    ]
 
 
 def test_either_interactive_or_on_an_axis():

@@ -153,6 +153,10 @@ class Exchanges(Sequence[Exchange]):
         request: int = self._columns["request"][place]
         return request
 
+    def failed(self, place: int) -> bool:
+        """Return whether an exchange failed."""
+        return place in self._errors
+
     def _index(self) -> dict[tuple[int, int], list[int]]:
         """Return the places of each batch: found once, since there may be a million exchanges."""
         for place in range(self._indexed, len(self)):

@@ -93,7 +93,7 @@ class Settings:
             "concurrency": f"{self.concurrency:,} at a time",
         }
         if self.rate is not None:
-            known["rate"] = f"due at {self.rate:g}/s"
+            known["rate"] = f"due at {self.rate:,g}/s"
         if self.latency is not None:
             known["latency"] = f"latency {1000 * self.latency:g} ms"
         return [words for name, words in known.items() if name != without]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ..report.charts import MOST_BARS, Curve, Dot, Panel
+from ..report.charts import Curve, Dot, Panel
+from ..report.density import MOST_BARS
 from ..report.timeline import phases
 from .timelines import exchange_times, typical_runs
 
@@ -79,7 +80,7 @@ def _panel(comparison: Comparison, arm: ArmTimes, run: int) -> Panel:
         ends=[end for _, end in spans],
         intended=[comparison.due(run, exchanges.request(place)) for place in places],
         phases=parts if any(parts) else (),
-        failed=frozenset(number for number, exchange in enumerate(few) if exchange.error is not None),
+        failed=frozenset(number for number, place in enumerate(places) if exchanges.failed(place)),
     )
 
 
@@ -104,8 +105,8 @@ def curves(scaling: Scaling) -> list[Curve]:
         for name, arms in found.items()
     ]
     for name in ("ideal", "serial"):
-        times = [(value, getattr(comparison, name)) for value, comparison in by_value]
-        if times and all(time for _, time in times):
+        times = [(value, time) for value, comparison in by_value if (time := getattr(comparison, name))]
+        if times:
             drawn.append(Curve(name, "line", 0, [(value, time, math.inf, math.inf) for value, time in times]))
     return drawn
 
@@ -129,10 +130,12 @@ def panel_notes(panels: Sequence[Panel], left_out: Sequence[str]) -> list[str]:
     notes = []
     if ends and min(ends) < _SEEN * max(ends):
         notes.append("some are short beside the longest: name them in arms=[…] for an axis of their own")
+    if len({len(panel.starts) for panel in panels}) > 1:
+        notes.append("not all fetched as many: the budget had no room for more, so their times are not to be compared")
     if left_out:
         notes.append(f"no exchanges were kept of {', '.join(left_out)}")
     return notes
 
 
 #: What is shorter than this share of the axis can hardly be read.
-_SEEN = 0.05
+_SEEN = 0.1

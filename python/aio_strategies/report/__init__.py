@@ -10,7 +10,8 @@ Nothing here knows what a table shows, or where a timeline or a picture's values
 - ``timeline.py``: what happened when in a batch
 - ``trace.py``: timelines, as Chrome trace JSON
 - ``har.py``: timelines, as an HTTP Archive
-- ``charts.py``: the charts; ``axis.py``: their scales; ``svg.py``: their shapes; ``colours.py``: their colours
+- ``charts.py``: the charts; ``density.py``: the map of more exchanges than can be drawn one by one; ``axis.py``: their
+  scales; ``svg.py``: their shapes; ``colours.py``: their colours
 - ``interactive.py``, ``axes.py``: the charts by altair and on matplotlib's axes; ``choosing.py``: which of them
 - ``picture.py``: what a chart is when it is drawn
 """

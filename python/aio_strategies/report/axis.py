@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from .svg import text_width
 
-__all__ = ["Axis", "from_zero", "spanning", "spread", "time_unit"]
+__all__ = ["Axis", "from_zero", "label", "logarithmic", "spanning", "spread", "time_unit"]
 
 #: Pixels between two labels, at least.
 _GAP = 14
@@ -41,7 +41,12 @@ class Axis:
             share = (value - self.low) / (self.high - self.low)
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
-    def ticks(self, size: float = 11) -> list[tuple[float, str]]:
+    def titled(self, name: str) -> str:
+        """Return a title: the name, and how it is scaled where a reader might be misled."""
+        how = "logarithmic" if self.logarithmic else "not from 0" if self.low > 0 else ""
+        return f"{name} ({how})" if how else name
+
+    def ticks(self, size: float = 13) -> list[tuple[float, str]]:
         """Return round values of the scale and their labels, as many as fit beside each other at that size of text."""
         room = abs(self.end - self.start)
         best: list[tuple[float, str]] = []
@@ -84,6 +89,14 @@ def spanning(values: Sequence[float], start: float, end: float) -> Axis:
         return Axis(0.0, high * 1.05 or 1.0, start, end)
     margin = 0.15 * (high - low) or 0.1 * high
     return Axis(low - margin, high + margin, start, end)
+
+
+def logarithmic(values: Sequence[float], start: float, end: float) -> Axis:
+    """Return a logarithmic scale that all the values are on; one from 0 where they are not all positive."""
+    low, high = min(values), max(values)
+    if low <= 0:  # such as no latency at all
+        return from_zero(high, start, end)
+    return Axis(low / 1.12, high * 1.12, start, end, logarithmic=True)
 
 
 def label(value: float) -> str:

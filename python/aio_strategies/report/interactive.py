@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .axis import Axis, logarithmic, spanning
 from .charts import (
-    FAILED,
-    MOST_BARS,
-    PHASES,
-    UNKNOWN,
+    COLOURS,
     Curve,
     Dot,
     Panel,
-    density,
+    broken,
+    curve_times,
+    curve_values,
+    dot_times,
+    facts,
     in_flight,
+    kinds,
+    longest_of,
+    parts,
     thinned,
 )
-from .colours import GREY, LANGUAGES
+from .colours import GREY, LANGUAGES, colour_of
+from .density import SHADES, Shading, failures, mapped, queues
+from .svg import corners_of
 
 __all__ = ["dots_chart", "in_flight_chart", "scaling_chart", "waterfall_chart"]
 
-_ROWS, _COLUMNS = 40, 120
-_KINDS = [*LANGUAGES, "line", "other"]
-_COLOURS = [*LANGUAGES.values(), "#5b6166", GREY]
+_COLUMNS = 120
+_WIDTH = 480
+_KINDS = [*LANGUAGES, "other"]
+_COLOURS = [*LANGUAGES.values(), GREY]
+_LINE = "#5b6166"
 
 
 def dots_chart(dots: Sequence[Dot], lines: Sequence[tuple[str, float]], title: str, subtitle: str = "") -> Any:
@@ -35,7 +44,7 @@ def dots_chart(dots: Sequence[Dot], lines: Sequence[tuple[str, float]], title: s
     alt = _altair()
     rows: list[dict[str, Any]] = [
         {
-            "arm": f"{dot.name}/{dot.group}" if dot.name else dot.group,
+            "arm": dot.arm + " (projected)" * dot.projected,
             "kind": _kind(dot.kind),
             "ms": 1000 * dot.value,
             **({"low": 1000 * dot.low, "high": 1000 * dot.high} if dot.has_interval else {}),
@@ -43,22 +52,28 @@ def dots_chart(dots: Sequence[Dot], lines: Sequence[tuple[str, float]], title: s
         }
         for dot in dots
     ]
-    times = [row[key] for row in rows for key in ("ms", "low", "high") if key in row] + [1000 * t for _, t in lines]
-    wide = bool(times) and min(times) > 0 and max(times) > 5 * min(times)
-    scale = alt.Scale(type="log", nice=False) if wide else alt.Scale(zero=False)
-    x = alt.X("ms:Q", title="wall time, ms", scale=scale)
+    axis = spanning([1000 * time for time in dot_times(dots, lines)], 0, _WIDTH)
+    how = {
+        "title": axis.titled("median wall time and its 95 % interval, ms"),
+        "scale": _scale(alt, axis),
+        "axis": alt.Axis(values=[value for value, _ in axis.ticks()]),
+    }
+    x = alt.X("ms:Q", **how)
     y = alt.Y("arm:N", sort=None, title=None)
     told = ["arm:N", *(alt.Tooltip(f"{key}:Q", format=",.3f") for key in ("ms", "low", "high")), "projected:N"]
     base = alt.Chart(alt.InlineData(values=rows)).encode(y=y, color=_colour(alt), tooltip=told)
     layers = [
-        base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title="wall time, ms", scale=scale), x2="high:Q"),
+        base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", **how), x2="high:Q"),
         base.transform_filter("!datum.projected").mark_circle(size=80, opacity=1).encode(x=x),
         base.transform_filter("datum.projected").mark_point(size=80).encode(x=x),
     ]
     if lines:
-        marks = alt.InlineData(values=[{"line": name, "ms": 1000 * time} for name, time in lines])
-        layers.append(alt.Chart(marks).mark_rule(strokeDash=[5, 4], color=GREY).encode(x=x, tooltip=["line:N", "ms:Q"]))
-    return alt.layer(*layers).properties(title=_title(alt, title, subtitle), width=480)
+        marks = [{"line": f"{name} {1000 * time:,.1f} ms", "ms": 1000 * time} for name, time in lines]
+        dashes = {str(mark["line"]): _dashes(name) for mark, (name, _) in zip(marks, lines, strict=True)}
+        dash = alt.StrokeDash("line:N", legend=_legend(alt), scale=_domain(alt, dashes))
+        rule = alt.Chart(alt.InlineData(values=marks)).mark_rule(color=_LINE, strokeWidth=1.5)
+        layers.append(rule.encode(x=x, strokeDash=dash, tooltip=["line:N"]))
+    return alt.layer(*layers).properties(title=_title(alt, title, subtitle), width=_WIDTH)
 
 
 def waterfall_chart(panels: Sequence[Panel], title: str, subtitle: str = "") -> Any:
@@ -68,38 +83,45 @@ def waterfall_chart(panels: Sequence[Panel], title: str, subtitle: str = "") -> 
         ImportError: altair is not installed.
     """
     alt = _altair()
-    longest = max((max(panel.ends, default=0.0) for panel in panels), default=0.0) or 1.0
-    # phases and densities have no scale in common
-    mixed = len({len(panel.starts) > MOST_BARS for panel in panels}) > 1
+    longest = longest_of(panels) or 1.0
+    shading, maps = mapped(panels, longest, _COLUMNS)
+    colours = {name: COLOURS[name] for name in kinds(panels)}
+    if any(maps):
+        colours |= dict(zip(shading.labels, SHADES, strict=True))
+    legend = _legend(alt, list(shading.title) if any(maps) else None)
+    colour = alt.Color("what:N", legend=legend, scale=_domain(alt, colours))
+    time = alt.Scale(domain=[0, 1000 * longest], nice=False)
     charts = []
-    for panel in panels:
-        dense = len(panel.starts) > MOST_BARS
-        rows = _cells(panel, longest) if dense else _bars(panel)
-        chart = (
-            alt.Chart(alt.InlineData(values=rows))
+    for panel, cells in zip(panels, maps, strict=True):
+        under = "time since the batch began, ms" if panel is panels[-1] else None
+        request = alt.Scale(reverse=True, domain=[1, len(panel.starts) + 1], nice=False)
+        bars = (
+            alt.Chart(alt.InlineData(values=_cells(panel, cells, shading, longest) if cells else _bars(panel)))
             .mark_rect()
             .encode(
-                x=alt.X("from:Q", title="time since the batch began, ms", scale=alt.Scale(domain=[0, 1000 * longest])),
+                x=alt.X("from:Q", title=under, scale=time),
                 x2="to:Q",
-                y=alt.Y("request:Q", title="request", scale=alt.Scale(reverse=True, zero=False, nice=False)),
+                y=alt.Y("request:Q", title="request", scale=request, axis=alt.Axis(format=",d", tickMinStep=1)),
                 y2="below:Q",
+                color=colour,
+                tooltip=["request:Q", "what:N", "from:Q", "to:Q"],
             )
         )
-        if dense:
-            chart = chart.encode(
-                color=alt.Color("exchanges:Q", title="in flight"), tooltip=["from:Q", "to:Q", "exchanges:Q"]
-            )
-        else:
-            names = ["queued", *PHASES, "in flight", "failed"]
-            colours = alt.Scale(domain=names, range=["#d8d8d4", *PHASES.values(), UNKNOWN, FAILED])
-            chart = chart.encode(
-                color=alt.Color("phase:N", scale=colours), tooltip=["request:Q", "phase:N", "from:Q", "to:Q"]
-            )
-        charts.append(chart.properties(title=panel.name, width=560, height=140))
+        ends = [
+            {"request": place + 1, "middle": place + 1.4, "ms": 1000 * panel.ends[place], "what": "failed"}
+            for place in failures(panel, longest, shading.per_row if cells else 1, _COLUMNS)
+        ]
+        dots = (
+            alt.Chart(alt.InlineData(values=ends))
+            .mark_circle(size=20, opacity=1)
+            .encode(x="ms:Q", y="middle:Q", color=colour, tooltip=["request:Q", "what:N", "ms:Q"])
+        )
+        name = alt.TitleParams(panel.name, subtitle=facts(panel, 1000, "ms"), anchor="start", fontSize=12)
+        charts.append(alt.layer(bars, dots).properties(title=name, width=_WIDTH, height=140))
     return (
-        alt.vconcat(*charts)
-        .properties(title=_title(alt, title, subtitle))
-        .resolve_scale(x="shared", color="independent" if mixed else "shared")
+        alt.vconcat(*charts, title=_title(alt, title, subtitle))
+        .resolve_scale(x="shared")
+        .configure_legend(symbolOpacity=1)
     )
 
 
@@ -110,7 +132,7 @@ def in_flight_chart(panels: Sequence[Panel], title: str, subtitle: str = "") -> 
         ImportError: altair is not installed.
     """
     alt = _altair()
-    longest = max((max(panel.ends, default=0.0) for panel in panels), default=0.0)
+    longest = longest_of(panels)
     rows = [
         {"arm": panel.name, "kind": _kind(panel.kind), "ms": 1000 * time, "exchanges": count}
         for panel in panels
@@ -123,10 +145,15 @@ def in_flight_chart(panels: Sequence[Panel], title: str, subtitle: str = "") -> 
             x=alt.X("ms:Q", title="time since the batch began, ms"),
             y=alt.Y("exchanges:Q", title="in flight"),
             color=_colour(alt),
-            row=alt.Row("arm:N", sort=[panel.name for panel in panels], title=None),
+            row=alt.Row(
+                "arm:N",
+                sort=[panel.name for panel in panels],
+                title=None,
+                header=alt.Header(labelOrient="top", labelAnchor="start", labelFontWeight="bold"),
+            ),
             tooltip=["arm:N", "ms:Q", "exchanges:Q"],
         )
-        .properties(width=560, height=70)
+        .properties(width=_WIDTH, height=70)
     )
 
 
@@ -140,58 +167,89 @@ def scaling_chart(curves: Sequence[Curve], parameter: str, title: str, subtitle:
     rows: list[dict[str, Any]] = []
     for curve in curves:
         for value, time, low, high in curve.points:
-            row = {"arm": curve.name, "kind": _kind(curve.kind), "value": value, "ms": 1000 * time}
+            row = {"arm": curve.name, "value": value, "ms": 1000 * time, "measured": curve.kind != "line"}
             if 0 < low < high < float("inf"):
                 row |= {"low": 1000 * low, "high": 1000 * high}
             rows.append(row)
-    kind = "log" if all(row["value"] > 0 for row in rows) else "linear"
+    values = curve_values(curves)
+    across = logarithmic(values, 0, _WIDTH)
+    up = logarithmic([1000 * time for time in curve_times(curves)], 0, _WIDTH)
+    x = alt.X("value:Q", title=across.titled(parameter), scale=_scale(alt, across), axis=alt.Axis(values=values))
+    lined = [curve.kind == "line" for curve in curves]
+    named = list(zip(curves, lined, strict=True))
+    colours = {curve.name: _LINE if line else colour_of(curve.kind) for curve, line in named}
+    dashes = {curve.name: _dashes(curve.name) if line else [1, 0] for curve, line in named}
+    shapes = {curve.name: "stroke" if line else _shape(curve.shape) for curve, line in named}
     base = alt.Chart(alt.InlineData(values=rows), title=_title(alt, title, subtitle)).encode(
-        x=alt.X("value:Q", title=parameter, scale=alt.Scale(type=kind, nice=False)), color=_colour(alt), detail="arm:N"
+        x=x, color=alt.Color("arm:N", legend=_legend(alt), scale=_domain(alt, colours))
     )
-    up = alt.Scale(type="log", nice=False)
-    ribbon = base.transform_filter("isValid(datum.low)").mark_area(opacity=0.2)
-    dashes = alt.condition("datum.kind == 'line'", alt.value([6, 4]), alt.value([1, 0]))
-    line = base.mark_line(point=True).encode(strokeDash=dashes, tooltip=["arm:N", "value:Q", "ms:Q", "low:Q", "high:Q"])
-    y = alt.Y("ms:Q", title="wall time, ms", scale=up)
-    layers = alt.layer(ribbon.encode(y=alt.Y("low:Q", title="wall time, ms", scale=up), y2="high:Q"), line.encode(y=y))
-    return layers.properties(width=480, height=320)
+
+    def y(name: str) -> Any:
+        ticks = alt.Axis(values=[value for value, _ in up.ticks()])
+        return alt.Y(f"{name}:Q", title=up.titled("wall time, ms"), scale=_scale(alt, up), axis=ticks)
+
+    dash = alt.StrokeDash("arm:N", legend=_legend(alt), scale=_domain(alt, dashes))
+    shape = alt.Shape("arm:N", legend=_legend(alt), scale=_domain(alt, shapes))
+    told = ["arm:N", "value:Q", *(alt.Tooltip(f"{key}:Q", format=",.3f") for key in ("ms", "low", "high"))]
+    return alt.layer(
+        base.transform_filter("isValid(datum.low)").mark_area(opacity=0.2).encode(y=y("low"), y2="high:Q"),
+        base.mark_line().encode(y=y("ms"), strokeDash=dash),
+        base.transform_filter("datum.measured")
+        .mark_point(filled=True, opacity=1, size=60)
+        .encode(y=y("ms"), shape=shape, tooltip=told),
+    ).properties(width=_WIDTH, height=320)
 
 
 def _bars(panel: Panel) -> list[dict[str, Any]]:
-    parts: list[tuple[int, str, float, float]] = []
-    for place, (start, end, intended) in enumerate(zip(panel.starts, panel.ends, panel.intended, strict=True)):
-        if start > intended:
-            parts.append((place, "queued", intended, start))
-        if place in panel.failed or not panel.phases or not panel.phases[place]:
-            parts.append((place, "failed" if place in panel.failed else "in flight", start, end))
-        else:
-            parts += [(place, phase.name, phase.start, phase.end) for phase in panel.phases[place]]
     return [
         {
             "request": place + 1,
             "below": place + (1.2 if name == "queued" else 1.8),
-            "phase": name,
+            "what": name,
             "from": 1000 * start,
             "to": 1000 * end,
         }
-        for place, name, start, end in parts
+        for name, place, start, end in parts(panel)
     ]
 
 
-def _cells(panel: Panel, longest: float) -> list[dict[str, Any]]:
-    high, wide = len(panel.starts) / _ROWS, 1000 * longest / _COLUMNS
-    return [
-        {
-            "request": 1 + round(row * high),
-            "below": 1 + round((row + 1) * high),
-            "from": column * wide,
-            "to": (column + 1) * wide,
-            "exchanges": round(count, 2),
-        }
-        for row, counts in enumerate(density(panel, longest, _ROWS, _COLUMNS))
-        for column, count in enumerate(counts)
-        if count > 0.005
-    ]
+def _cells(panel: Panel, cells: Sequence[Sequence[float]], shading: Shading, longest: float) -> list[dict[str, Any]]:
+    wide = 1000 * longest / _COLUMNS
+    labels = shading.labels
+    rows: list[dict[str, Any]] = []
+    for row, (counts, (due, start)) in enumerate(zip(cells, queues(panel, shading.per_row), strict=True)):
+        first = 1 + row * shading.per_row
+        below = min(first + shading.per_row, len(panel.starts) + 1)
+        if start > due:
+            middle = {"request": first, "below": (first + below) / 2}
+            rows.append({**middle, "what": "queued", "from": 1000 * due, "to": 1000 * start})
+        for column, count in enumerate(counts):
+            shade = shading.shade(count)
+            if shade is not None:
+                span = {"from": column * wide, "to": (column + 1) * wide}
+                rows.append({"request": first, "below": below, "what": labels[shade], **span})
+    return rows
+
+
+def _shape(corners: int) -> str:
+    """Return a marker's name or outline, as vega knows it."""
+    return "circle" if not corners else f"M{'L'.join(f'{x:.3f},{y:.3f}' for x, y in corners_of(corners))}Z"
+
+
+def _dashes(name: str) -> list[float]:
+    return [float(length) for length in broken(name).split()]
+
+
+def _scale(alt: Any, axis: Axis) -> Any:
+    return alt.Scale(type="log" if axis.logarithmic else "linear", domain=[axis.low, axis.high], nice=False)
+
+
+def _legend(alt: Any, title: list[str] | None = None) -> Any:
+    return alt.Legend(title=title, symbolOpacity=1, symbolSize=150)
+
+
+def _domain(alt: Any, named: Mapping[str, object]) -> Any:
+    return alt.Scale(domain=list(named), range=list(named.values()))
 
 
 def _kind(kind: str) -> str:

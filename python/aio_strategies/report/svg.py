@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .text import width
 
-__all__ = ["Drawing", "fitted", "number", "polyline", "text_width"]
+__all__ = ["Drawing", "corners_of", "fitted", "number", "polyline", "text_width", "wrapped"]
 
 #: What XML cannot say, not even escaped.
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -29,6 +29,17 @@ def fitted(text: str, size: float, pixels: float) -> str:
     while text and text_width(text + "…", size) > pixels:
         text = text[:-1]
     return text + "…"
+
+
+def wrapped(text: str, size: float, pixels: float) -> list[str]:
+    """Return the lines of a text that are not wider than that many pixels; a word that is wider is cut off."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= pixels:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(fitted(word, size, pixels))
+    return lines
 
 
 def number(value: float) -> str:
@@ -59,15 +70,17 @@ class Drawing:
         y: float,
         text: str,
         *,
-        size: float = 12,
+        size: float = 14,
         anchor: str = "start",
         faint: bool = False,
         bold: bool = False,
+        upwards: bool = False,
     ) -> None:
         """Write a line of text; ``y`` is its baseline, ``anchor`` is ``"start"``, ``"middle"`` or ``"end"``."""
         style = f' text-anchor="{anchor}"' if anchor != "start" else ""
         style += ' font-weight="600"' if bold else ""
         style += f' fill="{self.faint_ink}"' if faint else ""
+        style += f' transform="rotate(-90 {number(x)} {number(y)})"' if upwards else ""
         sayable = html.escape(_UNSAYABLE.sub("\ufffd", text))
         self._shapes.append(f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{style}>{sayable}</text>')
 
@@ -89,11 +102,20 @@ class Drawing:
         self.lines(f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}", colour, width=width, dashes=dashes)
 
     def lines(
-        self, path: str, colour: str, *, width: float = 1, opacity: float = 1, dashes: str = "", what: str = ""
+        self,
+        path: str,
+        colour: str,
+        *,
+        width: float = 1,
+        opacity: float = 1,
+        dashes: str = "",
+        dots: bool = False,
+        what: str = "",
     ) -> None:
-        """Draw along a path of SVG's; ``what`` names it for who reads the file."""
+        """Draw along a path of SVG's; ``dots`` makes round ends, ``what`` names it for who reads the file."""
         style = f' class="{what}"' if what else ""
         style += f' stroke-dasharray="{dashes}"' if dashes else ""
+        style += ' stroke-linecap="round"' if dots else ""
         style += f' stroke-opacity="{number(opacity)}"' if opacity < 1 else ""
         self._shapes.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{number(width)}"{style}/>')
 
@@ -104,14 +126,11 @@ class Drawing:
     def marker(
         self, x: float, y: float, colour: str, *, hollow: bool = False, corners: int = 0, size: float = 5
     ) -> None:
-        """Draw a dot, or a regular polygon with so many corners: on a side, or on a corner if they are negative."""
+        """Draw a dot, or the polygon of ``corners_of``."""
         paint = f'fill="{self.panel if hollow else colour}" stroke="{colour if hollow else self.panel}"'
         paint += f' stroke-width="{2 if hollow else 1}"'
         if corners:
-            count = abs(corners)
-            turned = 0.5 if corners > 0 else 0
-            turns = [2 * math.pi * (corner + turned) / count + math.pi / 2 for corner in range(count)]
-            points = " ".join(f"{number(x + size * math.cos(t))},{number(y + size * math.sin(t))}" for t in turns)
+            points = " ".join(f"{number(x + size * dx)},{number(y + size * dy)}" for dx, dy in corners_of(corners))
             self._shapes.append(f'<polygon points="{points}" {paint}/>')
         else:
             self._shapes.append(f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(size)}" {paint}/>')
@@ -125,6 +144,17 @@ class Drawing:
             f'fill="{self.ink}" role="img"><title>{html.escape(_UNSAYABLE.sub(" ", title))}</title>'
             f'<rect {size} rx="8" fill="{self.panel}"/>{"".join(self._shapes)}</svg>'
         )
+
+
+def corners_of(corners: int) -> list[tuple[float, float]]:
+    """Return a regular polygon around 0 with so many corners, as large as a circle of radius 1. It stands on a side, or
+    on a corner if the number is negative.
+    """
+    count = abs(corners)
+    turned = 0.5 if corners > 0 else 0
+    turns = [2 * math.pi * (corner + turned) / count + math.pi / 2 for corner in range(count)]
+    radius = math.sqrt(2 * math.pi / count / math.sin(2 * math.pi / count))
+    return [(radius * math.cos(turn), radius * math.sin(turn)) for turn in turns]
 
 
 def polyline(points: Sequence[tuple[float, float]]) -> str:
