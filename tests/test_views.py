@@ -462,6 +462,9 @@ def test_a_browser_shows_them(tmp_path):
         page.call("Emulation.setDeviceMetricsOverride", width=360, height=800, deviceScaleFactor=1, mobile=False)
         assert max(page.evaluate("[...document.images].map(image => image.clientWidth)")) <= 360
         assert page.coloured_pixels() > 100
+        # a table wider than that scrolls, and the page does not
+        wide = "document.body.innerHTML = {}; [document.documentElement.scrollWidth, document.body.scrollWidth]"
+        assert max(page.evaluate(wide.format(json.dumps(comparison._repr_html_())))) <= 360
         # real letters are no wider than they are taken to be
         wider = page.evaluate(
             "(svgs => svgs.flatMap(svg => { document.body.innerHTML = svg;"

@@ -52,8 +52,9 @@ def html_table(table: Table, *, bars: Bars | None = None) -> str:
             cells.insert(bars.after + 1, f'<td style="vertical-align: middle; {rule}">{drawn}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     return (
-        '<table style="border-collapse: collapse; margin: 0 0 0.5em 0">'
-        f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        # where the page is narrower, the table scrolls instead of the page
+        '<div style="overflow-x: auto"><table style="border-collapse: collapse; margin: 0 0 0.5em 0">'
+        f"<thead><tr>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
@@ -93,4 +94,5 @@ def bar(length: float, kind: str = "", *, width: str = "7em", track: bool = Fals
 
 def _cell(tag: str, text: str, column: Column, style: str) -> str:
     align = "right" if column.right else "left"
+    text = text.replace(" %", "\u00a0%")
     return f'<{tag} style="text-align: {align}; padding: 0.15em 0.5em; {style}">{html.escape(text)}</{tag}>'
