@@ -60,9 +60,10 @@ class Picture:
         return f"{self.title}\n{self.sketch}".rstrip()
 
     def _repr_html_(self) -> str:
-        # as an image, since an untrusted notebook strips <svg>
+        # As an image, since an untrusted notebook strips <svg>. Where it would be too small to be read, as between the
+        # sidebars of JupyterLab on a telephone, it scrolls.
         data = base64.b64encode(self.svg.encode()).decode()
         return (
-            f'<img alt="{html.escape(self.title)}" style="max-width: 100%; height: auto" '
-            f'src="data:image/svg+xml;base64,{data}">'
+            f'<div style="overflow-x: auto"><img alt="{html.escape(self.title)}" '
+            f'style="max-width: 100%; min-width: 340px; height: auto" src="data:image/svg+xml;base64,{data}"></div>'
         )
