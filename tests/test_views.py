@@ -131,6 +131,7 @@ class TestPicture:
         assert (tmp_path / "a.svg").read_text() == self.picture.svg
         self.picture.save(str(tmp_path / "a.html"))
         assert self.picture._repr_html_() in (tmp_path / "a.html").read_text()
+        assert '<meta name="viewport" content="width=device-width">' in (tmp_path / "a.html").read_text()
         with pytest.raises(ValueError, match=r"\.svg, \.html, \.png or \.pdf, not as 'a.gif'"):
             self.picture.save(tmp_path / "a.gif")
 

@@ -39,8 +39,10 @@ class Picture:
             path.write_text(self.svg, encoding="utf-8")
         elif kind == ".html":
             title = html.escape(self.title)
-            page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n'
-            path.write_text(f"{page}<body>{self._repr_html_()}</body></html>\n", encoding="utf-8")
+            # without a viewport, a telephone shows a page as small as on a desk
+            head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+            page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>{self._repr_html_()}</body></html>\n'
+            path.write_text(page, encoding="utf-8")
         elif kind in (".png", ".pdf"):
             path.write_bytes(self._converted(kind))
         else:
