@@ -96,7 +96,7 @@ def waterfall_on(ax: Any, panels: Sequence[Panel], title: str, subtitle: str = "
     if any(maps):
         keys += [Patch(color=colour, label=text) for text, colour in zip(shading.labels, SHADES, strict=True)]
     ax.set_xlim(0, 1000 * longest)
-    ax.set_ylim(max(len(panels), 1), 0)
+    ax.set_ylim(max(len(panels), 1), -0.1)
     _name_panels(ax, panels)
     if keys:
         _legend_at_right(ax, handles=keys, title="\n".join(shading.title) if any(maps) else None)

@@ -113,7 +113,7 @@ def waterfall_chart(panels: Sequence[Panel], title: str, subtitle: str = "") -> 
         ]
         dots = (
             alt.Chart(alt.InlineData(values=ends))
-            .mark_circle(size=20, opacity=1)
+            .mark_circle(size=14, opacity=1)
             .encode(x="ms:Q", y="middle:Q", color=colour, tooltip=["request:Q", "what:N", "ms:Q"])
         )
         name = alt.TitleParams(panel.name, subtitle=facts(panel, 1000, "ms"), anchor="start", fontSize=12)
