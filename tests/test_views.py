@@ -268,11 +268,11 @@ class TestWaterfall:
 
     def test_arms_that_fetched_fewer_are_told(self):
         comparison = compared(10, 10)
-        assert not any("not all fetched as many" in text for text in texts(comparison.waterfall()))
+        assert not any("different numbers of exchanges" in text for text in texts(comparison.waterfall()))
         fewer = replace(comparison, exchanges=Exchanges())
         for run, count in ((1, 10), (1001, 4)):
             fewer.exchanges.add(run, 0, 0.0, [(0.0, 0.02)] * count, [None] * count, {})
-        assert any("not all fetched as many" in text for text in texts(fewer.waterfall()))
+        assert any("different numbers of exchanges" in text for text in texts(fewer.waterfall()))
 
     def test_notes_are_whole(self):
         names = [f"arm {number} with a long name" for number in range(8)]

@@ -131,7 +131,7 @@ def panel_notes(panels: Sequence[Panel], left_out: Sequence[str]) -> list[str]:
     if ends and min(ends) < _SEEN * max(ends):
         notes.append("some are short beside the longest: name them in arms=[…] for an axis of their own")
     if len({len(panel.starts) for panel in panels}) > 1:
-        notes.append("not all fetched as many: the budget had no room for more, so their times are not to be compared")
+        notes.append("the panels have different numbers of exchanges: do not compare their times")
     if left_out:
         notes.append(f"no exchanges were kept of {', '.join(left_out)}")
     return notes
