@@ -104,9 +104,15 @@ class Response:
         self.error = error
 
     @property
+    def end(self) -> float:
+        """When this exchange ended, in seconds after ``Run.began``. With ``rate``, the response time is this less the
+        intended start."""
+        return self.start + self._seconds
+
+    @property
     def elapsed(self) -> timedelta:
-        """The service time: from the start of this exchange (before the connection is made) to its end. With ``rate``,
-        ``start + elapsed.total_seconds()`` less the intended start is the response time."""
+        """The service time, to the microsecond: from the start of this exchange (before the connection is made) to its
+        end."""
         from datetime import timedelta
 
         return timedelta(seconds=self._seconds)
@@ -235,7 +241,7 @@ class Run(Sequence[Response]):
             name=f"{self.language}/{self.strategy}",
             kind=self.language,
             starts=starts,
-            ends=[response.start + response._seconds for response in self],
+            ends=[response.end for response in self],
             intended=starts,  # when each was due is not known here
             failed=frozenset(place for place, response in enumerate(self) if response.error is not None),
         )

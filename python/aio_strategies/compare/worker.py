@@ -231,7 +231,8 @@ def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
         ]
         if want == "times":
             starts.extend(result.began - began + response.start for response in result)
-            services.extend(response.elapsed.total_seconds() for response in result)
+            # not `elapsed`: rounded to microseconds, one would end after the next in its place began
+            services.extend(response.end - response.start for response in result)
     return BatchReport(
         began=began,
         wall=wall,
