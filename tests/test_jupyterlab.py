@@ -107,7 +107,7 @@ def check_outputs(page: Page) -> list[dict]:
     run, comparison, waterfall, explanation, with_mine = shown = outputs(page)
     assert "rust / thread · 10 responses" in run["text"]
     # the table, and below it, folded, what it costs
-    assert "wall, ms [95 %]" in comparison["text"]
+    assert "wall, ms [95\xa0%]" in comparison["text"]
     assert len(re.findall(r"rust\s+\d+\.\d \[\d+\.\d, \d+\.\d\]", comparison["text"])) == 3
     assert (comparison["rows"], comparison["rules"], comparison["bars"]) == (6, 3, 6)
     assert comparison["pictures"] == []

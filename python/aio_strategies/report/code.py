@@ -100,7 +100,7 @@ def _html_listing(listing: Listing) -> str:
     box = (
         "margin: 0.3em 0.6em 0.6em 0; padding: 0.5em 0.6em 0.5em 0; border: 1px solid rgba(128, 128, 128, 0.4);"
         " border-radius: 4px; overflow-x: auto; background-color: transparent; color: inherit;"
-        " font-size: 12px; line-height: 1.45; white-space: pre"
+        " font-family: monospace; font-size: 12px; line-height: 1.45; white-space: pre"
     )
     # as wide as the longest line, so that a mark's tint does not end where the scrolling begins
     sheet = "display: inline-block; min-width: 100%"
