@@ -480,10 +480,11 @@ class Comparison:
     def _latencies(self) -> dict[str, Latency]:
         arms = {run.index: run.arm for run in self.timed_runs}
         times: dict[str, tuple[list[float], list[float]]] = {}
-        for exchange in self.exchanges:
-            if exchange.start is None or exchange.service is None or exchange.error is not None:
+        columns = map(self.exchanges.column, ("run", "request", "start", "service", "error"))
+        for run, request, start, seconds, error in zip(*columns, strict=True):
+            if start is None or seconds is None or error is not None:
                 continue
-            service, response = times.setdefault(arms[exchange.run], ([], []))
-            service.append(exchange.service)
-            response.append(exchange.start + exchange.service - self.due(exchange.run, exchange.request))
+            service, response = times.setdefault(arms[run], ([], []))
+            service.append(seconds)
+            response.append(start + seconds - self.due(run, request))
         return {arm: Latency.of(service, response) for arm, (service, response) in times.items()}

@@ -123,11 +123,13 @@ class Exchanges(Sequence[Exchange]):
         return self._at(places)
 
     def __iter__(self) -> Iterator[Exchange]:
-        return map(Exchange, *self._known())
+        return map(Exchange, *map(self.column, Exchange._fields))
 
     def column(self, name: str) -> list[Any]:
         """Return a column by the name of ``Exchange``'s attribute."""
-        return list(self._known()[Exchange._fields.index(name)])
+        if name == "error":
+            return list(map(self._errors.get, range(len(self))))
+        return _all_known(name, self._columns[name])
 
     def rows_of(self, run: int, batch: int | None = None) -> list[Exchange]:
         """Return the exchanges of a run, or of one batch of it."""
@@ -167,7 +169,7 @@ class Exchanges(Sequence[Exchange]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the columns as lists."""
-        return {name: list(column) for name, column in zip(Exchange._fields, self._known(), strict=True)}
+        return {name: self.column(name) for name in Exchange._fields}
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Iterable[Any]]) -> Exchanges:
@@ -184,14 +186,15 @@ class Exchanges(Sequence[Exchange]):
         values = [_known(name, column[place]) for name, column in self._columns.items()]
         return Exchange._make([*values, self._errors.get(place)])
 
-    def _known(self) -> list[Sequence[Any]]:
-        """Return the columns in the order of ``Exchange``, with None for what is not known."""
-        return [
-            *([_known(name, value) for value in column] for name, column in self._columns.items()),
-            [self._errors.get(place) for place in range(len(self))],
-        ]
-
 
 def _known(name: str, value: Any) -> Any:
-    unknown = value != value if name in _TIMES else name in _COUNTS and value < 0
-    return None if unknown else value
+    return _all_known(name, (value,))[0]
+
+
+def _all_known(name: str, column: Iterable[Any]) -> list[Any]:
+    # written out for each kind, as there may be a million
+    if name in _TIMES:
+        return [None if value != value else value for value in column]
+    if name in _COUNTS:
+        return [None if value < 0 else value for value in column]
+    return list(column)
