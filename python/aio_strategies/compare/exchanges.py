@@ -139,7 +139,12 @@ class Exchanges(Sequence[Exchange]):
     @property
     def kept_runs(self) -> set[int]:
         """The indexes of the runs that exchanges were kept of."""
-        return {run for run, _ in self._index()}
+        return {run for run, _ in self.kept_batches}
+
+    @property
+    def kept_batches(self) -> list[tuple[int, int]]:
+        """The batches that exchanges were kept of: each one's run, and its number within the run."""
+        return list(self._index())
 
     def places(self, run: int, batch: int) -> Sequence[int]:
         """Return the places of a batch's exchanges in this sequence."""

@@ -16,7 +16,6 @@ from .caveats import MOST_SERVER_LOAD
 if TYPE_CHECKING:
     from .arm_times import ArmTimes
     from .comparison import Comparison
-    from .exchanges import Exchange
 
 __all__ = ["Explanation", "explain"]
 
@@ -95,7 +94,7 @@ class Clause(NamedTuple):
     text_zh: str
 
 
-def _clauses(comparison: Comparison, arm: ArmTimes, batches: list[list[Exchange]]) -> list[Clause]:
+def _clauses(comparison: Comparison, arm: ArmTimes, batches: list[_Batch]) -> list[Clause]:
     return [
         *_projected(arm),
         *_overlap(comparison, arm, batches),
@@ -117,7 +116,7 @@ def _projected(arm: ArmTimes) -> Iterator[Clause]:
         yield Clause(f"projected from {_count(timed, 'request')}", f"由 {timed:,} 个请求推算")
 
 
-def _overlap(comparison: Comparison, arm: ArmTimes, batches: list[list[Exchange]]) -> Iterator[Clause]:
+def _overlap(comparison: Comparison, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
     """Tell how many exchanges were under way at once, and what that makes of their waiting."""
     settings, timed = comparison.settings, _timed(arm)
     peak = _peak(arm, batches)
@@ -181,11 +180,18 @@ def _service(comparison: Comparison, arm: ArmTimes) -> Iterator[Clause]:
         yield Clause(f"an exchange took {_ms(middle)} ms (median)", f"一个请求耗时 {_ms(middle)} ms（中位数）")
 
 
-def _late_starts(comparison: Comparison, arm: ArmTimes, batches: list[list[Exchange]]) -> Iterator[Clause]:
+def _late_starts(comparison: Comparison, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
     """Tell how far it fell behind the rate."""
     if comparison.settings.rate is None or arm.strategy is None:
         return
-    lateness = [[e.start - comparison.due(e.run, e.request) for e in batch if e.start is not None] for batch in batches]
+    lateness = (
+        [
+            start - comparison.due(batch.run, request)
+            for request, start in zip(batch.requests, batch.starts, strict=True)
+            if start is not None
+        ]
+        for batch in batches
+    )
     late = _median(max(times) for times in lateness if times)
     if late is not None and late >= _TOLD_SHARE * arm.median_wall:
         yield Clause(
@@ -194,23 +200,23 @@ def _late_starts(comparison: Comparison, arm: ArmTimes, batches: list[list[Excha
         )
 
 
-def _delays(comparison: Comparison, arm: ArmTimes, batches: list[list[Exchange]]) -> Iterator[Clause]:
+def _delays(comparison: Comparison, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
     """Tell how long the requests took to reach the server, and how long it took to end once all replies had left it."""
     # of the runs as they were, not as projected
     wall = statistics.median(run.wall for run in arm.runs)
-    asked = [sorted(e.asked for e in batch if e.asked is not None) for batch in batches]
-    left = [[e.last_byte for e in batch if e.last_byte is not None] for batch in batches]
+    asked = [times for batch in batches if (times := [time for time in batch.asked if time is not None])]
+    left = [times for batch in batches if (times := [time for time in batch.last_bytes if time is not None])]
     # else, the last request waits for others to end, or to be due
     one_wave = comparison.settings.rate is None and (_peak(arm, batches) or 0) >= _timed(arm)
-    last_reply = _median(max(times) for times in left if times)
+    last_reply = _median(map(max, left))
     delays = (
         (
-            _median(times[0] for times in asked if times),
+            _median(map(min, asked)),
             "before the first request reached the server",
             "第一个请求到达服务器前用去",
         ),
         (
-            _median(times[-1] - times[0] for times in asked if times and one_wave),
+            _median(max(times) - min(times) for times in asked if one_wave),
             "between the first request and the last",
             "首末两个请求相隔",
         ),
@@ -255,7 +261,7 @@ def _cpu(arm: ArmTimes) -> Iterator[Clause]:
         yield Clause(f"it kept the CPU busy for {percent} of the time", f"{percent_zh} 的时间里处理器在为它忙碌")
 
 
-def _reached(comparison: Comparison, arm: ArmTimes, batches: list[list[Exchange]]) -> Iterator[Clause]:
+def _reached(comparison: Comparison, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
     """Hold it against the reference line that is its own."""
     ideal, serial = comparison.ideal, comparison.serial
     if not ideal or not serial:
@@ -284,15 +290,27 @@ def _errors(arm: ArmTimes) -> Iterator[Clause]:
 # --- what they are made of
 
 
-def _batches(comparison: Comparison) -> dict[str, list[list[Exchange]]]:
+class _Batch(NamedTuple):
+    """The exchanges of a batch, in columns, as there may be a hundred thousand; None for what nobody saw."""
+
+    run: int
+    requests: list[int]
+    starts: list[float | None]
+    services: list[float | None]
+    asked: list[float | None]
+    last_bytes: list[float | None]
+
+
+def _batches(comparison: Comparison) -> dict[str, list[_Batch]]:
     """Return the batches whose exchanges were kept, by the arm's name."""
+    exchanges = comparison.exchanges
+    columns = [exchanges.column(name) for name in ("request", "start", "service", "asked", "last_byte")]
     names = {run.index: run.arm for run in comparison.timed_runs}
-    found: dict[tuple[int, int], list[Exchange]] = {}
-    for exchange in comparison.exchanges:
-        found.setdefault((exchange.run, exchange.batch), []).append(exchange)
-    by_arm: dict[str, list[list[Exchange]]] = {}
-    for (run, _), batch in found.items():
-        by_arm.setdefault(names[run], []).append(batch)
+    by_arm: dict[str, list[_Batch]] = {}
+    for run, batch in exchanges.kept_batches:
+        places = exchanges.places(run, batch)
+        of_batch = ([column[place] for place in places] for column in columns)
+        by_arm.setdefault(names[run], []).append(_Batch(run, *of_batch))
     return by_arm
 
 
@@ -301,19 +319,19 @@ def _timed(arm: ArmTimes) -> int:
     return min(run.requests for run in arm.runs)
 
 
-def _peak(arm: ArmTimes, batches: list[list[Exchange]]) -> int | None:
+def _peak(arm: ArmTimes, batches: list[_Batch]) -> int | None:
     """Return the most exchanges under way at once: by the lab server, else by the client's clock, if it told."""
     if arm.peak_in_flight is not None:
         return arm.peak_in_flight
     return max((peak for peak in map(_most_overlapping, batches) if peak), default=None)
 
 
-def _most_overlapping(batch: list[Exchange]) -> int | None:
+def _most_overlapping(batch: _Batch) -> int | None:
     changes = []
-    for exchange in batch:
-        if exchange.start is None or exchange.service is None:
+    for start, service in zip(batch.starts, batch.services, strict=True):
+        if start is None or service is None:
             return None
-        changes += [(exchange.start, 1), (exchange.start + exchange.service, -1)]
+        changes += [(start, 1), (start + service, -1)]
     under_way = most = 0
     for _, change in sorted(changes):  # at the same time, ends first
         under_way += change
