@@ -13,7 +13,7 @@ import urllib.request
 import aio_strategies as aio
 import pytest
 from aio_strategies import cli
-from aio_strategies.strategies import STRATEGIES
+from aio_strategies.catalogue import STRATEGIES
 from lecture_programs import PEAKS, PROGRAMS
 
 FAST = ["--latency", "2ms", "-n", "4", "-c", "2", "--rounds", "2"]

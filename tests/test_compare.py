@@ -18,12 +18,12 @@ from itertools import islice, pairwise
 import aio_strategies as aio
 import psutil
 import pytest
+from aio_strategies.catalogue import STRATEGIES
 from aio_strategies.compare.gate import Gate
 from aio_strategies.compare.plan import Arm, make_plan, schedule
 from aio_strategies.compare.workers import ArmFailed
 from aio_strategies.exceptions import ComparisonError, ConnectError, Error
 from aio_strategies.lab import LogRecord
-from aio_strategies.strategies import STRATEGIES
 from stand_ins import StandInCrew, outcome
 
 measuring = importlib.import_module("aio_strategies.compare.measure")

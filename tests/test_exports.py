@@ -10,9 +10,9 @@ from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from aio_strategies.report.har import to_har
-from aio_strategies.report.timeline import ExchangeTimes, Phase, Timeline, lanes, phases
-from aio_strategies.report.trace import to_trace
+from aio_strategies.display.har import to_har
+from aio_strategies.display.timeline import ExchangeTimes, Phase, Timeline, lanes, phases
+from aio_strategies.display.trace import to_trace
 
 BEGAN = datetime(2026, 3, 1, 12, 30, tzinfo=timezone(timedelta(hours=8)))
 WHOLE = ExchangeTimes(

@@ -17,7 +17,7 @@ def test_pulls_in_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     roots = {name.partition(".")[0] for name in loaded}
     assert not roots & {"IPython", "altair", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "rich", "tqdm"}
-    assert not {"aio_strategies.lab", "aio_strategies.compare.comparison", "aio_strategies.report", "json"} & set(
+    assert not {"aio_strategies.lab", "aio_strategies.compare.comparison", "aio_strategies.display", "json"} & set(
         loaded
     )
 
@@ -62,12 +62,12 @@ def test_build_info():
     assert info["rustc"].startswith("rustc ")
 
 
-def test_importing_a_strategys_file_does_not_hide_its_function():
+def test_a_strategys_file_and_its_function_are_two_things():
     program = """
 import importlib
-file = importlib.import_module("aio_strategies.python.thread_way")
+file = importlib.import_module("aio_strategies.lecture.thread_way")
 import aio_strategies as aio
-import aio_strategies.python.blocking_way
+import aio_strategies.lecture.blocking_way
 assert callable(file.thread_way) and callable(aio.python.thread_way) and callable(aio.python.blocking_way)
 assert aio.python.thread_way is not file
 """

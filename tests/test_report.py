@@ -7,10 +7,10 @@ import unicodedata
 from types import SimpleNamespace
 
 import pytest
-from aio_strategies.report.notebook import Bars, bar, html_notes, html_table
-from aio_strategies.report.progress import shown
-from aio_strategies.report.tables import Column, Table
-from aio_strategies.report.text import pad, width
+from aio_strategies.display.notebook import Bars, bar, html_notes, html_table
+from aio_strategies.display.progress import shown
+from aio_strategies.display.tables import Column, Table
+from aio_strategies.display.text import pad, width
 from aio_strategies.units import byte_count, seconds
 
 TABLE = Table(

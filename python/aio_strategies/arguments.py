@@ -47,14 +47,14 @@ def port_number(text: str) -> int:
 
 def strategy_key(text: str) -> str:
     """Read the key of a strategy."""
-    from .strategies import STRATEGIES
+    from .catalogue import STRATEGIES
 
     return _one_of(tuple(STRATEGIES), "strategy", text)
 
 
 def language_name(text: str) -> str:
     """Read the name of a language."""
-    from .strategies import LANGUAGES
+    from .catalogue import LANGUAGES
 
     return _one_of(LANGUAGES, "language", text)
 

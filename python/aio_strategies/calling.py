@@ -7,8 +7,8 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, cast
 
 from . import python, rust
+from .catalogue import find
 from .results import Run
-from .strategies import find
 from .strategy_function import AsyncStrategyFunction, StrategyFunction
 
 __all__ = ["arun", "run"]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .arguments import duration, host, language_name, list_of, port_number, positive, size, strategy_key
 
 if TYPE_CHECKING:
+    from .catalogue import Strategy
     from .results import Response, Run
-    from .strategies import Strategy
 
 __all__ = ["main"]
 
@@ -207,8 +207,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _source(options: argparse.Namespace) -> int:
+    from .catalogue import LANGUAGES
     from .sources import source
-    from .strategies import LANGUAGES
 
     languages = LANGUAGES if options.language == "both" else (options.language,)
     print(source(options.strategy, languages).to_terminal(whole=options.whole))
@@ -216,7 +216,7 @@ def _source(options: argparse.Namespace) -> int:
 
 
 def _strategies(options: argparse.Namespace) -> int:
-    from .strategies import strategies
+    from .catalogue import strategies
 
     catalogue = strategies()
     if options.json:
@@ -295,7 +295,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from .strategies import LANGUAGES
+    from .catalogue import LANGUAGES
 
     parser = argparse.ArgumentParser(
         prog=_PROGRAM, description="Time strategies of I/O concurrency in Python and Rust side by side."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars
     from typing_extensions import CapsuleType
 
-    from .report.tables import Table
+    from .display.tables import Table
 
 __all__ = ["Field", "Frame", "Kind", "Value"]
 
@@ -212,7 +212,7 @@ class Frame:
         return f"{self._head(_SHOWN_AS_TEXT).to_text()}\n{self._extent(_SHOWN_AS_TEXT)}"
 
     def _repr_html_(self) -> str:
-        from .report.notebook import html_notes, html_table
+        from .display.notebook import html_notes, html_table
 
         return html_table(self._head(_SHOWN_AS_HTML)) + html_notes([self._extent(_SHOWN_AS_HTML)])
 
@@ -220,7 +220,7 @@ class Frame:
         return [(field.name, field.kind) for field in self.fields]
 
     def _head(self, rows: int) -> Table:
-        from .report.tables import Column, Table
+        from .display.tables import Column, Table
 
         columns = tuple(Column(field.name, right=field.kind in ("integer", "real")) for field in self.fields)
         cells = [[_shown(value) for value in column[:rows]] for column in self._columns]

@@ -19,13 +19,13 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from .arguments import duration, host, list_of, positive, strategy_key
+from .catalogue import LANGUAGES
 from .compare import carry_out, compare
 from .compare.comparison import Comparison
 from .compare.plan import Plan, make_plan
 from .compare.trial import try_out
 from .exceptions import ComparisonError
 from .hosts import Bounds, Host, hosts_in
-from .strategies import LANGUAGES
 
 __all__ = ["LabMagics"]
 

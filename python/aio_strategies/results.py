@@ -10,8 +10,8 @@ from .exceptions import HTTPStatusError, RequestError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from .report.charts import Panel
-    from .report.picture import Picture
+    from .display.charts import Panel
+    from .display.picture import Picture
 
 __all__ = ["CPUTime", "Headers", "Response", "Run"]
 
@@ -223,18 +223,18 @@ class Run(Sequence[Response]):
         """Draw when each exchange began and ended (ms from ``began``; s from ten seconds on), in the order of the URLs.
         Of more than 500, it shows how densely they lie.
         """
-        from .report.charts import waterfall_picture
+        from .display.charts import waterfall_picture
 
         return waterfall_picture([self._panel()], "What happened when", ", ".join(self._facts()))
 
     def in_flight(self) -> Picture:
         """Draw how many exchanges were in flight over time (ms from ``began``; s from ten seconds on)."""
-        from .report.charts import in_flight_picture
+        from .display.charts import in_flight_picture
 
         return in_flight_picture([self._panel()], "Exchanges in flight", ", ".join(self._facts()))
 
     def _panel(self) -> Panel:
-        from .report.charts import Panel
+        from .display.charts import Panel
 
         starts = [response.start for response in self]
         return Panel(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import _native
-from .report.code import COLOURS, Colour, Listing, Mark, html_listings, terminal_listings
-from .strategies import LANGUAGES, Strategy, by_key
+from .catalogue import LANGUAGES, Strategy, by_key
+from .display.code import COLOURS, Colour, Listing, Mark, html_listings, terminal_listings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -169,7 +169,7 @@ def _marked(language: str, file: str, text: str) -> Iterator[tuple[int, Mark]]:
 def _path(language: str, file: str) -> str:
     """Return where the file is in the repository, below ``python/aio_strategies`` or ``src``."""
     if language == "python":
-        return f"python/{file}.py"
+        return f"lecture/{file}.py"
     return f"{file}.rs" if file == "event_loop" else f"strategies/{file}.rs"
 
 

@@ -10,11 +10,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from .catalogue import STRATEGIES
+from .checks import check_concurrency, check_rate, check_timeout, check_urls
 from .cpu_clock import cpu_now
 from .exceptions import RequestError
 from .results import CPUTime, Response, Run
-from .strategies import STRATEGIES
-from .targets import Target, are_addresses, check_concurrency, check_rate, check_timeout, check_urls, locate, resolve
+from .targets import Target, are_addresses, locate, resolve
 
 __all__ = ["AsyncStrategyFunction", "StrategyFunction", "async_strategy_function", "strategy_function"]
 

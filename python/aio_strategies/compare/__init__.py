@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..report.progress import Show
+    from ..display.progress import Show
     from .comparison import Comparison
     from .plan import Plan
 
@@ -120,7 +120,7 @@ def compare(
 
 def carry_out(plan: Plan, progress: bool | Show | None = None) -> Comparison:
     """Do what a plan says, as ``compare`` does, and with its exceptions."""
-    from ..report.progress import shown
+    from ..display.progress import shown
     from .measure import measure
 
     with shown(progress) as show:
@@ -155,7 +155,7 @@ async def acompare(
     import asyncio
     import threading
 
-    from ..report.progress import shown
+    from ..display.progress import shown
     from .measure import measure
     from .plan import make_plan
     from .workers import Interrupted

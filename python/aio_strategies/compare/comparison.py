@@ -18,9 +18,9 @@ from .plan import Arm, Settings
 if TYPE_CHECKING:
     from os import PathLike
 
+    from ..display.choosing import View
+    from ..display.picture import Picture
     from ..frame import Frame
-    from ..report.choosing import View
-    from ..report.picture import Picture
     from .caveats import Caveat
     from .explanation import Explanation
     from .several import Comparisons
@@ -293,7 +293,7 @@ class Comparison:
             ImportError: ``interactive``, and altair is not installed.
             ValueError: both ``interactive`` and ``ax`` were given.
         """
-        from ..report.choosing import drawn
+        from ..display.choosing import drawn
         from .views import conditions, dots, lines
 
         values = dots(self), lines(self), "Wall time by strategy", conditions(self)
@@ -349,7 +349,7 @@ class Comparison:
         self, view: View, title: str, arms: Collection[str] | None, interactive: bool, ax: Any
     ) -> Picture | Any:
         """Draw a batch of each arm, in a panel of its own."""
-        from ..report.choosing import drawn
+        from ..display.choosing import drawn
         from .views import chosen_panels, conditions, panel_notes
 
         panels, others = chosen_panels(self, arms)
@@ -393,7 +393,7 @@ class Comparison:
         The batch is of the run whose wall time is nearest to the arm's median.
         """
         from .._native import build_info
-        from ..report.har import to_har
+        from ..display.har import to_har
         from .timelines import timelines
 
         return to_har(timelines(self), creator_version=build_info()["version"])
@@ -403,7 +403,7 @@ class Comparison:
 
         The batch is of the run whose wall time is nearest to the arm's median. All begin at 0.
         """
-        from ..report.trace import to_trace
+        from ..display.trace import to_trace
         from .timelines import timelines
 
         return to_trace(timelines(self))

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..report.tables import Column, Table
-from ..report.text import pad, width
+from ..display.tables import Column, Table
+from ..display.text import pad, width
 from .caveats import MOST_SERVER_LOAD
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Explanation:
         return str(self)
 
     def _repr_html_(self) -> str:
-        from ..report.notebook import html_table
+        from ..display.notebook import html_table
 
         titles = ("arm", "why") if self.lang == "en" else ("程序", "原因")
         columns = (Column(titles[0]), Column(titles[1], wraps=True))

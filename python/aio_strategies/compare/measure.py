@@ -14,9 +14,9 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from .._native import fewest_rounds
+from ..display.progress import Show
 from ..exceptions import ComparisonError
 from ..lab import LabServer, LogRecord
-from ..report.progress import Show
 from .arm_times import TimedRun
 from .comparison import Comparison
 from .conditions import Conditions, Monitor, descriptor_limit, port_count, sockets_in_time_wait

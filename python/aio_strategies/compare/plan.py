@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..catalogue import LANGUAGES, STRATEGIES
+from ..checks import check_rate
 from ..exceptions import ComparisonError
 from ..hosts import Bounds
-from ..strategies import LANGUAGES, STRATEGIES
-from ..targets import check_rate
 
 __all__ = ["Arm", "Plan", "Settings", "make_plan", "schedule"]
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..report.tables import Column, Table
+from ..display.tables import Column, Table
 from . import compare
 from .comparison import Comparison
 from .sequence import ComparisonSequence, stacked
 
 if TYPE_CHECKING:
+    from ..display.picture import Picture
     from ..frame import Frame
-    from ..report.picture import Picture
 
 __all__ = ["Scaling", "scaling"]
 
@@ -59,7 +59,7 @@ class Scaling(ComparisonSequence):
             ImportError: ``interactive``, and altair is not installed.
             ValueError: both ``interactive`` and ``ax`` were given.
         """
-        from ..report.choosing import drawn
+        from ..display.choosing import drawn
         from .views import curves
 
         unit = ", ms" if self.parameter == "latency" else ""

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..report.tables import Table
+from ..display.tables import Table
 from .comparison import Comparison
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ComparisonSequence(Sequence[Comparison]):
         return self.to_text()
 
     def _repr_html_(self) -> str:
-        from ..report.notebook import html_notes, html_table
+        from ..display.notebook import html_notes, html_table
 
         return html_table(self._table()) + html_notes(self._notes())
 

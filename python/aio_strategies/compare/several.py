@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..report.tables import Column, Table
+from ..display.tables import Column, Table
 from .comparison import Comparison
 from .frames import contrasts
 from .sequence import ComparisonSequence, stacked

@@ -6,8 +6,8 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Literal
 
-from ..report.tables import Column, Table
-from ..strategies import STRATEGIES
+from ..catalogue import STRATEGIES
+from ..display.tables import Column, Table
 from .contrasts import figure
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def notes(comparison: Comparison, lang: Literal["en", "zh"]) -> list[str]:
 
 def to_html(comparison: Comparison) -> str:
     """Return the English tables and notes as HTML that an untrusted notebook keeps."""
-    from ..report.notebook import Bars, folded, html_notes, html_table, html_warnings
+    from ..display.notebook import Bars, folded, html_notes, html_table, html_warnings
 
     chief, *others = tables(comparison, "en")
     longest = max((arm.median_wall for arm in comparison.arms), default=1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..report.timeline import ExchangeTimes, Timeline
+from ..display.timeline import ExchangeTimes, Timeline
 from .gate import path_of
 
 if TYPE_CHECKING:

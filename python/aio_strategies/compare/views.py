@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ..report.charts import Curve, Dot, Panel
-from ..report.density import MOST_BARS
-from ..report.timeline import phases
+from ..display.charts import Curve, Dot, Panel
+from ..display.density import MOST_BARS
+from ..display.timeline import phases
 from .timelines import exchange_times, typical_runs
 
 if TYPE_CHECKING:

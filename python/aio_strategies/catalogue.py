@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from .report.tables import Table
+    from .display.tables import Table
 
 __all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "by_key", "find", "strategies"]
 
@@ -125,12 +125,12 @@ class Catalogue(tuple[Strategy, ...]):
         return "\n".join([self._table().to_text(), *unavailable])
 
     def _repr_html_(self) -> str:
-        from .report.notebook import html_table
+        from .display.notebook import html_table
 
         return html_table(self._table())
 
     def _table(self) -> Table:
-        from .report.tables import Column, Table
+        from .display.tables import Column, Table
 
         titles = ("key", "lecture", "title", "讲义", "Python waits by", "Rust waits by", "available in")
         return Table(
