@@ -144,12 +144,12 @@ class TestTerminal:
 
     def test_else_below_each_other(self):
         lines = self.found.to_text(columns=80).split("\n")
-        assert lines[0] == "  python/thread_way.py"
+        assert lines[0] == "  lecture/thread_way.py"
         assert lines.index("  strategies/thread_way.rs") > self.found.python.count("\n")
         assert all(len(line) <= 80 for line in lines)
         assert "●             return [future.result() for future in futures]" in lines
         assert lines[-2].startswith("● the thread sleeps here")
-        assert lines[-1] == "  builds upon python/blocking_way.py, strategies/blocking_way.rs"
+        assert lines[-1] == "  builds upon lecture/blocking_way.py, strategies/blocking_way.rs"
 
     def test_nothing_is_lost_where_lines_are_broken(self):
         text = aio.source("thread", "rust").to_text(columns=40)
