@@ -16,16 +16,19 @@ fn main() {
         "build.rs",
         "Cargo.toml",
         "Cargo.lock",
+        "src/attempt.rs",
         "src/bin",
+        "src/cancellation.rs",
         "src/channel",
         "src/clock.rs",
         "src/error.rs",
         "src/exchange",
-        "src/job.rs",
         "src/lab",
         "src/lib.rs",
         "src/parent.rs",
         "src/strategies",
+        "src/target.rs",
+        "src/work.rs",
     ] {
         println!("cargo:rerun-if-changed={source}");
     }

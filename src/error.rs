@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Fault;
+
 /// What an exchange is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
@@ -59,27 +61,9 @@ pub enum Error {
         /// The system's words for it.
         text: String,
     },
-    /// The peer's bytes are no HTTP response.
-    #[error("{0}")]
-    RemoteProtocol(String),
-    /// The connection ended inside the body.
-    #[error("the connection ended inside the body, after {received} bytes of it")]
-    IncompleteBody {
-        /// Bytes of the body that had come.
-        received: u64,
-    },
-    /// The head exceeds a limit.
-    #[error("the response's head has more than {limit}")]
-    HeadersTooLarge {
-        /// The limit, with its unit.
-        limit: String,
-    },
-    /// The body exceeds the limit.
-    #[error("the response's body has more than {limit} bytes")]
-    ResponseTooLarge {
-        /// The limit in bytes.
-        limit: u64,
-    },
+    /// The bytes that came are no response that can be taken.
+    #[error(transparent)]
+    Response(#[from] Fault),
     /// The caller wants no more results.
     #[error("cancelled")]
     Cancelled,

@@ -1,22 +1,24 @@
 //! The event loop that `callback`, `generator` and `yield_from` share: it knows sockets, deadlines and callbacks, nothing
 //! of HTTP and nothing of coroutines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use crate::channel::READ_SIZE;
+use crate::cancellation::{Cancellation, TICK};
 use crate::error::Error;
-use crate::job::{Cancellation, TICK};
 
-/// What the loop calls, once: when a socket is ready or its deadline has passed (the callback sees for itself which), or
-/// when a time has come.
-pub type Callback = Box<dyn FnOnce(&mut EventLoop)>;
+/// What the loop calls, once.
+pub type Callback = Box<dyn FnOnce()>;
 
 /// What a callback waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +29,41 @@ pub enum Event {
     Read,
 }
 
-/// A socket's number in the loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SocketId(usize);
+/// The place of a socket or a sleeper in the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(usize);
+
+/// A selector, its sockets, their deadlines, sleepers, and the callbacks that wait for them.
+pub struct EventLoop {
+    inner: RefCell<Inner>,
+    /// The sleepers that were woken, from whatever thread.
+    woken: Arc<Woken>,
+}
+
+struct Inner {
+    poll: Poll,
+    /// What the selector told in this turn.
+    events: Events,
+    sources: Slab<Source>,
+    /// How many sockets there have been: a socket's token tells it from others that had its place before.
+    generation: usize,
+    /// Where each deadline of a waiting socket is noted, the next one first.
+    deadlines: BTreeSet<(Instant, usize)>,
+    sleepers: Slab<Sleeping>,
+    /// When to rouse sleepers in any case, the next one first.
+    alarms: BTreeSet<(Instant, usize)>,
+    /// How many callbacks wait for something.
+    waiting: usize,
+    /// The callbacks whose time has come.
+    ready: Vec<Callback>,
+}
 
 /// A socket, and who waits for it.
 struct Source {
     stream: TcpStream,
+    generation: usize,
     /// When the callback is called in any case.
-    deadline: Instant,
+    deadline: Option<Instant>,
     waiting: Option<(Event, Callback)>,
     /// The system tells a change only once: what it has told is kept here until an attempt would block.
     writable: bool,
@@ -44,142 +72,232 @@ struct Source {
     ended: bool,
 }
 
-/// A selector, its sockets, their deadlines, timers, and the callbacks that wait for them.
-pub struct EventLoop {
-    poll: Poll,
-    /// What the selector told in this turn.
-    events: Events,
-    sources: Slab<Source>,
-    /// The deadlines of all sockets, the next one first.
-    deadlines: BTreeSet<(Instant, SocketId)>,
-    /// The callbacks that wait for a time, the next one first; the numbers keep those of the same time in their order.
-    timers: BTreeMap<(Instant, u64), Callback>,
-    /// How many timers there have been.
-    timer_count: u64,
-    /// The callbacks whose time has come.
-    ready: Vec<Callback>,
-    /// Where all sockets read to, one at a time.
-    buffer: Box<[u8]>,
+/// Someone who waits to be woken.
+#[derive(Default)]
+struct Sleeping {
+    callback: Option<Callback>,
+    alarm: Option<Instant>,
+    /// It was woken before it waited.
+    woken: bool,
 }
 
 impl EventLoop {
-    /// A loop without sockets.
-    pub fn new() -> Result<Self, Error> {
-        Ok(EventLoop {
-            poll: Poll::new().map_err(|error| Error::internal("starting an event loop", &error))?,
+    /// A loop in which nobody waits.
+    pub fn new() -> Result<Rc<Self>, Error> {
+        let failed = |error| Error::internal("starting an event loop", &error);
+        let poll = Poll::new().map_err(failed)?;
+        let interrupt = mio::Waker::new(poll.registry(), WOKEN).map_err(failed)?;
+        let inner = Inner {
+            poll,
             events: Events::with_capacity(1024),
             sources: Slab::new(),
+            generation: 0,
             deadlines: BTreeSet::new(),
-            timers: BTreeMap::new(),
-            timer_count: 0,
+            sleepers: Slab::new(),
+            alarms: BTreeSet::new(),
+            waiting: 0,
             ready: Vec::new(),
-            buffer: vec![0; READ_SIZE].into_boxed_slice(),
-        })
+        };
+        Ok(Rc::new(EventLoop { inner: inner.into(), woken: Arc::new(Woken { numbers: Mutex::default(), interrupt }) }))
     }
 
-    /// One turn: sleep until something can go on, then call back all that can.
-    pub fn turn(&mut self, cancellation: &Cancellation) -> Result<(), Error> {
-        cancellation.check()?;
-
-        // 1. How long may this turn sleep? Not at all if someone is ready, and never past the next deadline or timer.
-        let deadline = self.deadlines.first().map(|(deadline, _)| deadline);
-        let timer = self.timers.first_key_value().map(|((when, _), _)| when);
-        let nearest =
-            deadline.into_iter().chain(timer).min().map(|when| when.saturating_duration_since(Instant::now()));
-        let sleep = if self.ready.is_empty() { nearest.unwrap_or(TICK).min(TICK) } else { Duration::ZERO };
-
-        // 2. Sleep until a socket is ready. A signal ends it, too.
-        match self.poll.poll(&mut self.events, Some(sleep)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => {
-                return Err(Error::internal("waiting for sockets", &error));
-            }
-            _ => {}
-        }
-
-        // 3. Note what each socket can do now, and take the callbacks that waited for it.
-        for event in &self.events {
-            let Some(source) = self.sources.get_mut(event.token().0) else { continue };
-            source.ended |= event.is_error() || event.is_read_closed();
-            source.readable |= event.is_readable() || source.ended;
-            source.writable |= event.is_writable() || source.ended;
-            self.ready.extend(source.take_ready());
-        }
-
-        // 4. Take the callbacks whose deadline has passed.
-        let now = Instant::now();
-        while let Some(&(deadline, id)) = self.deadlines.first()
-            && deadline <= now
-        {
-            self.deadlines.pop_first();
-            self.ready.extend(self.sources[id.0].waiting.take().map(|(_, callback)| callback));
-        }
-
-        // 5. Take the callbacks whose time has come.
-        while let Some(timer) = self.timers.first_entry()
-            && timer.key().0 <= now
-        {
-            self.ready.push(timer.remove());
-        }
-
-        // 6. Call them. What they make ready is for the next turn.
-        for callback in std::mem::take(&mut self.ready) {
-            callback(self);
+    /// Turns until no callback waits for anything any more, or the call is cancelled. Then every socket is closed.
+    pub fn run(&self, cancellation: &Cancellation) -> Result<(), Error> {
+        // Callbacks that will never be called hold the loop that holds them.
+        let _cleared = Cleared(self);
+        while self.is_awaited() {
+            self.turn(cancellation)?;
         }
         Ok(())
     }
 
-    /// Begins to connect; the socket becomes writable when the connection stands or has failed.
-    pub fn connect(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<SocketId> {
-        let mut stream = TcpStream::connect(address)?;
-        let entry = self.sources.vacant_entry();
-        let id = SocketId(entry.key());
-        self.poll.registry().register(&mut stream, Token(id.0), Interest::READABLE | Interest::WRITABLE)?;
-        entry.insert(Source { stream, deadline, waiting: None, writable: false, readable: false, ended: false });
-        self.deadlines.insert((deadline, id));
-        Ok(id)
+    /// One turn: sleep until something can go on, then call back all that can.
+    fn turn(&self, cancellation: &Cancellation) -> Result<(), Error> {
+        cancellation.check()?;
+        let mut inner = self.inner_mut();
+
+        // 1. How long may this turn sleep? Not at all if someone is ready, and never past the next deadline or alarm.
+        let sleep = if inner.ready.is_empty() { inner.until_next().min(TICK) } else { Duration::ZERO };
+
+        // 2. Sleep until a socket is ready, or a sleeper is woken. A signal ends it, too.
+        inner.select(sleep)?;
+
+        // 3. Take the callbacks of the sockets that are ready, of those that were woken, and of those whose time has come.
+        inner.take_ready();
+        inner.take_woken(&self.woken);
+        inner.take_late(Instant::now());
+
+        // 4. Call them. What they make ready is for the next turn.
+        let ready = std::mem::take(&mut inner.ready);
+        drop(inner);
+        for callback in ready {
+            callback();
+        }
+        Ok(())
     }
 
-    /// Calls back once, in a later turn, when the socket is ready or its deadline has passed.
-    pub fn call_when_ready(&mut self, id: SocketId, event: Event, callback: impl FnOnce(&mut EventLoop) + 'static) {
-        let source = &mut self.sources[id.0];
+    /// Calls back once, in a later turn, when the socket is ready or the deadline has passed.
+    pub fn call_when_ready(
+        &self,
+        socket: Option<Place>,
+        event: Event,
+        deadline: Instant,
+        callback: impl FnOnce() + 'static,
+    ) {
+        let Some(Place(place)) = socket else { return self.call_soon(callback) };
+        let mut inner = self.inner_mut();
+        inner.waiting += 1;
+        inner.note_deadline(place, deadline);
+        let source = &mut inner.sources[place];
         source.waiting = Some((event, Box::new(callback)));
-        self.ready.extend(source.take_ready());
+        let ready = source.take_ready();
+        inner.call_soon(ready);
     }
 
-    /// Calls back once, in a later turn, when the time has come.
-    pub fn call_at(&mut self, when: Instant, callback: impl FnOnce(&mut EventLoop) + 'static) {
-        self.timers.insert((when, self.timer_count), Box::new(callback));
-        self.timer_count += 1;
+    /// Calls back once, in a later turn, when the sleeper is woken or the time has come.
+    pub fn call_when_woken(&self, Place(sleeper): Place, until: Option<Instant>, callback: impl FnOnce() + 'static) {
+        let mut inner = self.inner_mut();
+        inner.waiting += 1;
+        let sleeping = &mut inner.sleepers[sleeper];
+        sleeping.callback = Some(Box::new(callback));
+        sleeping.alarm = until;
+        if std::mem::take(&mut sleeping.woken) {
+            inner.rouse(sleeper);
+        } else if let Some(until) = until {
+            inner.alarms.insert((until, sleeper));
+        }
     }
 
-    /// How the connection attempt ended, once the socket has become writable.
-    pub fn connected(&self, id: SocketId) -> io::Result<()> {
-        // Never after this point: it would swallow a reset, and the next read would look like a clean end.
-        self.sources[id.0].stream.take_error()?.map_or(Ok(()), Err)
+    /// Calls back in the next turn.
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) {
+        self.inner_mut().ready.push(Box::new(callback));
     }
 
-    /// Writes some of `data`; `None` if that would block.
-    pub fn write(&mut self, id: SocketId, data: &[u8]) -> io::Result<Option<usize>> {
-        let source = &mut self.sources[id.0];
-        let written = unless_blocked(|| source.stream.write(data))?;
-        source.writable = source.ended || written == Some(data.len());
-        Ok(written)
+    /// A socket, not connected yet.
+    pub fn socket(self: &Rc<Self>) -> Socket {
+        Socket { place: None, event_loop: Rc::clone(self) }
     }
 
-    /// Reads once: the bytes that came, none at the end of the stream, `None` if that would block.
-    pub fn read(&mut self, id: SocketId) -> io::Result<Option<&[u8]>> {
-        let source = &mut self.sources[id.0];
-        let count = unless_blocked(|| source.stream.read(&mut self.buffer))?;
-        // A buffer that was not filled has drained the socket.
-        source.readable = source.ended || count == Some(self.buffer.len());
-        Ok(count.map(|count| &self.buffer[..count]))
+    /// Someone whom other threads, too, can wake.
+    pub fn sleeper(self: &Rc<Self>) -> Sleeper {
+        let number = self.inner_mut().sleepers.insert(Sleeping::default());
+        Sleeper { number, event_loop: Rc::clone(self) }
     }
 
-    /// Closes the socket.
-    pub fn close(&mut self, id: SocketId) {
-        // The system forgets a registration with its socket.
-        let source = self.sources.remove(id.0);
-        self.deadlines.remove(&(source.deadline, id));
+    fn is_awaited(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.waiting > 0 || !inner.ready.is_empty()
+    }
+
+    fn inner_mut(&self) -> RefMut<'_, Inner> {
+        self.inner.borrow_mut()
+    }
+}
+
+impl Inner {
+    /// Begins a connection; gives its place.
+    fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
+        let mut stream = TcpStream::connect(address)?;
+        self.generation += 1;
+        let entry = self.sources.vacant_entry();
+        let (place, generation) = (entry.key(), self.generation);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut stream, token(place, generation), interest)?;
+        entry.insert(Source {
+            stream,
+            generation,
+            deadline: None,
+            waiting: None,
+            writable: false,
+            readable: false,
+            ended: false,
+        });
+        Ok(place)
+    }
+
+    /// The time until the next deadline or alarm.
+    fn until_next(&self) -> Duration {
+        let next = [self.deadlines.first(), self.alarms.first()].into_iter().flatten().map(|(when, _)| *when).min();
+        next.map_or(Duration::MAX, |when| when.saturating_duration_since(Instant::now()))
+    }
+
+    fn select(&mut self, sleep: Duration) -> Result<(), Error> {
+        match self.poll.poll(&mut self.events, Some(sleep)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => Err(Error::internal("waiting for sockets", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes what each socket can do now, and takes the callbacks that waited for it.
+    fn take_ready(&mut self) {
+        for event in &self.events {
+            let Some(source) = self.sources.get_mut(place(event.token())) else { continue };
+            // A socket that a forked child still holds goes on telling, in the place of the one that came after it.
+            if token(place(event.token()), source.generation) != event.token() {
+                continue;
+            }
+            source.ended |= event.is_error() || event.is_read_closed();
+            source.readable |= event.is_readable() || source.ended;
+            source.writable |= event.is_writable() || source.ended;
+            if let Some(callback) = source.take_ready() {
+                self.waiting -= 1;
+                self.ready.push(callback);
+            }
+        }
+    }
+
+    /// Takes the callbacks of those who were woken.
+    fn take_woken(&mut self, woken: &Woken) {
+        for number in woken.take() {
+            match self.sleepers.get_mut(number) {
+                Some(sleeping) if sleeping.callback.is_some() => self.rouse(number),
+                Some(sleeping) => sleeping.woken = true,
+                None => {}
+            }
+        }
+    }
+
+    /// Takes the callbacks whose deadline has passed or whose time has come.
+    fn take_late(&mut self, now: Instant) {
+        while let Some(&(deadline, number)) = self.deadlines.first()
+            && deadline <= now
+        {
+            self.deadlines.pop_first();
+            self.sources[number].deadline = None;
+            let late = self.sources[number].waiting.take().map(|(_, callback)| callback);
+            self.call_soon(late);
+        }
+        while let Some(&(alarm, number)) = self.alarms.first()
+            && alarm <= now
+        {
+            self.rouse(number);
+        }
+    }
+
+    fn rouse(&mut self, number: usize) {
+        let sleeping = &mut self.sleepers[number];
+        if let Some(alarm) = sleeping.alarm.take() {
+            self.alarms.remove(&(alarm, number));
+        }
+        let callback = sleeping.callback.take();
+        self.call_soon(callback);
+    }
+
+    fn call_soon(&mut self, callback: Option<Callback>) {
+        if let Some(callback) = callback {
+            self.waiting -= 1;
+            self.ready.push(callback);
+        }
+    }
+
+    fn note_deadline(&mut self, number: usize, deadline: Instant) {
+        let source = &mut self.sources[number];
+        if source.deadline != Some(deadline) {
+            if let Some(earlier) = source.deadline.replace(deadline) {
+                self.deadlines.remove(&(earlier, number));
+            }
+            self.deadlines.insert((deadline, number));
+        }
     }
 }
 
@@ -195,13 +313,189 @@ impl Source {
     }
 }
 
-fn unless_blocked(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize>> {
-    loop {
-        match operation() {
-            Ok(count) => return Ok(Some(count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// A socket of the loop; its calls return at once, and would block wherever they would have to wait. It is closed when it
+/// goes out of scope.
+pub struct Socket {
+    /// Its place among the loop's sources, from when it begins to connect until it is closed.
+    place: Option<usize>,
+    event_loop: Rc<EventLoop>,
+}
+
+impl Socket {
+    /// Begins to connect; once the socket is ready to be written to, tells how that ended: the address of this end.
+    pub fn connect(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        if self.place.is_none() {
+            self.place = Some(self.event_loop.inner_mut().connect(address)?);
+        }
+        self.with(|source| {
+            if !source.writable {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            // Never after this point: it would swallow a reset, and the next read would look like a clean end.
+            match source.stream.take_error()? {
+                None => source.stream.local_addr(),
+                Some(error) => Err(error),
+            }
+        })
+    }
+
+    /// Sends some of `bytes`.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.with(|source| {
+            let count = uninterrupted(|| source.stream.write(bytes));
+            source.writable = source.ended || count.as_ref().is_ok_and(|count| *count == bytes.len());
+            count
+        })
+    }
+
+    /// Receives some bytes into `buffer`, none at the end of the stream.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.with(|source| {
+            if !source.readable {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            let count = uninterrupted(|| source.stream.read(buffer));
+            // With epoll and kqueue, a buffer that was not filled has drained the socket.
+            let drained = |count: &usize| cfg!(unix) && *count < buffer.len();
+            source.readable = source.ended || count.as_ref().is_ok_and(|count| !drained(count));
+            count
+        })
+    }
+
+    /// Closes the connection, if there is one.
+    pub fn close(&mut self) {
+        if let Some(place) = self.place.take() {
+            let mut inner = self.event_loop.inner_mut();
+            // The system forgets a registration with its socket, unless a forked child holds a copy.
+            let source = inner.sources.remove(place);
+            if let Some(deadline) = source.deadline {
+                inner.deadlines.remove(&(deadline, place));
+            }
         }
     }
+
+    /// Where the loop finds it.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        self.place.map(Place)
+    }
+
+    /// The loop that it belongs to.
+    #[must_use]
+    pub fn event_loop(&self) -> &EventLoop {
+        &self.event_loop
+    }
+
+    fn with<Value>(&self, operation: impl FnOnce(&mut Source) -> io::Result<Value>) -> io::Result<Value> {
+        let place = self.place.ok_or(ErrorKind::NotConnected)?;
+        operation(&mut self.event_loop.inner_mut().sources[place])
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn uninterrupted<Value>(mut operation: impl FnMut() -> io::Result<Value>) -> io::Result<Value> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Someone who waits until woken.
+pub struct Sleeper {
+    number: usize,
+    event_loop: Rc<EventLoop>,
+}
+
+impl Sleeper {
+    /// Where the loop finds it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place(self.number)
+    }
+
+    /// The loop that it belongs to.
+    #[must_use]
+    pub fn event_loop(&self) -> &EventLoop {
+        &self.event_loop
+    }
+
+    /// What wakes it, from any thread.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Arc::new(Rouse { number: self.number, woken: Arc::clone(&self.event_loop.woken) }).into()
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let sleeping = self.event_loop.inner_mut().sleepers.remove(self.number);
+        if let Some(alarm) = sleeping.alarm {
+            self.event_loop.inner_mut().alarms.remove(&(alarm, self.number));
+        }
+    }
+}
+
+/// The sleepers that were woken since the loop looked last.
+struct Woken {
+    numbers: Mutex<Vec<usize>>,
+    /// Ends the loop's sleep.
+    interrupt: mio::Waker,
+}
+
+impl Woken {
+    fn take(&self) -> Vec<usize> {
+        std::mem::take(&mut *self.numbers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Wakes one sleeper.
+struct Rouse {
+    number: usize,
+    woken: Arc<Woken>,
+}
+
+impl Wake for Rouse {
+    fn wake(self: Arc<Self>) {
+        self.woken.numbers.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
+        // If that fails, the loop looks up after a tick all the same.
+        let _ = self.woken.interrupt.wake();
+    }
+}
+
+/// Drops, at its end, what the loop still holds.
+struct Cleared<'scope>(&'scope EventLoop);
+
+impl Drop for Cleared<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner_mut();
+        let Inner { sources, sleepers, ready, waiting, .. } = &mut *inner;
+        let mut callbacks = std::mem::take(ready);
+        callbacks
+            .extend(sources.iter_mut().filter_map(|(_, source)| source.waiting.take()).map(|(_, callback)| callback));
+        callbacks.extend(sleepers.iter_mut().filter_map(|(_, sleeping)| sleeping.callback.take()));
+        *waiting = 0;
+        // They hold sockets, which take their leave of the loop.
+        drop(inner);
+        drop(callbacks);
+    }
+}
+
+/// The token of the loop's own interruption; no socket has generation 0.
+const WOKEN: Token = Token(0);
+/// A token is a socket's place in the lower half, and in the upper half which of those that had the place it is.
+const PLACE_BITS: u32 = usize::BITS / 2;
+
+fn token(place: usize, generation: usize) -> Token {
+    Token(generation << PLACE_BITS | place)
+}
+
+fn place(token: Token) -> usize {
+    token.0 & ((1 << PLACE_BITS) - 1)
 }

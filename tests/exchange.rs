@@ -1,21 +1,15 @@
 //! The exchange without any I/O: whatever the pieces in which bytes come, the outcome is the same.
 
 use aio_strategies::error::Error;
-use aio_strategies::exchange::{Exchange, Limits, Reply};
-use aio_strategies::job::{Location, Target};
+use aio_strategies::exchange::{Exchange, Fault, Limits, Reply};
+use aio_strategies::target::Location;
 
 fn exchange() -> Exchange {
-    let target = Target {
-        authority: "a.org:8080".into(),
-        path: "/x?y=z".into(),
-        address: "127.0.0.1:8080".parse().unwrap(),
-        due: None,
-    };
-    Exchange::get(&target, Limits { max_header_bytes: 1000, max_body_bytes: 1000 })
+    Exchange::get("a.org:8080", "/x?y=z", Limits { max_header_bytes: 1000, max_body_bytes: 1000 })
 }
 
 /// Feeds the pieces, then the end of the stream, until the response is whole.
-fn fed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Reply, Error> {
+fn fed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Reply, Fault> {
     let mut exchange = exchange();
     for piece in pieces.into_iter().filter(|piece| !piece.is_empty()).chain([&b""[..]]) {
         if exchange.receive(piece)? {
@@ -26,7 +20,7 @@ fn fed<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Reply, Error> {
 }
 
 /// The outcome of `bytes`, which must not depend on how they are cut: whole, at any one place, or into single bytes.
-fn outcome(bytes: &[u8]) -> Result<Reply, Error> {
+fn outcome(bytes: &[u8]) -> Result<Reply, Fault> {
     let whole = fed([bytes]);
     for at in 0..bytes.len() {
         let (left, right) = bytes.split_at(at);
@@ -37,7 +31,7 @@ fn outcome(bytes: &[u8]) -> Result<Reply, Error> {
 }
 
 /// Errors may quote more or less of what came; their kind must be the same.
-fn assert_same(whole: &Result<Reply, Error>, cut: &Result<Reply, Error>, bytes: &[u8]) {
+fn assert_same(whole: &Result<Reply, Fault>, cut: &Result<Reply, Fault>, bytes: &[u8]) {
     match (whole, cut) {
         (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
         (Err(whole), Err(cut)) => assert_eq!(std::mem::discriminant(whole), std::mem::discriminant(cut), "{cut}"),
@@ -91,7 +85,7 @@ fn every_cut_short_response_is_an_error() {
         outcome(whole).unwrap();
         for end in 0..whole.len() {
             let error = outcome(&whole[..end]).unwrap_err();
-            assert!(matches!(error, Error::RemoteProtocol(_) | Error::IncompleteBody { .. }), "{end}: {error:?}");
+            assert!(matches!(error, Fault::Protocol(_) | Fault::IncompleteBody { .. }), "{end}: {error:?}");
         }
     }
 }
@@ -99,13 +93,13 @@ fn every_cut_short_response_is_an_error() {
 #[test]
 fn limits_hold_before_the_memory_is_spent() {
     let header = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'x'; 1000]].concat();
-    assert!(matches!(outcome(&header), Err(Error::HeadersTooLarge { .. })));
+    assert!(matches!(outcome(&header), Err(Fault::HeadersTooLarge { .. })));
     let length = b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n";
-    assert!(matches!(outcome(length), Err(Error::ResponseTooLarge { limit: 1000 })));
+    assert!(matches!(outcome(length), Err(Fault::BodyTooLarge { limit: 1000 })));
     let chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n";
-    assert!(matches!(outcome(chunk), Err(Error::ResponseTooLarge { limit: 1000 })));
+    assert!(matches!(outcome(chunk), Err(Fault::BodyTooLarge { limit: 1000 })));
     let endless = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 1001]].concat();
-    assert!(matches!(outcome(&endless), Err(Error::ResponseTooLarge { limit: 1000 })));
+    assert!(matches!(outcome(&endless), Err(Fault::BodyTooLarge { limit: 1000 })));
 }
 
 #[test]

@@ -1,50 +1,39 @@
 //! Every native strategy against a real socket, without Python.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aio_strategies::attempt::{Assignment, Outcome};
+use aio_strategies::background::{self, Background};
+use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
 use aio_strategies::error::Error;
 use aio_strategies::exchange::Limits;
-use aio_strategies::job::{Cancellation, Job, Target};
-use aio_strategies::strategies::{
-    Outcomes, asyncio_way, blocking_way::blocking_way, callback_way::callback_way, generator_way::generator_way,
-    nonblocking_way::nonblocking_way, process_way::process_way, thread_way::thread_way, yield_from_way::yield_from_way,
-};
+use aio_strategies::strategies::{Way, by_key};
+use aio_strategies::target::Target;
+use aio_strategies::work::{Due, List, Next, Slot, Work};
 
-/// Name, whether it has one exchange at a time, function.
-type Way = (&'static str, bool, fn(&Job, &Cancellation) -> Outcomes);
+const KEYS: [&str; 8] =
+    ["blocking", "process", "thread", "nonblocking", "callback", "generator", "yield_from", "asyncio"];
 
-const WAYS: [Way; 8] = [
-    ("blocking", true, blocking_way),
-    ("process", false, |job, cancellation| {
-        process_way(job, cancellation, Path::new(env!("CARGO_BIN_EXE_aio-strategies-helper")))
-    }),
-    ("thread", false, thread_way),
-    ("nonblocking", true, nonblocking_way),
-    ("callback", false, callback_way),
-    ("generator", false, generator_way),
-    ("yield_from", false, yield_from_way),
-    ("asyncio", false, |job, cancellation| {
-        let running = asyncio_way::Running::start(job.clone())?;
-        thread::scope(|scope| {
-            // What the event loop of Python does elsewhere: wait for the end, or cancel.
-            let waiting = scope.spawn(|| running.wait());
-            while !waiting.is_finished() && cancellation.check().is_ok() {
-                thread::sleep(Duration::from_millis(1));
-            }
-            if !waiting.is_finished() {
-                running.cancel();
-            }
-            waiting.join().unwrap()
-        })
-    }),
-];
+/// Each strategy: its key, whether it has one exchange at a time, and its function.
+fn ways() -> impl Iterator<Item = (&'static str, bool, Way)> {
+    let helper = Path::new(env!("CARGO_BIN_EXE_aio-strategies-helper"));
+    KEYS.into_iter().map(move |key| (key, matches!(key, "blocking" | "nonblocking"), by_key(key, helper).unwrap()))
+}
+
+/// What a strategy makes of a list.
+fn outcomes(way: &Way, list: List, cancellation: &Cancellation) -> Result<Vec<Outcome>, Error> {
+    let list = Arc::new(list);
+    background::run(way, &(Arc::clone(&list) as Arc<dyn Work>), cancellation)?;
+    Ok(list.take_outcomes(&Error::Internal("not begun".into())))
+}
 
 /// A server that answers each request with its path after a while, and knows how many it had at most at a time.
 struct Server {
@@ -70,26 +59,23 @@ impl Server {
         Server { address, peak: counted }
     }
 
-    fn job(&self, count: usize, concurrency: usize) -> Job {
-        let target =
-            |index| Target { authority: "lab".into(), path: format!("/{index}"), address: self.address, due: None };
-        Job {
-            targets: (0..count).map(target).collect(),
-            concurrency,
-            timeout: Duration::from_secs(20),
-            limits: Limits::default(),
-        }
+    fn target(&self, index: usize) -> Arc<Target> {
+        Arc::new(Target { authority: "lab".into(), path: format!("/{index}"), address: self.address })
+    }
+
+    fn list(&self, count: usize, concurrency: usize) -> List {
+        list((0..count).map(|index| (self.target(index), None)).collect(), concurrency, Duration::from_secs(20))
+    }
+
+    /// Such a list, whose URL at `index` is due at `start` and `index` times `pause` later.
+    fn paced(&self, count: u32, concurrency: usize, start: Instant, pause: Duration) -> List {
+        let targets = (0..count).map(|index| (self.target(index as usize), Some(start + pause * index)));
+        list(targets.collect(), concurrency, Duration::from_secs(20))
     }
 }
 
-/// The same job, whose URL at `index` is due at `start` and `index` times `pause` later.
-fn paced(job: &Job, start: Instant, pause: Duration) -> Job {
-    let due = |index| start + pause * u32::try_from(index).unwrap();
-    let targets = job.targets.iter().enumerate();
-    Job {
-        targets: targets.map(|(index, target)| Target { due: Some(due(index)), ..target.clone() }).collect(),
-        ..job.clone()
-    }
+fn list(targets: Vec<Due>, concurrency: usize, timeout: Duration) -> List {
+    List::new(targets, concurrency, timeout, Limits::default())
 }
 
 fn answer(mut stream: TcpStream, latency: Duration, now: &AtomicUsize) {
@@ -105,97 +91,256 @@ fn answer(mut stream: TcpStream, latency: Duration, now: &AtomicUsize) {
 
 #[test]
 fn all_fetch_the_same_with_as_many_in_flight_as_they_may() {
-    for (name, alone, way) in WAYS {
+    for (key, alone, way) in ways() {
         let server = Server::start(Duration::from_millis(80));
-        let outcomes = way(&server.job(12, 4), &Cancellation::by_hand()).unwrap();
+        let outcomes = outcomes(&way, server.list(12, 4), &Cancellation::by_hand()).unwrap();
         let bodies: Vec<_> = outcomes.into_iter().map(|outcome| outcome.result.unwrap().body).collect();
         let expected: Vec<_> = (0..12).map(|index| format!("/{index}").into_bytes()).collect();
-        assert_eq!(bodies, expected, "{name}");
-        assert_eq!(server.peak.load(Ordering::SeqCst), if alone { 1 } else { 4 }, "{name}");
+        assert_eq!(bodies, expected, "{key}");
+        assert_eq!(server.peak.load(Ordering::SeqCst), if alone { 1 } else { 4 }, "{key}");
     }
+}
+
+/// A port that nobody else can take and nobody listens on, as long as the socket lives.
+fn refusing() -> (socket2::Socket, SocketAddr) {
+    let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    held.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    let address = held.local_addr().unwrap().as_socket().unwrap();
+    (held, address)
 }
 
 #[test]
 fn a_refused_connection_leaves_the_others_alone() {
-    for (name, _, way) in WAYS {
+    let (_held, address) = refusing();
+    for (key, _, way) in ways() {
         let server = Server::start(Duration::ZERO);
-        let mut job = server.job(3, 2);
-        let mut targets = job.targets.to_vec();
-        // Bound, so that nobody else takes the port, and not listening.
-        let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        held.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-        targets[1].address = held.local_addr().unwrap().as_socket().unwrap();
-        job.targets = targets.into();
-        let outcomes = way(&job, &Cancellation::by_hand()).unwrap();
-        assert!(outcomes[0].result.is_ok() && outcomes[2].result.is_ok(), "{name}");
-        let Err(Error::Network { errno, .. }) = &outcomes[1].result else { panic!("{name}: {outcomes:?}") };
-        assert_eq!(*errno, Some(111), "{name}");
+        let refused = Arc::new(Target { address, ..Target::clone(&server.target(1)) });
+        let targets = vec![(server.target(0), None), (refused, None), (server.target(2), None)];
+        let outcomes = outcomes(&way, list(targets, 2, Duration::from_secs(20)), &Cancellation::by_hand()).unwrap();
+        assert!(outcomes[0].result.is_ok() && outcomes[2].result.is_ok(), "{key}");
+        let Err(Error::Network { errno, .. }) = &outcomes[1].result else { panic!("{key}: {outcomes:?}") };
+        assert_eq!(*errno, Some(111), "{key}");
+    }
+}
+
+#[test]
+fn ten_thousand_refusals_in_a_row_need_no_deep_stack() {
+    let (_held, address) = refusing();
+    for (key, _, way) in ways().filter(|(key, ..)| *key != "process") {
+        let target = Arc::new(Target { authority: "lab".into(), path: "/".into(), address });
+        let targets = vec![(target, None); 10_000];
+        let outcomes = outcomes(&way, list(targets, 1, Duration::from_secs(20)), &Cancellation::by_hand()).unwrap();
+        assert!(outcomes.iter().all(|outcome| outcome.result.is_err()), "{key}");
     }
 }
 
 #[test]
 fn the_deadline_holds() {
-    for (name, _, way) in WAYS {
+    for (key, _, way) in ways() {
         let server = Server::start(Duration::from_secs(5));
-        let job = Job { timeout: Duration::from_millis(120), ..server.job(2, 2) };
+        let targets = (0..2).map(|index| (server.target(index), None)).collect();
         let started = Instant::now();
-        let outcomes = way(&job, &Cancellation::by_hand()).unwrap();
-        assert!(started.elapsed() >= Duration::from_millis(120), "{name}");
-        assert!(started.elapsed() < Duration::from_secs(4), "{name}: {:?}", started.elapsed());
+        let outcomes = outcomes(&way, list(targets, 2, Duration::from_millis(120)), &Cancellation::by_hand()).unwrap();
+        assert!(started.elapsed() >= Duration::from_millis(120), "{key}");
+        assert!(started.elapsed() < Duration::from_secs(4), "{key}: {:?}", started.elapsed());
         for outcome in outcomes {
-            assert!(matches!(outcome.result, Err(Error::Timeout { .. })), "{name}: {outcome:?}");
+            assert!(matches!(outcome.result, Err(Error::Timeout { .. })), "{key}: {outcome:?}");
         }
     }
 }
 
+/// A cancellation by the caller, a tenth of a second from now.
+fn soon() -> (Instant, Cancellation) {
+    let until = Instant::now() + Duration::from_millis(100);
+    (until, Cancellation::asking(move || Instant::now() > until))
+}
+
 #[test]
 fn a_cancelled_call_ends_at_once() {
-    for (name, _, way) in WAYS {
+    for (key, _, way) in ways() {
         let server = Server::start(Duration::from_secs(20));
-        let until = Instant::now() + Duration::from_millis(100);
-        let cancellation = Cancellation::asking(move || Instant::now() > until);
-        let ended = way(&server.job(6, 3), &cancellation);
-        assert!(matches!(ended, Err(Error::Cancelled)), "{name}: {ended:?}");
-        assert!(until.elapsed() < Duration::from_secs(2), "{name}: {:?}", until.elapsed());
+        let (until, cancellation) = soon();
+        let ended = outcomes(&way, server.list(6, 3), &cancellation);
+        assert!(matches!(ended, Err(Error::Cancelled)), "{key}: {ended:?}");
+        assert!(until.elapsed() < Duration::from_secs(2), "{key}: {:?}", until.elapsed());
+    }
+}
+
+#[test]
+fn a_call_is_cancelled_while_bytes_keep_coming() {
+    for (key, _, way) in ways() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let flood = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while stream.write_all(b"drip").is_ok() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let target = Arc::new(Target { authority: "lab".into(), path: "/".into(), address });
+        let (until, cancellation) = soon();
+        let ended = outcomes(&way, list(vec![(target, None)], 1, Duration::from_secs(20)), &cancellation);
+        assert!(matches!(ended, Err(Error::Cancelled)), "{key}: {ended:?}");
+        assert!(until.elapsed() < Duration::from_secs(2), "{key}: {:?}", until.elapsed());
+        flood.join().unwrap();
     }
 }
 
 #[test]
 fn none_begins_before_it_is_due() {
-    for (name, _, way) in WAYS {
+    for (key, _, way) in ways() {
         let server = Server::start(Duration::ZERO);
         let before = monotonic_ns();
-        let job = paced(&server.job(5, 2), Instant::now() + Duration::from_millis(40), Duration::from_millis(40));
-        for (outcome, due) in
-            way(&job, &Cancellation::by_hand()).unwrap().into_iter().zip((1..).map(|n| n * 40_000_000))
-        {
-            assert!(outcome.started.unwrap() >= before + due, "{name}: {outcome:?}");
-            assert!(outcome.result.is_ok(), "{name}: {outcome:?}");
+        let pause = Duration::from_millis(40);
+        let list = server.paced(5, 2, Instant::now() + pause, pause);
+        let outcomes = outcomes(&way, list, &Cancellation::by_hand()).unwrap();
+        for (outcome, due) in outcomes.into_iter().zip((1..).map(|n| n * 40_000_000)) {
+            assert!(outcome.started.unwrap() >= before + due, "{key}: {outcome:?}");
+            assert!(outcome.result.is_ok(), "{key}: {outcome:?}");
         }
     }
 }
 
 #[test]
 fn one_that_is_due_waits_for_its_turn_nevertheless() {
-    for (name, _, way) in WAYS {
+    for (key, _, way) in ways() {
         let server = Server::start(Duration::from_millis(20));
-        let outcomes =
-            way(&paced(&server.job(4, 1), Instant::now(), Duration::from_millis(1)), &Cancellation::by_hand());
-        for pair in outcomes.unwrap().windows(2) {
+        let list = server.paced(4, 1, Instant::now(), Duration::from_millis(1));
+        for pair in outcomes(&way, list, &Cancellation::by_hand()).unwrap().windows(2) {
             let end = pair[0].started.unwrap() + pair[0].elapsed.as_nanos() as u64;
-            assert!(pair[1].started.unwrap() >= end, "{name}: {pair:?}");
+            assert!(pair[1].started.unwrap() >= end, "{key}: {pair:?}");
         }
     }
 }
 
 #[test]
 fn waiting_for_a_due_time_is_cancelled_at_once() {
-    for (name, _, way) in WAYS {
+    for (key, _, way) in ways() {
         let server = Server::start(Duration::ZERO);
-        let until = Instant::now() + Duration::from_millis(100);
-        let cancellation = Cancellation::asking(move || Instant::now() > until);
-        let ended = way(&paced(&server.job(6, 3), Instant::now(), Duration::from_secs(30)), &cancellation);
-        assert!(matches!(ended, Err(Error::Cancelled)), "{name}: {ended:?}");
-        assert!(until.elapsed() < Duration::from_secs(2), "{name}: {:?}", until.elapsed());
+        let (until, cancellation) = soon();
+        let list = server.paced(6, 3, Instant::now(), Duration::from_secs(30));
+        let ended = outcomes(&way, list, &cancellation);
+        assert!(matches!(ended, Err(Error::Cancelled)), "{key}: {ended:?}");
+        assert!(until.elapsed() < Duration::from_secs(2), "{key}: {:?}", until.elapsed());
     }
+}
+
+/// Work that is found one piece at a time, as a stream's or a crawler's is: waiters that find nothing must be woken.
+#[derive(Default)]
+struct Feed(Mutex<Fed>);
+
+#[derive(Default)]
+struct Fed {
+    found: Vec<Arc<Target>>,
+    begun: usize,
+    outcomes: Vec<Outcome>,
+    closed: bool,
+    asleep: Vec<Waker>,
+    /// How often a waiter asked.
+    asked: usize,
+}
+
+impl Feed {
+    fn change(&self, change: impl FnOnce(&mut Fed)) {
+        let mut fed = self.0.lock().unwrap();
+        change(&mut fed);
+        fed.asleep.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Work for Feed {
+    fn waiters(&self) -> usize {
+        3
+    }
+
+    fn next(&self, slot: &mut Slot) -> Next {
+        let mut fed = self.0.lock().unwrap();
+        fed.asked += 1;
+        if let Some(target) = fed.found.get(fed.begun).cloned() {
+            let ticket = fed.begun;
+            fed.begun += 1;
+            return Next::Begin(Assignment {
+                ticket,
+                target,
+                timeout: Duration::from_secs(20),
+                limits: Limits::default(),
+            });
+        }
+        if fed.closed {
+            return Next::End;
+        }
+        fed.asleep.push(slot.waker().clone());
+        Next::Wait(None)
+    }
+
+    fn put(&self, _slot: &mut Slot, outcome: Outcome) {
+        self.0.lock().unwrap().outcomes.push(outcome);
+    }
+
+    fn fewer_waiters(&self, why: &io::Error) {
+        panic!("{why}");
+    }
+}
+
+#[test]
+fn waiters_that_find_nothing_sleep_until_they_are_woken() {
+    for (key, alone, way) in ways() {
+        let server = Server::start(Duration::from_millis(60));
+        let feed = Arc::new(Feed::default());
+        thread::scope(|scope| {
+            let work = Arc::clone(&feed) as Arc<dyn Work>;
+            let way = &way;
+            let running = scope.spawn(move || background::run(way, &work, &Cancellation::by_hand()));
+            for batch in 0..3 {
+                thread::sleep(Duration::from_millis(150));
+                feed.change(|fed| fed.found.extend((0..3).map(|index| server.target(3 * batch + index))));
+            }
+            thread::sleep(Duration::from_millis(150));
+            feed.change(|fed| fed.closed = true);
+            running.join().unwrap().unwrap();
+        });
+        let mut done = feed.0.lock().unwrap();
+        done.outcomes.sort_by_key(|outcome| outcome.ticket);
+        let bodies: Vec<_> = done.outcomes.iter().map(|outcome| outcome.result.clone().unwrap().body).collect();
+        let expected: Vec<_> = (0..9).map(|index| format!("/{index}").into_bytes()).collect();
+        assert_eq!(bodies, expected, "{key}");
+        assert_eq!(server.peak.load(Ordering::SeqCst), if alone { 1 } else { 3 }, "{key}");
+        // Asleep: looking up twenty times a second is allowed, asking again and again is `nonblocking`'s alone.
+        assert!(key == "nonblocking" || done.asked < 200, "{key}: asked {} times", done.asked);
+    }
+}
+
+#[test]
+fn beside_the_caller_any_strategy_is_waited_for_and_cancelled() {
+    use std::os::fd::AsRawFd;
+
+    for (key, _, way) in ways() {
+        let server = Server::start(Duration::from_millis(20));
+        let list = Arc::new(server.list(4, 2));
+        let running = Background::start(way, Arc::clone(&list) as Arc<dyn Work>).unwrap();
+        // Whoever watches sees the end, also where a forked child holds a copy of both ends, as this one does of one.
+        let watched = running.as_raw_fd();
+        wait_readable(watched);
+        running.wait().unwrap();
+        assert!(list.take_outcomes(&Error::Cancelled).iter().all(|outcome| outcome.result.is_ok()), "{key}");
+    }
+    for (key, _, way) in ways() {
+        let server = Server::start(Duration::from_secs(20));
+        let running = Background::start(way, Arc::new(server.list(4, 2)) as Arc<dyn Work>).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        let begun = Instant::now();
+        running.cancel();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{key}: {:?}", begun.elapsed());
+    }
+}
+
+fn wait_readable(descriptor: i32) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use std::os::fd::BorrowedFd;
+
+    // Borrowed from a `Background` that outlives this call.
+    #[allow(unsafe_code)]
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], None).unwrap();
 }

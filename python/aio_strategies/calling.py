@@ -60,19 +60,15 @@ async def arun(
 ) -> Run:
     """Fetch URLs by a strategy while other coroutines of the loop go on.
 
-    ``asyncio`` runs in the loop itself, the others in a thread beside it. Cancelling does not stop such a thread: its
-    run goes on to its end, unseen.
+    In Python, ``asyncio`` runs in the loop itself, the others in a thread beside it; in Rust, all do. Cancelled, a native
+    call closes its connections, and ends its threads and processes, before ``CancelledError`` is raised. A Python one
+    in a thread begins no more exchanges then, and those under way are waited for.
 
     Args and exceptions are those of ``run``.
     """
-    import asyncio
-
-    way = _way(strategy, language)
-    if strategy == "asyncio":
-        return await cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate)
-    return await asyncio.to_thread(
-        cast(StrategyFunction, way), urls, concurrency=concurrency, timeout=timeout, rate=rate
-    )
+    find(strategy, language)
+    way = {"python": python, "rust": rust}[language].beside(strategy)
+    return await way(urls, concurrency=concurrency, timeout=timeout, rate=rate)
 
 
 def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:

@@ -6,11 +6,16 @@ the pools take longer to import than all the rest of the package.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
-from .strategy_function import async_strategy_function, strategy_function
+from .background import in_thread
+from .exceptions import InternalError
+from .lecture.work import WorkList
+from .results import Response
+from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
+from .targets import Target
 
 __all__ = [
     "asyncio_way",
@@ -24,16 +29,49 @@ __all__ = [
 ]
 
 
-def _from_file(key: str) -> Callable[[], Any]:
-    """Return what imports that strategy's file and gives its function."""
-    return lambda: getattr(import_module(f".lecture.{key}_way", __package__), f"{key}_way")
+def _fetched(targets: list[Target], work: WorkList) -> Fetched:
+    responses = [
+        response or Response(target.url, error=InternalError("it was never begun", url=target.url, phase="connect"))
+        for target, response in zip(targets, work.responses(), strict=True)
+    ]
+    return Fetched(responses, work.shortage)
 
 
-blocking_way = strategy_function("blocking", "python", _from_file("blocking"))
-process_way = strategy_function("process", "python", _from_file("process"))
-thread_way = strategy_function("thread", "python", _from_file("thread"))
-nonblocking_way = strategy_function("nonblocking", "python", _from_file("nonblocking"))
-callback_way = strategy_function("callback", "python", _from_file("callback"))
-generator_way = strategy_function("generator", "python", _from_file("generator"))
-yield_from_way = strategy_function("yield_from", "python", _from_file("yield_from"))
-asyncio_way = async_strategy_function("asyncio", "python", _from_file("asyncio"))
+def _way(key: str) -> Any:
+    """Import that strategy's file, and return its function."""
+    return getattr(import_module(f".lecture.{key}_way", __package__), f"{key}_way")
+
+
+def _fetch(way: Any, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
+    work = WorkList(targets, concurrency, timeout)
+    way(work)
+    return _fetched(targets, work)
+
+
+async def _fetch_asyncio(way: Any, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
+    work = WorkList(targets, concurrency, timeout)
+    await way(work)
+    return _fetched(targets, work)
+
+
+async def _fetch_beside(way: Any, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
+    work = WorkList(targets, concurrency, timeout)
+    await in_thread(partial(way, work), work.cancel)
+    return _fetched(targets, work)
+
+
+blocking_way = strategy_function("blocking", "python", lambda: partial(_fetch, _way("blocking")))
+process_way = strategy_function("process", "python", lambda: partial(_fetch, _way("process")))
+thread_way = strategy_function("thread", "python", lambda: partial(_fetch, _way("thread")))
+nonblocking_way = strategy_function("nonblocking", "python", lambda: partial(_fetch, _way("nonblocking")))
+callback_way = strategy_function("callback", "python", lambda: partial(_fetch, _way("callback")))
+generator_way = strategy_function("generator", "python", lambda: partial(_fetch, _way("generator")))
+yield_from_way = strategy_function("yield_from", "python", lambda: partial(_fetch, _way("yield_from")))
+asyncio_way = async_strategy_function("asyncio", "python", lambda: partial(_fetch_asyncio, _way("asyncio")))
+
+
+def beside(key: str) -> AsyncStrategyFunction:
+    """Return the strategy as a coroutine function, whose call goes on beside the loop's other tasks."""
+    if key == "asyncio":
+        return asyncio_way
+    return async_strategy_function(key, "python", lambda: partial(_fetch_beside, _way(key)))

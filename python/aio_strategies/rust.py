@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from . import _native
+from .background import until_done
 from .helper import PROGRAM
 from .results import Response
-from .strategy_function import async_strategy_function, strategy_function
+from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
 from .targets import Target
-
-if TYPE_CHECKING:
-    import asyncio
 
 __all__ = [
     "asyncio_way",
@@ -28,8 +25,9 @@ __all__ = [
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
-def _responses(targets: list[Target], outcomes: list[_native._Outcome]) -> list[Response]:
-    return [
+def _fetched(targets: list[Target], outcomes: _native._Outcomes) -> Fetched:
+    ended, shortage = outcomes
+    responses = [
         Response(target.url, start=started, elapsed=elapsed, error=error)
         if error is not None
         else Response(
@@ -43,51 +41,32 @@ def _responses(targets: list[Target], outcomes: list[_native._Outcome]) -> list[
             elapsed=elapsed,
         )
         for target, (status, reason, version, headers, content, started, elapsed, error) in zip(
-            targets, outcomes, strict=True
+            targets, ended, strict=True
         )
     ]
+    return Fetched(responses, shortage)
 
 
-def _run(key: str, targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
-    return _responses(targets, _native.run(key, targets, concurrency, timeout, PROGRAM))
+def _fetch(key: str, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
+    return _fetched(targets, _native.run(key, targets, concurrency, timeout, PROGRAM))
 
 
-async def _run_asyncio(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
-    import asyncio  # here, since it takes longer to import than all the rest
-
-    running = _native.Running(targets, concurrency, timeout)
-    loop = asyncio.get_running_loop()
-    try:
-        descriptor = running.fileno()
-        done: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(descriptor, _set_done, done)
-    except (AttributeError, NotImplementedError):  # Windows: no descriptor, or a loop that cannot watch one
-        waiting = loop.run_in_executor(None, running.outcomes)
-        try:
-            return _responses(targets, await asyncio.shield(waiting))
-        except asyncio.CancelledError:
-            running.cancel()
-            raise
-    try:
-        await done
-    except asyncio.CancelledError:
-        running.cancel()
-        raise
-    finally:
-        loop.remove_reader(descriptor)
-    return _responses(targets, running.outcomes())
+async def _fetch_beside(key: str, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
+    running = _native.Background(key, targets, concurrency, timeout, PROGRAM)
+    await until_done(running)
+    return _fetched(targets, running.outcomes())
 
 
-def _set_done(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+blocking_way = strategy_function("blocking", "rust", lambda: partial(_fetch, "blocking"))
+process_way = strategy_function("process", "rust", lambda: partial(_fetch, "process"))
+thread_way = strategy_function("thread", "rust", lambda: partial(_fetch, "thread"))
+nonblocking_way = strategy_function("nonblocking", "rust", lambda: partial(_fetch, "nonblocking"))
+callback_way = strategy_function("callback", "rust", lambda: partial(_fetch, "callback"))
+generator_way = strategy_function("generator", "rust", lambda: partial(_fetch, "generator"))
+yield_from_way = strategy_function("yield_from", "rust", lambda: partial(_fetch, "yield_from"))
+asyncio_way = async_strategy_function("asyncio", "rust", lambda: partial(_fetch_beside, "asyncio"))
 
 
-blocking_way = strategy_function("blocking", "rust", lambda: partial(_run, "blocking"))
-process_way = strategy_function("process", "rust", lambda: partial(_run, "process"))
-thread_way = strategy_function("thread", "rust", lambda: partial(_run, "thread"))
-nonblocking_way = strategy_function("nonblocking", "rust", lambda: partial(_run, "nonblocking"))
-callback_way = strategy_function("callback", "rust", lambda: partial(_run, "callback"))
-generator_way = strategy_function("generator", "rust", lambda: partial(_run, "generator"))
-yield_from_way = strategy_function("yield_from", "rust", lambda: partial(_run, "yield_from"))
-asyncio_way = async_strategy_function("asyncio", "rust", lambda: _run_asyncio)
+def beside(key: str) -> AsyncStrategyFunction:
+    """Return the strategy as a coroutine function, whose call goes on beside the loop's other tasks."""
+    return async_strategy_function(key, "rust", lambda: partial(_fetch_beside, key))

@@ -1,14 +1,16 @@
 """The public face of a strategy, the same for all and in both languages: check, resolve, run, measure.
 
-The strategies themselves, in ``python/`` and in Rust, are handed targets and hand back responses; they know nothing of
+The strategies themselves, in ``lecture/`` and in Rust, are handed targets and hand back responses; they know nothing of
 arguments or clocks.
 """
 
 from __future__ import annotations
 
+import os
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .catalogue import STRATEGIES
 from .checks import check_concurrency, check_rate, check_timeout, check_urls
@@ -17,7 +19,14 @@ from .exceptions import RequestError
 from .results import CPUTime, Response, Run
 from .targets import Target, are_addresses, locate, resolve
 
-__all__ = ["AsyncStrategyFunction", "StrategyFunction", "async_strategy_function", "strategy_function"]
+__all__ = [
+    "AsyncStrategyFunction",
+    "Call",
+    "Fetched",
+    "StrategyFunction",
+    "async_strategy_function",
+    "strategy_function",
+]
 
 
 class StrategyFunction(Protocol):
@@ -42,11 +51,25 @@ class AsyncStrategyFunction(Protocol):
         """Fetch ``urls``."""
 
 
+class Fetched(NamedTuple):
+    """What a strategy hands back.
+
+    Attributes:
+        responses: for each target, in their order.
+        shortage: the number of the system's error that kept the call from having ``concurrency`` exchanges under way,
+            such as EMFILE; None if there was none.
+    """
+
+    responses: list[Response]
+    shortage: int | None = None
+
+
 _DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_zh}): {waits_by}.
 
     Args:
         urls: ``http`` URLs. Their hosts are resolved before the clock starts.
-        concurrency: how many exchanges may be under way at once, at least 1.{alone}
+        concurrency: how many exchanges may be under way at once, at least 1.{alone} If the system has not enough
+            descriptors, ports, threads or processes for that, there are fewer, and a RuntimeWarning says so.
         timeout: seconds that one exchange may take in all, above 0 and finite.
         rate: requests per second (1e-6 to 1e9), or None. With it, the URL at index ``i`` has the intended start
             ``i / rate`` seconds after ``Run.began``: its exchange does not begin before, and begins later if
@@ -65,29 +88,29 @@ _DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_
 
 
 def strategy_function(
-    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], list[Response]]]
+    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Fetched]]
 ) -> StrategyFunction:
     """Make ``<key>_way`` of a function that fetches targets; ``load`` gives it, before the clock starts."""
 
     def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None) -> Run:
-        call = _Call(key, language, urls, concurrency, timeout, rate)
+        call = Call(key, language, urls, concurrency, timeout, rate)
         call.resolve()
         fetch = load()
-        return call.finish(fetch(call.targets, call.concurrency, call.timeout) if call.begin() else [])
+        return call.finish(fetch(call.targets, call.concurrency, call.timeout) if call.begin() else Fetched([]))
 
     _describe(way, key, language)
     return way
 
 
 def async_strategy_function(
-    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Awaitable[list[Response]]]]
+    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Awaitable[Fetched]]]
 ) -> AsyncStrategyFunction:
     """Make ``<key>_way``, a coroutine function, of one that fetches targets; ``load`` gives it."""
 
     async def way(
         urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
     ) -> Run:
-        call = _Call(key, language, urls, concurrency, timeout, rate)
+        call = Call(key, language, urls, concurrency, timeout, rate)
         if are_addresses(call.locations):
             call.resolve()
         else:
@@ -95,7 +118,7 @@ def async_strategy_function(
 
             await asyncio.to_thread(call.resolve)
         fetch = load()
-        return call.finish(await fetch(call.targets, call.concurrency, call.timeout) if call.begin() else [])
+        return call.finish(await fetch(call.targets, call.concurrency, call.timeout) if call.begin() else Fetched([]))
 
     _describe(way, key, language)
     return way
@@ -115,7 +138,7 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
     )
 
 
-class _Call:
+class Call:
     """One call of a strategy."""
 
     def __init__(
@@ -131,6 +154,7 @@ class _Call:
         self.targets: list[Target] = []
 
     def resolve(self) -> None:
+        """Find the addresses of the hosts."""
         self.targets, self._unresolved = resolve(self.urls, self.locations, self.timeout)
 
     def begin(self) -> bool:
@@ -146,21 +170,28 @@ class _Call:
             ]
         return bool(self.targets)
 
-    def finish(self, responses: list[Response]) -> Run:
+    def finish(self, fetched: Fetched) -> Run:
         """Stop the clocks, and put everything into a Run."""
         wall = time.perf_counter() - self._wall
         user, system = cpu_now()
-        for response in responses:
+        for response in fetched.responses:
             # A strategy tells it on the clock of time.monotonic(), or 0 if it does not know it.
             response.start = max(0.0, response.start - self._began) if response.start else 0.0
-        fetched = iter(responses)
+        responses = iter(fetched.responses)
         ordered = [
-            Response(url, error=self._unresolved[index]) if index in self._unresolved else next(fetched)
+            Response(url, error=self._unresolved[index]) if index in self._unresolved else next(responses)
             for index, url in enumerate(self.urls)
         ]
         for response in ordered:
             if isinstance(response.error, RequestError):
                 response.error.strategy = self.key
+        if fetched.shortage is not None:
+            warnings.warn(
+                f"fewer than concurrency={self.concurrency} exchanges were under way at once, since the system would not "
+                f"have more: {os.strerror(fetched.shortage)}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         return Run(
             ordered,
             strategy=self.key,

@@ -2,7 +2,7 @@
 //! where a strategy uses those.
 //!
 //! std's `connect_timeout`, `write_all` and `read_exact` go on after a signal, and so would keep Ctrl-C waiting: here
-//! each call is a single one, and between calls the caller is asked whether to go on.
+//! each call is a single one, and between calls the caller sees whether to go on.
 
 mod blocking;
 mod nonblocking;
@@ -10,26 +10,22 @@ mod nonblocking;
 pub use blocking::BlockingChannel;
 pub use nonblocking::NonblockingChannel;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
-
-/// Bytes asked for in one read; the Python versions ask for as many.
-pub const READ_SIZE: usize = 16 * 1024;
 
 /// A TCP socket for a connection to `address`.
 fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
 }
 
-/// Nothing failed: a time-out passed, a signal came, or the socket is not ready.
-fn is_pause(error: &io::Error) -> bool {
-    // EINPROGRESS is also what Linux says when the time-out of a blocking connect has passed.
-    #[cfg(unix)]
-    let more = error.raw_os_error() == Some(libc::EINPROGRESS);
-    // Windows reports a passed time-out so; elsewhere it would be the network's own.
-    #[cfg(not(unix))]
-    let more = error.kind() == io::ErrorKind::TimedOut;
-    more || matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+/// The address of this end.
+fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
+    socket.local_addr()?.as_socket().ok_or_else(not_connected)
+}
+
+/// An attempt sends and receives only after it was told that it is connected.
+fn not_connected() -> io::Error {
+    ErrorKind::NotConnected.into()
 }

@@ -1,44 +1,67 @@
 //! A socket that never waits, and says instead that it would have to.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 
-use super::{is_pause, tcp_socket};
-use crate::job::Attempt;
+use socket2::Socket;
 
-/// A connection whose calls return at once: `None` where they would have to wait.
-#[derive(Debug)]
+use super::{local_address, not_connected, tcp_socket};
+
+/// A connection whose calls return at once: they would block wherever they would have to wait.
+#[derive(Debug, Default)]
 pub struct NonblockingChannel {
-    stream: TcpStream,
+    socket: Option<Socket>,
 }
 
 impl NonblockingChannel {
-    /// Begins to connect to the server of `attempt`; the first write that succeeds tells that the connection stands.
-    pub fn connect(attempt: &Attempt) -> io::Result<Self> {
-        let socket = tcp_socket(attempt.address())?;
-        socket.set_nonblocking(true)?;
-        match socket.connect(&attempt.address().into()) {
-            Err(error) if !is_pause(&error) => Err(error),
-            _ => Ok(NonblockingChannel { stream: socket.into() }),
+    /// Begins to connect, or asks whether the connection stands; gives the address of this end.
+    pub fn connect(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        if self.socket.is_none() {
+            let socket = tcp_socket(address)?;
+            socket.set_nonblocking(true)?;
+            self.socket = Some(socket);
+        }
+        let socket = self.open()?;
+        match socket.connect(&address.into()) {
+            Err(error) if !is_connected(&error) => {
+                Err(if is_under_way(&error) { ErrorKind::WouldBlock.into() } else { error })
+            }
+            _ => local_address(socket),
         }
     }
 
-    /// Writes some of `bytes`.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        unless_pause(self.stream.write(bytes))
+    /// Sends some of `bytes`.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?.write(bytes)
     }
 
-    /// Reads some bytes into `buffer`, none at the end of the stream.
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        unless_pause(self.stream.read(buffer))
+    /// Receives some bytes into `buffer`, none at the end of the stream.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.open()?.read(buffer)
+    }
+
+    /// Closes the connection, if there is one.
+    pub fn close(&mut self) {
+        self.socket = None;
+    }
+
+    fn open(&self) -> io::Result<&Socket> {
+        self.socket.as_ref().ok_or_else(not_connected)
     }
 }
 
-fn unless_pause(result: io::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(count) => Ok(Some(count)),
-        // Some systems say of a socket that is still connecting that it is not connected.
-        Err(error) if is_pause(&error) || error.kind() == io::ErrorKind::NotConnected => Ok(None),
-        Err(error) => Err(error),
-    }
+/// The connection that was asked for stands already.
+fn is_connected(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::EISCONN);
+    #[cfg(not(unix))]
+    return error.raw_os_error() == Some(10056); // WSAEISCONN
+}
+
+/// The connection was begun, and stands not yet.
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY));
+    #[cfg(not(unix))]
+    return matches!(error.raw_os_error(), Some(10022 | 10035 | 10037)); // WSAEINVAL, WSAEWOULDBLOCK, WSAEALREADY
 }

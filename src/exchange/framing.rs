@@ -1,8 +1,8 @@
 //! Finding the end of the body: RFC 9112, section 6.
 
+use super::fault::Fault;
 use super::limits::{Limits, MAX_CHUNK_LINE};
 use super::response::Header;
-use crate::error::Error;
 
 /// How the body's end is known.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Framing {
 
 impl Framing {
     /// Reads it from the status and the headers.
-    pub(super) fn of(status: u16, headers: &[Header]) -> Result<Self, Error> {
+    pub(super) fn of(status: u16, headers: &[Header]) -> Result<Self, Fault> {
         if status == 204 || status == 304 {
             return Ok(Framing::Length(0));
         }
@@ -47,7 +47,7 @@ impl Framing {
     }
 
     /// Moves the body's bytes from `data` to `body`; tells whether the body is whole.
-    pub(super) fn receive(&mut self, data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Error> {
+    pub(super) fn receive(&mut self, data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
         let done = match self {
             Framing::Length(left) => {
                 let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -62,14 +62,14 @@ impl Framing {
             }
         };
         if body.len() as u64 > limits.max_body_bytes {
-            return Err(Error::ResponseTooLarge { limit: limits.max_body_bytes });
+            return Err(Fault::BodyTooLarge { limit: limits.max_body_bytes });
         }
         Ok(done)
     }
 }
 
 /// Digits only: `+5`, `0x5`, `1_0` and the empty text, which parsers of numbers like to take, are errors.
-fn content_length(text: &[u8]) -> Result<u64, Error> {
+fn content_length(text: &[u8]) -> Result<u64, Fault> {
     std::str::from_utf8(text)
         .ok()
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
@@ -77,8 +77,8 @@ fn content_length(text: &[u8]) -> Result<u64, Error> {
         .ok_or_else(|| protocol("invalid Content-Length", text))
 }
 
-fn protocol(what: &str, value: &[u8]) -> Error {
-    Error::RemoteProtocol(format!("{what} {:?}", String::from_utf8_lossy(&value[..value.len().min(100)])))
+fn protocol(what: &str, value: &[u8]) -> Fault {
+    Fault::Protocol(format!("{what} {:?}", String::from_utf8_lossy(&value[..value.len().min(100)])))
 }
 
 /// Takes a chunked body apart: RFC 9112, section 7.1.
@@ -107,7 +107,7 @@ enum Expected {
 }
 
 impl Chunks {
-    fn receive(&mut self, mut data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Error> {
+    fn receive(&mut self, mut data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
         loop {
             if let Expected::Data(left) = &mut self.expected {
                 let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -133,7 +133,7 @@ impl Chunks {
                 Expected::Size => {
                     let size = chunk_size(line)?;
                     if body.len() as u64 + size > limits.max_body_bytes {
-                        return Err(Error::ResponseTooLarge { limit: limits.max_body_bytes });
+                        return Err(Fault::BodyTooLarge { limit: limits.max_body_bytes });
                     }
                     self.expected = if size == 0 { Expected::Trailer } else { Expected::Data(size) };
                 }
@@ -143,7 +143,7 @@ impl Chunks {
                 Expected::Trailer => {
                     self.trailers += line.len();
                     if self.trailers > limits.max_header_bytes {
-                        return Err(Error::RemoteProtocol("too many trailers".to_owned()));
+                        return Err(Fault::Protocol("too many trailers".to_owned()));
                     }
                 }
                 Expected::Data(_) => unreachable!("data is taken above"),
@@ -152,7 +152,7 @@ impl Chunks {
     }
 
     /// A line whose end does not come must not fill the memory.
-    fn bound_line(&self, limits: Limits) -> Result<(), Error> {
+    fn bound_line(&self, limits: Limits) -> Result<(), Fault> {
         let limit = if matches!(self.expected, Expected::Trailer) { limits.max_header_bytes } else { MAX_CHUNK_LINE };
         if self.line.len() > limit {
             return Err(protocol("overlong line in a chunked body", &self.line));
@@ -162,7 +162,7 @@ impl Chunks {
 }
 
 /// The size before the extensions: hexadecimal digits only, at most 15, which keeps it within 64 bits.
-fn chunk_size(line: &[u8]) -> Result<u64, Error> {
+fn chunk_size(line: &[u8]) -> Result<u64, Fault> {
     let size = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii_end();
     std::str::from_utf8(size)
         .ok()

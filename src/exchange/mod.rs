@@ -1,17 +1,18 @@
 //! One HTTP/1 exchange without I/O: bytes to send out, received bytes in, done or error. Every strategy drives this one.
 //!
-//! `request` writes the request, `response` reads the head, `framing` finds the end of the body, `limits` bounds all.
+//! `request` writes the request, `response` reads the head, `framing` finds the end of the body, `limits` bounds all,
+//! `fault` says what is wrong with what came. Nothing of the package is known here.
 
+mod fault;
 mod framing;
 mod limits;
 mod request;
 mod response;
 
+pub use fault::Fault;
 pub use limits::Limits;
 pub use response::{Header, Reply};
 
-use crate::error::Error;
-use crate::job::Target;
 use response::Reader;
 
 /// A GET request and the response to it.
@@ -26,10 +27,10 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A GET of `target`.
+    /// A GET of `path`, asked of the host and port that `authority` names.
     #[must_use]
-    pub fn get(target: &Target, limits: Limits) -> Self {
-        Exchange { request: request::get(target), sent: 0, reader: Reader::new(limits) }
+    pub fn get(authority: &str, path: &str, limits: Limits) -> Self {
+        Exchange { request: request::get(authority, path), sent: 0, reader: Reader::new(limits) }
     }
 
     /// What is still to be sent.
@@ -44,7 +45,7 @@ impl Exchange {
     }
 
     /// Takes what came from the server, nothing meaning the end of the stream; tells whether the response is whole.
-    pub fn receive(&mut self, data: &[u8]) -> Result<bool, Error> {
+    pub fn receive(&mut self, data: &[u8]) -> Result<bool, Fault> {
         self.reader.receive(data)
     }
 

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::Fault;
 use super::framing::Framing;
 use super::limits::{Limits, MAX_HEADERS, MAX_INTERIM};
-use crate::error::Error;
 
 /// A header field as it came, but for folded lines, which are joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Reader {
     }
 
     /// Takes `data`, nothing meaning the end of the stream; tells whether the response is whole.
-    pub(super) fn receive(&mut self, data: &[u8]) -> Result<bool, Error> {
+    pub(super) fn receive(&mut self, data: &[u8]) -> Result<bool, Fault> {
         self.received += data.len() as u64;
         if data.is_empty() {
             return self.end_of_stream();
@@ -87,16 +87,14 @@ impl Reader {
         }
     }
 
-    fn end_of_stream(&mut self) -> Result<bool, Error> {
+    fn end_of_stream(&mut self) -> Result<bool, Fault> {
         match &self.state {
             State::Head { .. } if self.received == 0 => {
-                Err(Error::RemoteProtocol("the server closed the connection without a response".to_owned()))
+                Err(Fault::Protocol("the server closed the connection without a response".to_owned()))
             }
-            State::Head { .. } => {
-                Err(Error::RemoteProtocol("the connection ended inside the response's head".to_owned()))
-            }
+            State::Head { .. } => Err(Fault::Protocol("the connection ended inside the response's head".to_owned())),
             State::Body(_, Framing::UntilEnd) => Ok(self.body_is_whole()),
-            State::Body(reply, _) => Err(Error::IncompleteBody { received: reply.body.len() as u64 }),
+            State::Body(reply, _) => Err(Fault::IncompleteBody { received: reply.body.len() as u64 }),
             State::Whole(_) => Ok(true),
         }
     }
@@ -111,12 +109,12 @@ impl Reader {
     }
 
     /// Reads the head if all of it has come, and the beginning of the body behind it.
-    fn read_head(&mut self) -> Result<bool, Error> {
+    fn read_head(&mut self) -> Result<bool, Fault> {
         loop {
             // Something else than HTTP may never send an empty line: look at once.
             let begin = self.head.len().min(5);
             if self.head[..begin] != b"HTTP/"[..begin] {
-                return Err(Error::RemoteProtocol(format!(
+                return Err(Fault::Protocol(format!(
                     "the server's answer is not HTTP: {:?}",
                     String::from_utf8_lossy(&self.head[..self.head.len().min(40)])
                 )));
@@ -134,10 +132,10 @@ impl Reader {
             if (100..200).contains(&reply.status) {
                 self.interim += 1;
                 if reply.status == 101 {
-                    return Err(Error::RemoteProtocol("101 Switching Protocols, which nobody asked for".to_owned()));
+                    return Err(Fault::Protocol("101 Switching Protocols, which nobody asked for".to_owned()));
                 }
                 if self.interim > MAX_INTERIM {
-                    return Err(Error::RemoteProtocol(format!("more than {MAX_INTERIM} interim responses")));
+                    return Err(Fault::Protocol(format!("more than {MAX_INTERIM} interim responses")));
                 }
                 self.state = State::Head { searched: 0 };
                 if rest.is_empty() {
@@ -150,7 +148,7 @@ impl Reader {
             let mut reply = reply;
             if let Framing::Length(length) = framing {
                 if length > self.limits.max_body_bytes {
-                    return Err(Error::ResponseTooLarge { limit: self.limits.max_body_bytes });
+                    return Err(Fault::BodyTooLarge { limit: self.limits.max_body_bytes });
                 }
                 // A length is a promise, not a fact: reserve no more than is likely.
                 reply.body.reserve_exact(length.min(1 << 20) as usize);
@@ -161,9 +159,9 @@ impl Reader {
         }
     }
 
-    fn bound_head(&self, length: usize) -> Result<(), Error> {
+    fn bound_head(&self, length: usize) -> Result<(), Fault> {
         if length > self.limits.max_header_bytes {
-            return Err(Error::HeadersTooLarge { limit: format!("{} bytes", self.limits.max_header_bytes) });
+            return Err(Fault::HeadersTooLarge { limit: format!("{} bytes", self.limits.max_header_bytes) });
         }
         Ok(())
     }
@@ -179,7 +177,7 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Reads a whole head. It is changed where a header is folded: RFC 9112, 5.2.
-fn parse_head(head: &mut [u8]) -> Result<Reply, Error> {
+fn parse_head(head: &mut [u8]) -> Result<Reply, Fault> {
     unfold(head);
     let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut fields);
@@ -187,7 +185,7 @@ fn parse_head(head: &mut [u8]) -> Result<Reply, Error> {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(malformed("incomplete")),
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(Error::HeadersTooLarge { limit: format!("{MAX_HEADERS} fields") });
+            return Err(Fault::HeadersTooLarge { limit: format!("{MAX_HEADERS} fields") });
         }
         Err(error) => return Err(malformed(&error.to_string())),
     }
@@ -208,8 +206,8 @@ fn parse_head(head: &mut [u8]) -> Result<Reply, Error> {
     })
 }
 
-fn malformed(why: &str) -> Error {
-    Error::RemoteProtocol(format!("the response's head is malformed: {why}"))
+fn malformed(why: &str) -> Fault {
+    Fault::Protocol(format!("the response's head is malformed: {why}"))
 }
 
 /// Blanks the line ends before folded lines.

@@ -1,27 +1,43 @@
-//! Python's values into a job, and outcomes into tuples.
+//! Python's values into work, and outcomes into tuples.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::errors::failure;
+use super::errors::{failure, to_python};
+use crate::attempt::Outcome;
 use crate::clock::monotonic_ns;
+use crate::error::Error;
 use crate::exchange::Limits;
-use crate::job::{Job, Outcome, Target};
+use crate::strategies::{self, Way};
+use crate::target::Target;
+use crate::work::List;
 
 /// `aio_strategies.targets.Target`: URL, authority, path, the address to connect to, and when it is due.
 pub(super) type TargetTuple = (String, String, String, (IpAddr, u16), f64);
 
-/// The URLs, and the job of fetching them.
-pub(super) fn job(
+/// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or all that comes
+/// before `started`, which is in seconds of `time.monotonic()`, 0 if not known. And the number of the system's error that
+/// kept the call from having as many exchanges under way as it might.
+pub(super) type Outcomes<'py> = (Vec<Bound<'py, PyAny>>, Option<i32>);
+
+/// The strategy of this key.
+pub(super) fn strategy(key: &str, helper: &Path) -> PyResult<Way> {
+    strategies::by_key(key, helper).ok_or_else(|| PyValueError::new_err(format!("there is no strategy {key:?}")))
+}
+
+/// The URLs, and the work of fetching them.
+pub(super) fn list(
     py: Python<'_>,
     targets: Vec<TargetTuple>,
     concurrency: usize,
     timeout: f64,
-) -> PyResult<(Vec<String>, Job)> {
+) -> PyResult<(Vec<String>, Arc<List>)> {
     // In this order: what passes between the two makes the targets due later, never too early.
     let (python_now, now) = (monotonic_seconds() + lead_of_pythons_clock(py)?, Instant::now());
     let instant = |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
@@ -29,20 +45,25 @@ pub(super) fn job(
     let (urls, targets) = targets
         .into_iter()
         .map(|(url, authority, path, (ip, port), due)| {
-            let due = (due > 0.0).then(|| instant(due));
-            (url, Target { authority, path, address: SocketAddr::new(ip, port), due })
+            let target = Target { authority, path, address: SocketAddr::new(ip, port) };
+            (url, (Arc::new(target), (due > 0.0).then(|| instant(due))))
         })
         .collect::<(Vec<_>, Vec<_>)>();
-    Ok((urls, Job { targets: targets.into(), concurrency, timeout, limits: Limits::default() }))
+    Ok((urls, Arc::new(List::new(targets, concurrency, timeout, Limits::default()))))
 }
 
-/// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or all that comes
-/// before `started`, which is in seconds of `time.monotonic()`, 0 if not known.
+/// What came of a call, if it was not cancelled. A URL that has come to nothing, because the strategy failed, says why.
 pub(super) fn outcomes_to_python<'py>(
     py: Python<'py>,
     urls: &[String],
-    outcomes: Vec<Outcome>,
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    list: &List,
+    ended: Result<(), Error>,
+) -> PyResult<Outcomes<'py>> {
+    let why = match ended {
+        Err(Error::Cancelled) => return Err(to_python(py, &Error::Cancelled, None)?),
+        Err(error) => error,
+        Ok(()) => Error::Internal("it was never begun".to_owned()),
+    };
     let lead = lead_of_pythons_clock(py)?;
     let to_tuple = |(url, outcome): (&String, Outcome)| {
         let started = outcome.started.map_or(0.0, |started| seconds(started) + lead);
@@ -74,7 +95,8 @@ pub(super) fn outcomes_to_python<'py>(
             }
         }
     };
-    urls.iter().zip(outcomes).map(to_tuple).collect()
+    let outcomes = urls.iter().zip(list.take_outcomes(&why)).map(to_tuple).collect::<PyResult<_>>()?;
+    Ok((outcomes, list.shortage()))
 }
 
 /// Our monotonic clock, in seconds.

@@ -4,8 +4,9 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::attempt::Outcome;
 use crate::error::{Error, Phase};
-use crate::job::Outcome;
+use crate::exchange::Fault;
 
 /// The name of the Python class for an error.
 fn class_name(error: &Error) -> &'static str {
@@ -17,10 +18,10 @@ fn class_name(error: &Error) -> &'static str {
         Error::Network { phase: Phase::Connect, .. } => "ConnectError",
         Error::Network { phase: Phase::Write, .. } => "WriteError",
         Error::Network { phase: Phase::Read, .. } => "ReadError",
-        Error::RemoteProtocol(_) => "RemoteProtocolError",
-        Error::IncompleteBody { .. } => "IncompleteBody",
-        Error::HeadersTooLarge { .. } => "HeadersTooLarge",
-        Error::ResponseTooLarge { .. } => "ResponseTooLarge",
+        Error::Response(Fault::Protocol(_)) => "RemoteProtocolError",
+        Error::Response(Fault::IncompleteBody { .. }) => "IncompleteBody",
+        Error::Response(Fault::HeadersTooLarge { .. }) => "HeadersTooLarge",
+        Error::Response(Fault::BodyTooLarge { .. }) => "ResponseTooLarge",
         Error::Cancelled | Error::Internal(_) => "InternalError",
     }
 }

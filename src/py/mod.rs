@@ -4,9 +4,9 @@
 //! thread and no runtime: there is nothing that a fork could break.
 
 mod arrow;
+mod background;
 mod convert;
 mod errors;
-mod running;
 mod sources;
 mod statistics;
 
@@ -15,31 +15,26 @@ use pyo3::prelude::*;
 /// The native half of `aio_strategies`; the package's Python modules are its only users.
 #[pymodule(gil_used = false)]
 mod _native {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::path::PathBuf;
     use std::sync::{Arc, Mutex, PoisonError};
 
-    use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
     #[pymodule_export]
     use super::arrow::{arrow_schema, arrow_stream};
-    use super::convert::{TargetTuple, job, outcomes_to_python};
-    use super::errors::to_python;
     #[pymodule_export]
-    use super::running::Running;
+    use super::background::Background;
+    use super::convert::{Outcomes, TargetTuple, list, outcomes_to_python, strategy};
+    use super::errors::to_python;
     #[pymodule_export]
     use super::sources::rust_source;
     #[pymodule_export]
     use super::statistics::{fewest_rounds, hodges_lehmann, judge, median, percentile, tells_percentile};
-    use crate::error::{Error, panic_text};
-    use crate::job::{Cancellation, Job, Location};
-    use crate::strategies::{
-        Outcomes, blocking_way::blocking_way, callback_way::callback_way, generator_way::generator_way,
-        nonblocking_way::nonblocking_way, process_way::process_way, thread_way::thread_way,
-        yield_from_way::yield_from_way,
-    };
+    use crate::background;
+    use crate::cancellation::Cancellation;
+    use crate::target::Location;
+    use crate::work::Work;
 
     /// Takes URLs apart: for each its host, port, authority and path.
     #[pyfunction]
@@ -51,46 +46,28 @@ mod _native {
         urls.into_iter().map(parse).collect()
     }
 
-    /// A strategy that is called and returns when all is done.
-    type Way = dyn Fn(&Job, &Cancellation) -> Outcomes + Sync;
-
-    /// Runs a strategy to its end: one tuple per target, see `convert`.
+    /// Runs a strategy to its end; see `convert` for what it gives.
     #[pyfunction]
     fn run<'py>(
         py: Python<'py>,
-        strategy: &str,
+        key: &str,
         targets: Vec<TargetTuple>,
         concurrency: usize,
         timeout: f64,
         helper: PathBuf,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let (urls, job) = job(py, targets, concurrency, timeout)?;
-        let way: Box<Way> = match strategy {
-            "blocking" => Box::new(blocking_way),
-            "process" => Box::new(move |job, cancellation| process_way(job, cancellation, &helper)),
-            "thread" => Box::new(thread_way),
-            "nonblocking" => Box::new(nonblocking_way),
-            "callback" => Box::new(callback_way),
-            "generator" => Box::new(generator_way),
-            "yield_from" => Box::new(yield_from_way),
-            other => return Err(PyValueError::new_err(format!("no strategy {other:?} runs to its end here"))),
-        };
+    ) -> PyResult<Outcomes<'py>> {
+        let way = strategy(key, &helper)?;
+        let (urls, list) = list(py, targets, concurrency, timeout)?;
         let signalled = Arc::new(Mutex::new(None));
         // Signals are for the main thread; elsewhere, asking for them would only contend for the interpreter's lock.
         let cancellation =
             if is_main_thread(py)? { cancelled_by_signals(Arc::clone(&signalled)) } else { Cancellation::by_hand() };
-        let result = py.detach(|| {
-            // A panic must not reach Python as a PanicException, which no `except Exception` catches.
-            catch_unwind(AssertUnwindSafe(|| way(&job, &cancellation)))
-                .unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))))
-        });
+        let work = Arc::clone(&list) as Arc<dyn Work>;
+        let ended = py.detach(|| background::run(&way, &work, &cancellation));
         if let Some(exception) = signalled.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(exception);
         }
-        match result {
-            Ok(outcomes) => outcomes_to_python(py, &urls, outcomes),
-            Err(error) => Err(to_python(py, &error, None)?),
-        }
+        outcomes_to_python(py, &urls, &list, ended)
     }
 
     fn is_main_thread(py: Python<'_>) -> PyResult<bool> {

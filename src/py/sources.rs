@@ -8,8 +8,9 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../", $name)))),*] };
 }
 
-static FILES: [(&str, &str); 9] = files![
+static FILES: [(&str, &str); 11] = files![
     "event_loop.rs",
+    "executor.rs",
     "strategies/asyncio_way.rs",
     "strategies/blocking_way.rs",
     "strategies/callback_way.rs",
@@ -18,6 +19,7 @@ static FILES: [(&str, &str); 9] = files![
     "strategies/process_way.rs",
     "strategies/thread_way.rs",
     "strategies/yield_from_way.rs",
+    "threads.rs",
 ];
 
 /// The text of a file of `src/`, as it was when this module was built.

@@ -1,38 +1,59 @@
 //! Lecture 2.2.1, blocking: one URL after another, asleep in the kernel while the network works.
 
-use super::Outcomes;
-use crate::channel::{BlockingChannel, READ_SIZE};
+use std::sync::Arc;
+
+use crate::attempt::{Assignment, Attempt, Outcome, Want};
+use crate::cancellation::Cancellation;
+use crate::channel::BlockingChannel;
 use crate::error::Error;
-use crate::job::{Attempt, Cancellation, Job, Outcome};
+use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs one after another.
-pub fn blocking_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
-    let mut outcomes = Vec::with_capacity(job.targets.len());
-    for index in 0..job.targets.len() {
+pub fn blocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
+    let mut channel = BlockingChannel::default();
+    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, cancellation))
+}
+
+/// Fetches URLs as long as there are any.
+pub fn fetch_urls(
+    work: &dyn Work,
+    cancellation: &Cancellation,
+    mut fetch: impl FnMut(&Assignment) -> Result<Outcome, Error>,
+) -> Result<(), Error> {
+    let mut slot = Slot::of_this_thread();
+    loop {
         cancellation.check()?;
-        job.sleep_until_due(index, cancellation)?;
-        outcomes.push(fetch(job.attempt(index), cancellation));
+        match work.next(&mut slot) {
+            Next::Begin(assignment) => work.put(&mut slot, fetch(&assignment)?),
+            Next::Wait(until) => cancellation.park(until)?,
+            Next::End => return Ok(()),
+        }
     }
-    cancellation.check()?;
-    Ok(outcomes)
 }
 
 /// Fetches one URL, waiting in each call until the kernel has something.
-pub fn fetch(mut attempt: Attempt, cancellation: &Cancellation) -> Outcome {
-    let ended = exchange(&mut attempt, cancellation);
-    attempt.finish(ended)
-}
-
-fn exchange(attempt: &mut Attempt, cancellation: &Cancellation) -> Result<(), Error> {
-    let mut channel = BlockingChannel::connect(attempt, cancellation)?;
-    attempt.connected();
-    channel.write(attempt, cancellation)?;
-    let mut buffer = [0; READ_SIZE];
+pub fn fetch(
+    assignment: &Assignment,
+    channel: &mut BlockingChannel,
+    cancellation: &Cancellation,
+) -> Result<Outcome, Error> {
+    let mut attempt = Attempt::begin(assignment);
+    let deadline = attempt.deadline();
     loop {
-        attempt.time_left()?;
-        let data = channel.read(&mut buffer, attempt, cancellation)?;
-        if attempt.receive(data)? {
-            return Ok(());
-        }
+        cancellation.check()?;
+        // Where a call's time is over before it was ready, the attempt wants the same again.
+        match attempt.wants() {
+            Want::Connect(address) => attempt.connected(channel.connect(address, deadline)),
+            Want::Send(bytes) => {
+                let count = channel.write(bytes, deadline);
+                attempt.sent(count)
+            }
+            Want::Receive => attempt.receive(|buffer| channel.read(buffer, deadline)),
+            Want::Close => {
+                channel.close();
+                attempt.closed()
+            }
+            Want::Done => return Ok(attempt.finish()),
+        };
     }
 }

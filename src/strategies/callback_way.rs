@@ -1,113 +1,98 @@
-//! Lecture 2.2.5, callbacks and an event loop: one thread, many sockets; each step of a fetch leaves word with the loop
-//! which function goes on when its socket is ready.
+//! Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the loop
+//! which function to call when its socket is ready.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::{Batch, Outcomes};
+use crate::attempt::{Attempt, Want};
+use crate::cancellation::Cancellation;
 use crate::error::Error;
-use crate::event_loop::{Event, EventLoop, SocketId};
-use crate::job::{Attempt, Cancellation, Job};
+use crate::event_loop::{Event, EventLoop, Sleeper, Socket};
+use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs by callbacks.
-pub fn callback_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
-    let batch = Rc::new(Batch::new(job));
-    let mut event_loop = EventLoop::new()?;
-    for _ in 0..job.workers() {
-        Fetch::start_next(&batch, None, &mut event_loop);
+pub fn callback_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
+    let event_loop = EventLoop::new()?;
+    for _ in 0..work.waiters() {
+        FetchUrls::start(Arc::clone(work), Rc::clone(&event_loop));
     }
-    while !batch.is_done() {
-        event_loop.turn(cancellation)?;
-    }
-    batch.take_outcomes()
+    event_loop.run(cancellation)
 }
 
-/// A fetch under way. Each of its methods is a callback, and hands the fetch on to the next one.
+/// Fetches URLs as long as there are any. Its methods are callbacks.
+struct FetchUrls {
+    work: Arc<dyn Work>,
+    event_loop: Rc<EventLoop>,
+    sleeper: Sleeper,
+    slot: Slot,
+    socket: Socket,
+}
+
+impl FetchUrls {
+    fn start(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
+        let (sleeper, socket) = (event_loop.sleeper(), event_loop.socket());
+        let slot = Slot::new(sleeper.waker());
+        Box::new(FetchUrls { work, event_loop, sleeper, slot, socket }).next();
+    }
+
+    /// Begins the next URL, or waits until there is one.
+    fn next(mut self: Box<Self>) {
+        match self.work.next(&mut self.slot) {
+            Next::Begin(assignment) => Box::new(Fetch { attempt: Attempt::begin(&assignment), urls: self }).go_on(),
+            Next::Wait(until) => {
+                let (event_loop, sleeper) = (Rc::clone(&self.event_loop), self.sleeper.place());
+                event_loop.call_when_woken(sleeper, until, move || self.next());
+            }
+            Next::End => {}
+        }
+    }
+}
+
+/// A fetch under way. Its methods are callbacks, too.
 struct Fetch {
-    batch: Rc<Batch>,
-    index: usize,
     attempt: Attempt,
-    socket: SocketId,
+    urls: Box<FetchUrls>,
 }
 
 impl Fetch {
-    /// Begins the next URL, if there is one: `waited_for`, or else one that nobody has. If it is not due yet, the loop
-    /// comes back to it.
-    fn start_next(batch: &Rc<Batch>, waited_for: Option<usize>, event_loop: &mut EventLoop) {
-        let mut next = waited_for.or_else(|| batch.next());
-        while let Some(index) = next {
-            if let Some(due) = batch.job.due_later(index) {
-                let batch = Rc::clone(batch);
-                event_loop.call_at(due, move |event_loop| Fetch::start_next(&batch, Some(index), event_loop));
-                return;
+    /// Does what the attempt wants, as long as the socket is ready for it.
+    fn go_on(mut self: Box<Self>) {
+        let Fetch { attempt, urls } = &mut *self;
+        let (ready, event) = match attempt.wants() {
+            Want::Connect(address) => (attempt.connected(urls.socket.connect(address)), Event::Write),
+            Want::Send(bytes) => {
+                let count = urls.socket.write(bytes);
+                (attempt.sent(count), Event::Write)
             }
-            let attempt = batch.job.attempt(index);
-            match event_loop.connect(attempt.address(), attempt.deadline()) {
-                Ok(socket) => {
-                    let fetch = Fetch { batch: Rc::clone(batch), index, attempt, socket };
-                    event_loop.call_when_ready(socket, Event::Write, move |event_loop| fetch.connected(event_loop));
-                    return;
-                }
-                Err(error) => {
-                    let error = attempt.failed(&error);
-                    batch.put(index, attempt.finish(Err(error)));
-                }
+            Want::Receive => (attempt.receive(|buffer| urls.socket.read(buffer)), Event::Read),
+            Want::Close => {
+                urls.socket.close();
+                (attempt.closed(), Event::Write)
             }
-            next = batch.next();
-        }
+            Want::Done => return self.finish(),
+        };
+        if ready { self.go_on() } else { self.go_on_when_ready(event) }
     }
 
-    /// The connection stands, or has failed.
-    fn connected(mut self, event_loop: &mut EventLoop) {
-        let connected = self
-            .attempt
-            .time_left()
-            .and_then(|_| event_loop.connected(self.socket).map_err(|error| self.attempt.failed(&error)));
-        match connected {
-            Ok(()) => {
-                self.attempt.connected();
-                self.writable(event_loop);
-            }
-            Err(error) => self.finish(event_loop, Err(error)),
-        }
+    /// Leaves the rest to a callback.
+    fn go_on_when_ready(self: Box<Self>, event: Event) {
+        let event_loop = Rc::clone(&self.urls.event_loop);
+        let (socket, deadline) = (self.urls.socket.place(), self.attempt.deadline());
+        event_loop.call_when_ready(socket, event, deadline, move || self.go_on());
     }
 
-    /// The socket takes bytes.
-    fn writable(mut self, event_loop: &mut EventLoop) {
-        let sent = self.attempt.time_left().and_then(|_| match event_loop.write(self.socket, self.attempt.unsent()) {
-            Ok(count) => Ok(self.attempt.sent(count.unwrap_or(0))),
-            Err(error) => Err(self.attempt.failed(&error)),
-        });
-        match sent {
-            Ok(false) => {
-                event_loop.call_when_ready(self.socket, Event::Write, move |event_loop| self.writable(event_loop));
-            }
-            Ok(true) => {
-                event_loop.call_when_ready(self.socket, Event::Read, move |event_loop| self.readable(event_loop));
-            }
-            Err(error) => self.finish(event_loop, Err(error)),
+    /// Puts back what came of it, and goes on with the next URL.
+    fn finish(self: Box<Self>) {
+        let Fetch { attempt, mut urls } = *self;
+        let outcome = attempt.finish();
+        let failed = outcome.result.is_err();
+        urls.work.put(&mut urls.slot, outcome);
+        if failed {
+            // Not at once: where each URL fails without a wait, the calls would nest ever deeper.
+            let event_loop = Rc::clone(&urls.event_loop);
+            event_loop.call_soon(move || urls.next());
+        } else {
+            urls.next();
         }
-    }
-
-    /// The socket has bytes, or has ended.
-    fn readable(mut self, event_loop: &mut EventLoop) {
-        let received = self.attempt.time_left().and_then(|_| match event_loop.read(self.socket) {
-            Ok(Some(data)) => self.attempt.receive(data),
-            Ok(None) => Ok(false),
-            Err(error) => Err(self.attempt.failed(&error)),
-        });
-        match received {
-            Ok(false) => {
-                event_loop.call_when_ready(self.socket, Event::Read, move |event_loop| self.readable(event_loop));
-            }
-            Ok(true) => self.finish(event_loop, Ok(())),
-            Err(error) => self.finish(event_loop, Err(error)),
-        }
-    }
-
-    /// Notes what came of it, and goes on with the next URL.
-    fn finish(self, event_loop: &mut EventLoop, ended: Result<(), Error>) {
-        event_loop.close(self.socket);
-        self.batch.put(self.index, self.attempt.finish(ended));
-        Fetch::start_next(&self.batch, None, event_loop);
     }
 }

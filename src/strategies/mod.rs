@@ -1,7 +1,7 @@
 //! The strategies: one file each, named as its function, from the simplest to the cleverest way to wait.
 //!
-//! All do the same: they fetch every target of a [`Job`] with no more than `concurrency` exchanges under way, and put
-//! what came of each into a [`Batch`]. They differ in how they wait, and nothing else: `diff` two neighbours.
+//! All do the same: their waiters ask a [`Work`] for what to do next, do what the attempt wants, and put back what came of
+//! it. They differ in how they wait, and nothing else: `diff` two neighbours.
 
 pub mod asyncio_way;
 pub mod blocking_way;
@@ -12,62 +12,29 @@ pub mod process_way;
 pub mod thread_way;
 pub mod yield_from_way;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use std::sync::Arc;
 
+use crate::cancellation::Cancellation;
 use crate::error::Error;
-use crate::job::{Job, Outcome};
+use crate::work::Work;
 
-/// What came of all URLs, in their order; or why the call as a whole failed.
-pub type Outcomes = Result<Vec<Outcome>, Error>;
+/// A strategy as a function: it works all of it off; an error means that it could not, or was cancelled.
+pub type Way = Box<dyn Fn(&Arc<dyn Work>, &Cancellation) -> Result<(), Error> + Send + Sync>;
 
-/// The work of one call: which URL is next, and what came of those before.
-#[derive(Debug)]
-pub struct Batch {
-    /// What to do.
-    pub job: Job,
-    next: AtomicUsize,
-    /// How many URLs have no outcome yet.
-    unfinished: AtomicUsize,
-    outcomes: Mutex<Vec<Option<Outcome>>>,
-}
-
-impl Batch {
-    /// Nothing is done yet.
-    #[must_use]
-    pub fn new(job: &Job) -> Self {
-        let count = job.targets.len();
-        Batch {
-            job: job.clone(),
-            next: AtomicUsize::new(0),
-            unfinished: AtomicUsize::new(count),
-            outcomes: Mutex::new(vec![None; count]),
-        }
-    }
-
-    /// The index of a URL that nobody has begun.
-    pub fn next(&self) -> Option<usize> {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        (index < self.job.targets.len()).then_some(index)
-    }
-
-    /// Notes what came of a URL.
-    pub fn put(&self, index: usize, outcome: Outcome) {
-        self.lock()[index] = Some(outcome);
-        self.unfinished.fetch_sub(1, Ordering::Release);
-    }
-
-    /// Whether every URL has its outcome.
-    pub fn is_done(&self) -> bool {
-        self.unfinished.load(Ordering::Acquire) == 0
-    }
-
-    /// All outcomes, in the order of the URLs; an error if the call was ended before all were there.
-    pub fn take_outcomes(&self) -> Outcomes {
-        std::mem::take(&mut *self.lock()).into_iter().collect::<Option<_>>().ok_or(Error::Cancelled)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Option<Outcome>>> {
-        self.outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+/// The strategy of this key; `helper` is the helper program's path, which some start.
+#[must_use]
+pub fn by_key(key: &str, helper: &Path) -> Option<Way> {
+    let helper = helper.to_owned();
+    Some(match key {
+        "blocking" => Box::new(blocking_way::blocking_way),
+        "process" => Box::new(move |work, cancellation| process_way::process_way(work, cancellation, &helper)),
+        "thread" => Box::new(thread_way::thread_way),
+        "nonblocking" => Box::new(nonblocking_way::nonblocking_way),
+        "callback" => Box::new(callback_way::callback_way),
+        "generator" => Box::new(generator_way::generator_way),
+        "yield_from" => Box::new(yield_from_way::yield_from_way),
+        "asyncio" => Box::new(asyncio_way::asyncio_way),
+        _ => return None,
+    })
 }

@@ -1,70 +1,62 @@
 //! Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. One URL after another still.
 
 use std::hint::spin_loop;
+use std::sync::Arc;
+use std::task::Waker;
 
-use super::Outcomes;
-use crate::channel::{NonblockingChannel, READ_SIZE};
+use crate::attempt::{Assignment, Attempt, Outcome, Want};
+use crate::cancellation::Cancellation;
+use crate::channel::NonblockingChannel;
 use crate::error::Error;
-use crate::job::{Attempt, Cancellation, Job, Outcome};
+use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs one after another, and keeps a processor busy all the while.
-pub fn nonblocking_way(job: &Job, cancellation: &Cancellation) -> Outcomes {
-    let mut outcomes = Vec::with_capacity(job.targets.len());
-    for index in 0..job.targets.len() {
-        cancellation.check()?;
-        spin_until_due(job, index, cancellation)?;
-        outcomes.push(fetch(job.attempt(index), cancellation));
-    }
-    cancellation.check()?;
-    Ok(outcomes)
+pub fn nonblocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
+    let mut channel = NonblockingChannel::default();
+    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, cancellation))
 }
 
-/// Waits until the exchange of the URL at `index` may begin, awake.
-fn spin_until_due(job: &Job, index: usize, cancellation: &Cancellation) -> Result<(), Error> {
-    while job.due_later(index).is_some() {
+/// Fetches URLs as long as there are any.
+fn fetch_urls(
+    work: &dyn Work,
+    cancellation: &Cancellation,
+    mut fetch: impl FnMut(&Assignment) -> Result<Outcome, Error>,
+) -> Result<(), Error> {
+    let mut slot = Slot::new(Waker::noop().clone());
+    loop {
         cancellation.check()?;
-        spin_loop();
+        match work.next(&mut slot) {
+            Next::Begin(assignment) => work.put(&mut slot, fetch(&assignment)?),
+            Next::Wait(_) => spin_loop(),
+            Next::End => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 /// Fetches one URL, asking until the kernel has something.
-fn fetch(mut attempt: Attempt, cancellation: &Cancellation) -> Outcome {
-    let ended = exchange(&mut attempt, cancellation);
-    attempt.finish(ended)
-}
-
-fn exchange(attempt: &mut Attempt, cancellation: &Cancellation) -> Result<(), Error> {
-    let mut channel = NonblockingChannel::connect(attempt).map_err(|error| attempt.failed(&error))?;
+fn fetch(
+    assignment: &Assignment,
+    channel: &mut NonblockingChannel,
+    cancellation: &Cancellation,
+) -> Result<Outcome, Error> {
+    let mut attempt = Attempt::begin(assignment);
     loop {
-        // The first write that succeeds tells that the connection stands.
-        match channel.write(attempt.unsent()).map_err(|error| attempt.failed(&error))? {
-            Some(count) => {
-                attempt.connected();
-                if attempt.sent(count) {
-                    break;
-                }
+        cancellation.check()?;
+        let ready = match attempt.wants() {
+            Want::Connect(address) => attempt.connected(channel.connect(address)),
+            Want::Send(bytes) => {
+                let count = channel.write(bytes);
+                attempt.sent(count)
             }
-            None => spin(attempt, cancellation)?,
+            Want::Receive => attempt.receive(|buffer| channel.read(buffer)),
+            Want::Close => {
+                channel.close();
+                attempt.closed()
+            }
+            Want::Done => return Ok(attempt.finish()),
+        };
+        if !ready {
+            spin_loop();
         }
     }
-    let mut buffer = [0; READ_SIZE];
-    loop {
-        match channel.read(&mut buffer).map_err(|error| attempt.failed(&error))? {
-            Some(count) => {
-                if attempt.receive(&buffer[..count])? {
-                    return Ok(());
-                }
-            }
-            None => spin(attempt, cancellation)?,
-        }
-    }
-}
-
-/// The whole of the waiting: look at the clock, and ask again.
-fn spin(attempt: &Attempt, cancellation: &Cancellation) -> Result<(), Error> {
-    cancellation.check()?;
-    attempt.time_left()?;
-    spin_loop();
-    Ok(())
 }

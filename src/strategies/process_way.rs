@@ -4,156 +4,141 @@
 //! at a time over its standard input and answers over its standard output; a thread of the caller waits for each.
 
 use std::io::{self, BufReader, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use super::blocking_way::fetch;
-use super::{Batch, Outcomes};
-use crate::error::{Error, Phase, panic_text};
-use crate::exchange::Limits;
-use crate::job::{Attempt, Cancellation, Job, Outcome, TICK, Target};
+use super::blocking_way::{fetch, fetch_urls};
+use crate::attempt::{Assignment, Outcome};
+use crate::cancellation::Cancellation;
+use crate::channel::BlockingChannel;
+use crate::error::Error;
 use crate::parent;
+use crate::threads::in_threads;
+use crate::work::Work;
 
 /// Fetches the URLs in a pool of processes, which lasts as long as the call; `helper` is the helper program's path.
-pub fn process_way(job: &Job, cancellation: &Cancellation, helper: &Path) -> Outcomes {
-    let batch = Batch::new(job);
-    let workers = Workers::default();
-    std::thread::scope(|scope| {
-        for _ in 0..job.workers() {
-            scope.spawn(|| {
-                let cancellation = cancellation.for_worker();
-                // A thread that ends unheard would be waited for in vain.
-                let ended = catch_unwind(AssertUnwindSafe(|| run_worker(&batch, &workers, helper, &cancellation)));
-                workers.note_end(ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)))));
-            });
-        }
-        workers.wait_for_ends(job.workers(), cancellation);
-    });
-    let failure = workers.reap();
-    cancellation.check()?;
-    match failure {
-        Some(error) if !batch.is_done() => Err(error),
-        _ => batch.take_outcomes(),
-    }
+pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &Path) -> Result<(), Error> {
+    let pool = Pool { helper, state: Mutex::default() };
+    let ended = in_threads(
+        work.waiters(),
+        "aio-process",
+        cancellation,
+        |cancellation| run_worker(&**work, &pool, cancellation),
+        |error| work.fewer_waiters(error),
+        || pool.kill(),
+    );
+    pool.reap();
+    ended
 }
 
-/// What a worker is to do.
-#[derive(Debug, Serialize, Deserialize)]
-struct Assignment {
-    target: Target,
-    timeout: Duration,
-    limits: Limits,
-}
-
-/// Has a worker process fetch URLs as long as there are any. One that dies costs the URL it was fetching, and is replaced;
-/// one that cannot be started leaves its share to the others.
-fn run_worker(batch: &Batch, workers: &Workers, helper: &Path, cancellation: &Cancellation) -> Result<(), Error> {
-    let job = &batch.job;
-    let (mut input, mut output) = workers.start_one(helper)?;
-    while let Some(index) = batch.next() {
-        if job.sleep_until_due(index, cancellation).is_err() {
+/// Has a worker process fetch URLs as long as there are any. One that dies costs the URL that it was fetching, and is
+/// replaced; one that cannot be started leaves its share to the others.
+fn run_worker(work: &dyn Work, pool: &Pool<'_>, cancellation: &Cancellation) -> Result<(), Error> {
+    let mut worker = match pool.start_one() {
+        Ok(worker) => Some(worker),
+        Err(error) if pool.is_empty() => return Err(pool.not_started(&error)),
+        Err(error) => {
+            work.fewer_waiters(&error);
             return Ok(());
         }
-        let target = job.targets[index].clone();
-        let assignment = Assignment { target, timeout: job.timeout, limits: job.limits };
-        match send(&mut input, &assignment).and_then(|()| receive(&mut output)) {
-            Ok(outcome) => batch.put(index, outcome),
-            Err(_) if workers.lock().cancelled => return Ok(()),
-            Err(error) => {
-                let error = Error::Internal(format!("the worker process died: {error}"));
-                let outcome = Outcome {
-                    result: Err(error),
-                    phase: Phase::Connect,
-                    bytes_received: 0,
-                    started: None,
-                    elapsed: Duration::ZERO,
-                };
-                batch.put(index, outcome);
-                (input, output) = workers.start_one(helper)?;
+    };
+    fetch_urls(work, cancellation, |assignment| {
+        let lost = |error| Ok(Outcome::lost(assignment.ticket, error));
+        if worker.is_none() {
+            match pool.start_one() {
+                Ok(started) => worker = Some(started),
+                Err(error) => return lost(pool.not_started(&error)),
             }
         }
-    }
-    Ok(())
+        match worker.as_mut().map(|worker| worker.fetch(assignment)) {
+            Some(Ok(outcome)) => Ok(outcome),
+            _ if pool.lock().killed => Err(Error::Cancelled),
+            ended => {
+                worker = None;
+                let why = ended.and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
+                lost(Error::Internal(format!("the worker process died: {why}")))
+            }
+        }
+    })
 }
 
 /// The worker processes of one call.
-#[derive(Default)]
-struct Workers {
+struct Pool<'call> {
+    helper: &'call Path,
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     children: Vec<Child>,
-    /// How many of the waiting threads have ended.
-    ended: usize,
-    /// Workers are being killed, and no new ones may start.
-    cancelled: bool,
-    /// Why a thread ended before its time.
-    failure: Option<Error>,
+    /// No new ones may start.
+    killed: bool,
 }
 
-impl Workers {
+/// The pipes to a worker process.
+struct Worker {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Sends the worker a URL, and waits for what comes of it.
+    fn fetch(&mut self, assignment: &Assignment) -> io::Result<Outcome> {
+        send(&mut self.input, assignment)?;
+        receive(&mut self.output)
+    }
+}
+
+impl Pool<'_> {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_empty(&self) -> bool {
+        self.lock().children.is_empty()
+    }
+
+    fn not_started(&self, error: &io::Error) -> Error {
+        Error::internal(&format!("starting the worker program {}", self.helper.display()), error)
+    }
+
     /// Starts a worker process.
-    fn start_one(&self, helper: &Path) -> Result<(ChildStdin, BufReader<ChildStdout>), Error> {
-        let mut command = Command::new(helper);
+    fn start_one(&self) -> io::Result<Worker> {
+        let mut command = Command::new(self.helper);
         command.args(["worker", &std::process::id().to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
         // A terminal's Ctrl-C is for the caller, who then ends the workers.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let started = command.spawn();
-        let mut child = started
-            .map_err(|error| Error::internal(&format!("starting the worker program {}", helper.display()), &error))?;
+        let mut child = command.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let mut state = self.lock();
-        if state.cancelled {
+        if state.killed {
             let _ = child.kill();
         }
         state.children.push(child);
-        pipes.map(|(input, output)| (input, BufReader::new(output))).ok_or(Error::Cancelled)
+        pipes
+            .map(|(input, output)| Worker { input, output: BufReader::new(output) })
+            .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
-    fn note_end(&self, ended: Result<(), Error>) {
+    /// Ends the workers, and so the waits of their threads.
+    fn kill(&self) {
         let mut state = self.lock();
-        state.ended += 1;
-        if let Err(error) = ended {
-            state.failure = Some(error);
-        }
-        self.changed.notify_one();
-    }
-
-    /// Waits for the threads; kills the workers if the call is cancelled, which ends the threads.
-    fn wait_for_ends(&self, threads: usize, cancellation: &Cancellation) {
-        let mut state = self.lock();
-        while state.ended < threads {
-            if !state.cancelled && cancellation.check().is_err() {
-                state.cancelled = true;
-                for child in &mut state.children {
-                    let _ = child.kill();
-                }
-            }
-            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Leaves no process behind; gives the reason if a thread ended before its time.
-    fn reap(self) -> Option<Error> {
-        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        state.killed = true;
         for child in &mut state.children {
+            let _ = child.kill();
+        }
+    }
+
+    /// Leaves no process behind.
+    fn reap(&self) {
+        for child in &mut self.lock().children {
             let _ = child.wait();
         }
-        state.failure
     }
 }
 
@@ -165,11 +150,12 @@ pub fn worker_main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     };
     parent::exit_with(parent);
     let cancellation = Cancellation::by_hand();
+    let mut channel = BlockingChannel::default();
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = io::stdout().lock();
-    while let Ok(Assignment { target, timeout, limits }) = receive(&mut input) {
-        let outcome = fetch(Attempt::new(&target, timeout, limits), &cancellation);
-        if send(&mut output, &outcome).is_err() {
+    while let Ok(assignment) = receive::<Assignment>(&mut input) {
+        let fetched = fetch(&assignment, &mut channel, &cancellation).map(|outcome| send(&mut output, &outcome));
+        if !matches!(fetched, Ok(Ok(()))) {
             return ExitCode::FAILURE;
         }
     }

@@ -2,42 +2,88 @@
 streams come from a library: asyncio."""
 
 import asyncio
+from contextlib import suppress
+from functools import partial
 
-from ..results import Response
-from ..targets import Target
 from .attempt import READ_SIZE, Attempt
-from .batch import Batch
+from .work import Slot, Wait, Work
 
 
-async def asyncio_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+async def asyncio_way(work: Work) -> None:
     """Fetch the URLs by asyncio tasks."""
-    batch = Batch(targets, timeout)
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(min(concurrency, len(targets))):
-            tasks.create_task(fetch_urls(batch))
-    return batch.responses()
+        for _ in range(work.waiters):
+            tasks.create_task(fetch_urls(work))
 
 
-async def fetch_urls(batch: Batch) -> None:
+async def fetch_urls(work: Work) -> None:
     """Fetch URLs as long as there are any."""
-    for index, target in batch:
-        while early := target.early():
-            await asyncio.sleep(early)
-        with Attempt(target, batch.timeout) as attempt:
-            async with asyncio.timeout_at(attempt.deadline):
-                await fetch(attempt)
-        batch.put(index, attempt.response)
+    woken = asyncio.Event()
+    slot = Slot(partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set))
+    while step := work.next(slot):
+        if isinstance(step, Wait):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(step.until):
+                    await woken.wait()
+            woken.clear()
+            continue
+
+        attempt = Attempt(step)
+        try:
+            while attempt.wants() != "done":
+                with attempt:
+                    async with asyncio.timeout_at(attempt.deadline):
+                        await fetch(attempt, slot)
+        finally:  # where the task is cancelled, too
+            close(slot)
+        work.put(slot, step.ticket, attempt.finish())
 
 
-async def fetch(attempt: Attempt) -> None:
+async def fetch(attempt: Attempt, slot: Slot) -> None:
     """Fetch one URL."""
-    reader, writer = await asyncio.open_connection(*attempt.address)
-    try:
-        attempt.connected()
-        writer.write(attempt.unsent)
-        await writer.drain()
-        attempt.sent(len(attempt.unsent))
-        while not attempt.receive(await reader.read(READ_SIZE)):
-            pass
-    finally:
+    while (want := attempt.wants()) != "done":
+        match want:
+            case "connect":
+                await connect(attempt, slot)
+            case "send":
+                await write_all(attempt, slot)
+            case "receive":
+                await read_all(attempt, slot)
+            case "close":
+                close(slot)
+                attempt.closed()
+
+
+async def connect(attempt: Attempt, slot: Slot) -> None:
+    """Make the connection."""
+    slot.sock = await asyncio.open_connection(*attempt.address)
+    _, writer = slot.sock
+    attempt.connected(writer.get_extra_info("sockname"))
+
+
+async def write_all(attempt: Attempt, slot: Slot) -> None:
+    """Send the request."""
+    _, writer = slot.sock
+    writer.write(attempt.unsent)
+    await writer.drain()
+    attempt.sent(len(attempt.unsent))
+
+
+async def read(attempt: Attempt, slot: Slot) -> None:
+    """Receive some of the response."""
+    reader, _ = slot.sock
+    attempt.received(await reader.read(READ_SIZE))
+
+
+async def read_all(attempt: Attempt, slot: Slot) -> None:
+    """Receive all of the response."""
+    while attempt.wants() == "receive":
+        await read(attempt, slot)
+
+
+def close(slot: Slot) -> None:
+    """Close the connection, if there is one."""
+    if slot.sock:
+        _, writer = slot.sock
         writer.close()
+        slot.sock = None

@@ -1,11 +1,13 @@
-"""One try at one URL: an exchange with a deadline, whose failure becomes part of the response instead of spreading."""
+"""One try at one URL. It does no I/O: it says what it wants next, and is told what came of that."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
 from types import TracebackType
+from typing import Literal
 
 from ..exceptions import (
     ConnectError,
@@ -18,34 +20,47 @@ from ..exceptions import (
     WriteError,
 )
 from ..results import Response
-from ..targets import Target
 from .exchange import Exchange
+from .work import Assignment
 
 READ_SIZE = 16 * 1024
 """Bytes asked for in one read; the Rust versions ask for as many."""
 
+Want = Literal["connect", "send", "receive", "close", "done"]
+"""What an attempt wants done next: connect to ``address``, or go on connecting to it; send some of ``unsent``; receive some
+bytes; close the connection, if there is one; nothing any more."""
+
+_PHASES = {"connect": "connect", "send": "write", "receive": "read"}
 _DOING = {"connect": "connecting", "write": "sending the request", "read": "reading the response"}
 _NETWORK_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": WriteError, "read": ReadError}
 
 
 class Attempt(Exchange):
-    """Use it as ``with Attempt(target, timeout) as attempt: ...``; afterwards there is ``attempt.response``.
+    """One try at one URL: an exchange with a phase and a deadline.
 
-    Network errors, passed deadlines and violations of HTTP end the block and are recorded in the response. Everything
-    else, such as KeyboardInterrupt or CancelledError, goes through.
+    What it wants is done in a ``with attempt:`` block. Network errors, passed deadlines and violations of HTTP end the
+    block and the attempt; a socket that is not ready ends just the block. Everything else, such as KeyboardInterrupt or
+    CancelledError, goes through.
     """
 
-    response: Response
-
-    def __init__(self, target: Target, timeout: float) -> None:
-        super().__init__(target)
+    def __init__(self, assignment: Assignment) -> None:
+        target = assignment.target
+        super().__init__(target.authority, target.path)
         self.url = target.url
         self.address = target.address
         self.family = socket.AF_INET6 if ":" in target.address[0] else socket.AF_INET
-        self.timeout = timeout
-        self.phase = "connect"
+        self.timeout = assignment.timeout
         self.started = time.monotonic()
-        self.deadline = self.started + timeout
+        self.deadline = self.started + self.timeout
+        self._want: Want = "connect"
+        self._phase = "connect"
+        self._error: RequestError | None = None
+
+    def wants(self) -> Want:
+        """Tell what is to be done next. To be asked anew after each step and each wait."""
+        if self._want in _PHASES and time.monotonic() >= self.deadline:
+            self.failed(TimeoutError())
+        return self._want
 
     def time_left(self) -> float:
         """Return the seconds that are left; TimeoutError if there are none."""
@@ -54,20 +69,38 @@ class Attempt(Exchange):
             raise TimeoutError
         return left
 
-    def connected(self) -> None:
-        """Note that the connection stands."""
-        self.phase = "write"
+    def connected(self, local: tuple[str, int]) -> None:
+        """Take notice that the connection stands, and of this end's address."""
+        self.time_left()  # The deadline may have woken us, not the network.
+        # A client's port may be the very one that it connects to, and then TCP connects it with itself.
+        if local[:2] == self.address:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        self._want, self._phase = "send", "write"
 
-    def sent(self, count: int) -> bool:
-        """Note that ``count`` bytes more were sent; tell whether that was the last of the request."""
+    def sent(self, count: int) -> None:
+        """Take notice that ``count`` bytes more were sent."""
         self.unsent = self.unsent[count:]
         if not self.unsent:
-            self.phase = "read"
-        return not self.unsent
+            self._want, self._phase = "receive", "read"
 
-    def finish(self, error: RequestError | OSError | None = None) -> Response:
-        """End the try: return the response, or the record of what ended it."""
+    def received(self, data: bytes) -> None:
+        """Take what came from the server, ``b""`` at the end of the stream."""
+        if self.receive(data):
+            self._want = "close"
+
+    def closed(self) -> None:
+        """Take notice that the connection is closed."""
+        self._want = "done"
+
+    def failed(self, error: RequestError | OSError) -> None:
+        """Take the error that ends it."""
+        self._want = "close"
+        self._error = self._failure(error)
+
+    def finish(self) -> Response:
+        """Return the response, or the record of what ended it."""
         elapsed = time.monotonic() - self.started
+        error = self._error
         if error is None:
             return Response(
                 self.url,
@@ -79,12 +112,11 @@ class Attempt(Exchange):
                 start=self.started,
                 elapsed=elapsed,
             )
-        failure = self._failure(error)
-        failure.url = self.url
-        failure.phase = self.phase
-        failure.bytes_received = self.bytes_received
-        failure.elapsed = elapsed
-        return Response(self.url, start=self.started, elapsed=elapsed, error=failure)
+        error.url = self.url
+        error.phase = self._phase
+        error.bytes_received = self.bytes_received
+        error.elapsed = elapsed
+        return Response(self.url, start=self.started, elapsed=elapsed, error=error)
 
     def __enter__(self) -> Attempt:
         return self
@@ -92,27 +124,30 @@ class Attempt(Exchange):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        if error is not None and not isinstance(error, (RequestError, OSError)):
-            return False
-        self.response = self.finish(error)
-        return True
+        if isinstance(error, BlockingIOError):
+            return True
+        if isinstance(error, (RequestError, OSError)):
+            self.failed(error)
+            return True
+        return False
 
     def _failure(self, error: RequestError | OSError) -> RequestError:
         if isinstance(error, RequestError):
             return error
         if isinstance(error, TimeoutError) and error.errno is None:  # a deadline of ours, not the network's ETIMEDOUT
-            if self.phase == "connect":
+            if self._phase == "connect":
                 return ConnectTimeout(f"no connection within {self.timeout:g} s")
             return TotalTimeout(f"no whole response within {self.timeout:g} s")
         # by the number, since asyncio has words of its own for it
         words = str(error) if error.errno is None else f"[Errno {error.errno}] {os.strerror(error.errno)}"
-        failure = _NETWORK_ERRORS[self.phase](f"{_DOING[self.phase]} failed: {words}", errno=error.errno)
+        failure = _NETWORK_ERRORS[self._phase](f"{_DOING[self._phase]} failed: {words}", errno=error.errno)
         failure.__cause__ = error
         return failure
 
 
-def lost(target: Target, why: BaseException) -> Response:
+def lost(assignment: Assignment, why: BaseException) -> Response:
     """Return the response for a URL whose worker died while fetching it."""
-    error = InternalError(f"the worker process died: {why}", url=target.url, phase="connect")
+    url = assignment.target.url
+    error = InternalError(f"the worker process died: {why}", url=url, phase="connect")
     error.__cause__ = why
-    return Response(target.url, error=error)
+    return Response(url, error=error)

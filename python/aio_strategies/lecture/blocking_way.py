@@ -1,29 +1,37 @@
 """Lecture 2.2.1, blocking: one URL after another, asleep in the kernel while the network works."""
 
 import socket
-from time import sleep
 
 from ..results import Response
-from ..targets import Target
-from .arrivals import when_due
 from .attempt import READ_SIZE, Attempt
+from .work import Assignment, Slot, ThreadSlot, Work, assignments
 
 
-def blocking_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+def blocking_way(work: Work) -> None:
     """Fetch the URLs one after another."""
-    return [fetch(target, timeout) for target in when_due(targets, sleep)]
+    slot = ThreadSlot()
+    for assignment in assignments(work, slot, slot.sleep):
+        work.put(slot, assignment.ticket, fetch(assignment, slot))
 
 
-def fetch(target: Target, timeout: float) -> Response:
+def fetch(assignment: Assignment, slot: Slot) -> Response:
     """Fetch one URL, waiting in each call until the kernel has something."""
-    with Attempt(target, timeout) as attempt, socket.socket(attempt.family) as sock:
-        sock.settimeout(attempt.time_left())
-        sock.connect(attempt.address)
-        attempt.connected()
-        while not attempt.sent(sock.send(attempt.unsent)):
-            sock.settimeout(attempt.time_left())
-        while True:
-            sock.settimeout(attempt.time_left())
-            if attempt.receive(sock.recv(READ_SIZE)):
-                break
-    return attempt.response
+    attempt = Attempt(assignment)
+    while (want := attempt.wants()) != "done":
+        with attempt:
+            match want:
+                case "connect":
+                    slot.sock = socket.socket(attempt.family)
+                    slot.sock.settimeout(attempt.time_left())
+                    slot.sock.connect(attempt.address)
+                    attempt.connected(slot.sock.getsockname())
+                case "send":
+                    slot.sock.settimeout(attempt.time_left())
+                    attempt.sent(slot.sock.send(attempt.unsent))
+                case "receive":
+                    slot.sock.settimeout(attempt.time_left())
+                    attempt.received(slot.sock.recv(READ_SIZE))
+                case "close":
+                    slot.close()
+                    attempt.closed()
+    return attempt.finish()

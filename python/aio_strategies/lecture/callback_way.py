@@ -1,95 +1,78 @@
-"""Lecture 2.2.5, callbacks and an event loop: one thread, many sockets; each step of a fetch leaves word with the loop
-which function goes on when its socket is ready."""
+"""Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the loop
+which function to call when its socket is ready."""
 
-from collections.abc import Iterable
 from functools import partial
-from itertools import chain
 
-from ..exceptions import RequestError
-from ..results import Response
-from ..targets import Target
 from .attempt import READ_SIZE, Attempt
-from .batch import Batch
 from .event_loop import READ, WRITE, EventLoop
+from .work import Assignment, Slot, Wait, Work
 
 
-def callback_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+def callback_way(work: Work) -> None:
     """Fetch the URLs by callbacks."""
-    batch = Batch(targets, timeout)
     with EventLoop() as event_loop:
-        for _ in range(min(concurrency, len(targets))):
-            start_next(batch, event_loop)
-        while not batch.is_done():
-            event_loop.turn()
-    return batch.responses()
+        for _ in range(work.waiters):
+            next_url(work, event_loop, event_loop.slot())
+        event_loop.run()
 
 
-def start_next(batch: Batch, event_loop: EventLoop, waited_for: Iterable[tuple[int, Target]] = ()) -> None:
-    """Begin the next URL, if there is one: ``waited_for``, or else one that nobody has. If it is not due yet, the loop
-    comes back to it."""
-    for index, target in chain(waited_for, batch):
-        if target.early():
-            event_loop.call_at(target.due, partial(start_next, batch, event_loop, [(index, target)]))
-            return
-        attempt = Attempt(target, batch.timeout)
-        try:
-            fetch = Fetch(batch, event_loop, index, attempt)
-        except OSError as error:
-            batch.put(index, attempt.finish(error))
-        else:
-            event_loop.call_when_ready(fetch.sock, WRITE, fetch.connected)
-            return
+def next_url(work: Work, event_loop: EventLoop, slot: Slot) -> None:
+    """Begin the next URL, or wait until there is one."""
+    step = work.next(slot)
+    if isinstance(step, Wait):
+        event_loop.call_when_woken(slot, step.until, partial(next_url, work, event_loop, slot))
+    elif step:
+        Fetch(work, event_loop, slot, step).go_on()
 
 
 class Fetch:
     """A fetch under way. Its methods are the callbacks."""
 
-    def __init__(self, batch: Batch, event_loop: EventLoop, index: int, attempt: Attempt) -> None:
-        self.batch = batch
+    def __init__(self, work: Work, event_loop: EventLoop, slot: Slot, assignment: Assignment) -> None:
+        self.work = work
         self.event_loop = event_loop
-        self.index = index
-        self.attempt = attempt
-        self.sock = event_loop.connect(attempt.address, attempt.family, attempt.deadline)
+        self.slot = slot
+        self.ticket = assignment.ticket
+        self.attempt = Attempt(assignment)
+
+    def go_on(self) -> None:
+        """Do what the attempt wants until it has to wait, and leave the rest to a callback."""
+        event_loop, slot, attempt = self.event_loop, self.slot, self.attempt
+        while (want := attempt.wants()) != "done":
+            with attempt:
+                match want:
+                    case "connect":
+                        slot.sock = event_loop.connect(attempt.address, attempt.family)
+                        return event_loop.call_when_ready(slot.sock, WRITE, attempt.deadline, self.connected)
+                    case "send":
+                        attempt.sent(event_loop.send(slot.sock, attempt.unsent))
+                        if attempt.unsent:
+                            return event_loop.call_when_ready(slot.sock, WRITE, attempt.deadline, self.go_on)
+                    case "receive":
+                        return event_loop.call_when_ready(slot.sock, READ, attempt.deadline, self.readable)
+                    case "close":
+                        event_loop.close(slot)
+                        attempt.closed()
+        return self.finish()
 
     def connected(self) -> None:
         """The connection stands, or has failed."""
-        try:
-            self.attempt.time_left()
-            self.event_loop.connected(self.sock)
-        except OSError as error:
-            self.finish(error)
-        else:
-            self.attempt.connected()
-            self.writable()
-
-    def writable(self) -> None:
-        """The socket takes bytes."""
-        try:
-            self.attempt.time_left()
-            sent = self.attempt.sent(self.sock.send(self.attempt.unsent))
-        except OSError as error:
-            self.finish(error)
-        else:
-            if sent:
-                self.event_loop.call_when_ready(self.sock, READ, self.readable)
-            else:
-                self.event_loop.call_when_ready(self.sock, WRITE, self.writable)
+        with self.attempt:
+            self.attempt.connected(self.event_loop.connected(self.slot.sock))
+        self.go_on()
 
     def readable(self) -> None:
         """The socket has bytes, or has ended."""
-        try:
-            self.attempt.time_left()
-            whole = self.attempt.receive(self.sock.recv(READ_SIZE))
-        except (OSError, RequestError) as error:
-            self.finish(error)
-        else:
-            if whole:
-                self.finish()
-            else:
-                self.event_loop.call_when_ready(self.sock, READ, self.readable)
+        with self.attempt:
+            self.attempt.received(self.slot.sock.recv(READ_SIZE))
+        self.go_on()
 
-    def finish(self, error: OSError | RequestError | None = None) -> None:
-        """Note what came of it, and go on with the next URL."""
-        self.event_loop.close(self.sock)
-        self.batch.put(self.index, self.attempt.finish(error))
-        start_next(self.batch, self.event_loop)
+    def finish(self) -> None:
+        """Put back what came of it, and go on with the next URL."""
+        response = self.attempt.finish()
+        self.work.put(self.slot, self.ticket, response)
+        if response.error:
+            # Not at once: where each URL fails without a wait, the calls would nest ever deeper.
+            self.event_loop.call_soon(partial(next_url, self.work, self.event_loop, self.slot))
+        else:
+            next_url(self.work, self.event_loop, self.slot)

@@ -8,11 +8,16 @@ import os
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from itertools import count
 from math import inf
+from operator import itemgetter
 from types import TracebackType
-from typing import cast
+
+from .work import Slot
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -21,16 +26,36 @@ LONGEST_SLEEP = 86_400.0
 """Seconds; what waits for a time longer than the selectors can sleep is looked at anew every day."""
 
 
+class Source:
+    """A socket of the loop, and who waits for it."""
+
+    __slots__ = ("callback", "deadline", "event")
+
+    def __init__(self) -> None:
+        self.event = 0  # what the selector watches it for
+        self.deadline = inf
+        self.callback: Callable[[], None] | None = None
+
+
 class EventLoop:
-    """A selector, its sockets, their deadlines, timers, and the callbacks that wait for them."""
+    """A selector, its sockets, their deadlines, sleepers, and the callbacks that wait for them."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        # Every exchange has the same time, so the one that began first is the first here and the first to be late.
+        self._sources: dict[socket.socket, Source] = {}
+        # In ascending order: mostly, the attempt that began first is the first to be late.
         self._deadlines: dict[socket.socket, float] = {}
-        # A heap, the next timer first; the numbers keep those of the same time in their order.
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._timer_numbers = count()
+        self._latest_deadline = 0.0
+        self._sleepers: dict[Slot, Callable[[], None]] = {}
+        # A heap, the next alarm first; the numbers keep those of the same time in their order.
+        self._alarms: list[tuple[float, int, Slot]] = []
+        self._numbers = count()
+        self._soon: list[Callable[[], None]] = []
+        self._waiting = 0  # how many callbacks wait for something
+        self._woken: deque[Slot] = deque()
+        self._interrupt, self._interrupted = socket.socketpair()
+        self._interrupt.setblocking(False)
+        self._selector.register(self._interrupted, READ)
 
     def __enter__(self) -> EventLoop:
         return self
@@ -38,11 +63,53 @@ class EventLoop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for sock in list(self._deadlines):  # there are some after Ctrl-C
+        for sock in self._sources:  # there are some after Ctrl-C
             sock.close()
+        self._interrupt.close()
+        self._interrupted.close()
         self._selector.close()
 
-    def connect(self, address: tuple[str, int], family: int, deadline: float) -> socket.socket:
+    def run(self) -> None:
+        """Turn until no callback waits for anything any more."""
+        while self._waiting or self._soon:
+            self.turn()
+
+    def turn(self) -> None:
+        """Sleep until something can go on, then call back all that can."""
+        # 1. How long may this turn sleep? Not past the next deadline or alarm.
+        deadline = next(iter(self._deadlines.values()), inf)
+        nearest = min(deadline, self._alarms[0][0]) if self._alarms else deadline
+        sleep = 0.0 if self._soon else min(max(0.0, nearest - time.monotonic()), LONGEST_SLEEP)
+
+        # 2. Sleep until a socket is ready or a sleeper is woken, and take the callbacks that waited for it.
+        ready, self._soon = self._soon, []
+        for key, _ in self._selector.select(sleep):
+            source = key.data
+            if source is None:
+                self._take_woken(ready)
+            elif source.callback is None:
+                # Nobody waits for it: it would be ready again in each turn.
+                self._selector.unregister(key.fileobj)
+                source.event = 0
+            else:
+                self._take(source, ready)
+
+        # 3. Take the callbacks whose deadline has passed, or whose time has come.
+        now = time.monotonic()
+        while deadline <= now:
+            sock = next(iter(self._deadlines))
+            del self._deadlines[sock]
+            self._sources[sock].deadline = inf
+            self._take(self._sources[sock], ready)
+            deadline = next(iter(self._deadlines.values()), inf)
+        while self._alarms and self._alarms[0][0] <= now:
+            self._rouse(heapq.heappop(self._alarms)[-1], ready)
+
+        # 4. Call them. What they make ready is for the next turn.
+        for callback in ready:
+            callback()
+
+    def connect(self, address: tuple[str, int], family: int) -> socket.socket:
         """Begin to connect; the socket becomes writable when the connection stands or has failed."""
         sock = socket.socket(family)
         try:
@@ -53,55 +120,86 @@ class EventLoop:
         except BaseException:
             sock.close()
             raise
-        self._deadlines[sock] = deadline
+        self._sources[sock] = Source()
         return sock
 
-    def call_when_ready(self, sock: socket.socket, event: int, callback: Callable[[], None]) -> None:
-        """Call back once, in a later turn, when the socket is ready or its deadline has passed."""
-        self._selector.register(sock, event, callback)
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> None:
-        """Call back once, in a later turn, when the time (of ``time.monotonic()``) has come."""
-        heapq.heappush(self._timers, (when, next(self._timer_numbers), callback))
-
-    def connected(self, sock: socket.socket) -> None:
-        """Raise the error if the connection attempt failed, once the socket has become writable."""
+    def connected(self, sock: socket.socket) -> tuple[str, int]:
+        """Return this end's address once the socket has become writable; raise the error if connecting has failed."""
         if errno := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(errno, os.strerror(errno))
+        name: tuple[str, int] = sock.getsockname()
+        return name
 
-    def close(self, sock: socket.socket) -> None:
-        """Close the socket."""
-        del self._deadlines[sock]
-        sock.close()
+    def send(self, sock: socket.socket, data: bytes) -> int:
+        """Send some of the data; return how many bytes that were, 0 if the socket is not ready."""
+        try:
+            return sock.send(data)
+        except BlockingIOError:
+            return 0
 
-    def turn(self) -> None:
-        """Sleep until something can go on, then call back all that can."""
-        # 1. How long may this turn sleep? Not past the next deadline or timer.
-        deadline = next(iter(self._deadlines.values()), inf)
-        nearest = min(deadline, self._timers[0][0]) if self._timers else deadline
-        sleep = min(max(0.0, nearest - time.monotonic()), LONGEST_SLEEP)
+    def close(self, slot: Slot) -> None:
+        """Close the waiter's connection, if there is one."""
+        if slot.sock is not None:
+            if self._sources.pop(slot.sock).event:
+                self._selector.unregister(slot.sock)
+            self._deadlines.pop(slot.sock, None)
+            slot.close()
 
-        # 2. Sleep until a socket is ready, and take the callbacks that waited for it.
-        ready = [key for key, _ in self._selector.select(sleep)]
+    def call_when_ready(self, sock: socket.socket, event: int, deadline: float, callback: Callable[[], None]) -> None:
+        """Call back once, in a later turn, when the socket is ready or the deadline has passed."""
+        source = self._sources[sock]
+        if source.event != event:
+            (self._selector.modify if source.event else self._selector.register)(sock, event, source)
+            source.event = event
+        if source.deadline != deadline:
+            self._note_deadline(sock, deadline)
+            source.deadline = deadline
+        source.callback = callback
+        self._waiting += 1
 
-        # 3. Take the callbacks whose deadline has passed.
-        now = time.monotonic()
-        if deadline <= now:
-            late = [key for key in self._selector.get_map().values() if self._deadlines[_socket(key)] <= now]
-            ready += [key for key in late if key not in ready]
+    def call_when_woken(self, slot: Slot, until: float | None, callback: Callable[[], None]) -> None:
+        """Call back once, in a later turn, when the slot is woken or the time (of ``time.monotonic()``) has come."""
+        self._sleepers[slot] = callback
+        if until is not None:
+            heapq.heappush(self._alarms, (until, next(self._numbers), slot))
+        self._waiting += 1
 
-        # 4. Take the callbacks whose time has come.
-        come = []
-        while self._timers and self._timers[0][0] <= now:
-            come.append(heapq.heappop(self._timers)[-1])
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the next turn."""
+        self._soon.append(callback)
 
-        # 5. Call them.
-        for key in ready:
-            self._selector.unregister(key.fileobj)
-            key.data()
-        for callback in come:
-            callback()
+    def slot(self) -> Slot:
+        """Return a place in the work for a waiter of this loop, whom other threads, too, can wake."""
+        slot = Slot()
+        slot.wake = partial(self._wake, slot)
+        return slot
 
+    def _wake(self, slot: Slot) -> None:
+        self._woken.append(slot)
+        with suppress(BlockingIOError):  # it is interrupted already
+            self._interrupt.send(b"\0")
 
-def _socket(key: selectors.SelectorKey) -> socket.socket:
-    return cast(socket.socket, key.fileobj)
+    def _take(self, source: Source, ready: list[Callable[[], None]]) -> None:
+        if source.callback is not None:
+            ready.append(source.callback)
+            source.callback = None
+            self._waiting -= 1
+
+    def _take_woken(self, ready: list[Callable[[], None]]) -> None:
+        self._interrupted.recv(4096)
+        while self._woken:
+            self._rouse(self._woken.popleft(), ready)
+
+    def _rouse(self, slot: Slot, ready: list[Callable[[], None]]) -> None:
+        callback = self._sleepers.pop(slot, None)
+        if callback is not None:
+            ready.append(callback)
+            self._waiting -= 1
+
+    def _note_deadline(self, sock: socket.socket, deadline: float) -> None:
+        self._deadlines.pop(sock, None)
+        self._deadlines[sock] = deadline
+        if deadline < self._latest_deadline:
+            self._deadlines = dict(sorted(self._deadlines.items(), key=itemgetter(1)))
+        else:
+            self._latest_deadline = deadline

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 
 from ..exceptions import HeadersTooLarge, IncompleteBody, RemoteProtocolError, ResponseTooLarge
-from ..targets import Target
 
 # The Rust version has the same figures, in src/exchange/limits.rs.
 MAX_HEADER_BYTES = 64 * 1024
@@ -24,9 +23,9 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
 class Exchange:
     """A GET request (``unsent``) and the response to it (``receive``)."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, authority: str, path: str) -> None:
         self.unsent = (
-            f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {authority}\r\n"
             "User-Agent: aio-strategies\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         ).encode("ascii")
         self.status = 0

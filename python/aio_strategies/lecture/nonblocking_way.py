@@ -1,41 +1,44 @@
 """Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. One URL after another still."""
 
 import socket
-from contextlib import suppress
+from errno import EISCONN
+from os import strerror
 
 from ..results import Response
-from ..targets import Target
-from .arrivals import spin, when_due
 from .attempt import READ_SIZE, Attempt
+from .work import Assignment, Slot, Work, assignments
 
 
-def nonblocking_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+def nonblocking_way(work: Work) -> None:
     """Fetch the URLs one after another, and keep a processor busy all the while."""
-    return [fetch(target, timeout) for target in when_due(targets, spin)]
+    slot = Slot()
+    for assignment in assignments(work, slot, spin):
+        work.put(slot, assignment.ticket, fetch(assignment, slot))
 
 
-def fetch(target: Target, timeout: float) -> Response:
+def fetch(assignment: Assignment, slot: Slot) -> Response:
     """Fetch one URL, asking until the kernel has something."""
-    with Attempt(target, timeout) as attempt, socket.socket(attempt.family) as sock:
-        sock.setblocking(False)
-        with suppress(BlockingIOError):
-            sock.connect(attempt.address)
-        while True:
-            attempt.time_left()
-            try:
-                count = sock.send(attempt.unsent)
-            except BlockingIOError:
-                continue
-            # The first send that succeeds tells that the connection stands.
-            attempt.connected()
-            if attempt.sent(count):
-                break
-        while True:
-            attempt.time_left()
-            try:
-                data = sock.recv(READ_SIZE)
-            except BlockingIOError:
-                continue
-            if attempt.receive(data):
-                break
-    return attempt.response
+    attempt = Attempt(assignment)
+    while (want := attempt.wants()) != "done":
+        with attempt:  # Nothing yet ends the block: ask again at once.
+            match want:
+                case "connect":
+                    if slot.sock is None:
+                        slot.sock = socket.socket(attempt.family)
+                        slot.sock.setblocking(False)
+                    error = slot.sock.connect_ex(attempt.address)
+                    if error not in (0, EISCONN):
+                        raise OSError(error, strerror(error))
+                    attempt.connected(slot.sock.getsockname())
+                case "send":
+                    attempt.sent(slot.sock.send(attempt.unsent))
+                case "receive":
+                    attempt.received(slot.sock.recv(READ_SIZE))
+                case "close":
+                    slot.close()
+                    attempt.closed()
+    return attempt.finish()
+
+
+def spin(until: float | None) -> None:
+    """Wait, but awake: return at once, and be asked again."""

@@ -3,43 +3,50 @@
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from time import sleep
+from functools import partial
+from threading import Semaphore
 
 from ..results import Response
-from ..targets import Target
-from .arrivals import when_due
 from .attempt import lost
 from .blocking_way import fetch
+from .descriptors import enough_for
+from .work import Assignment, Slot, ThreadSlot, Work, assignments
+
+DESCRIPTORS = 2
+"""Of this process, for each worker."""
 
 
-def process_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+def process_way(work: Work) -> None:
     """Fetch the URLs in a pool of processes, which lasts as long as the call."""
+    workers = enough_for(work, DESCRIPTORS)
+    places = Semaphore(workers)
     # A terminal sends Ctrl-C to all processes; it is for this one, which then ends the others.
     ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(
-        min(concurrency, len(targets)), initializer=signal.signal, initargs=ignore_interrupts
-    ) as pool:
+    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=ignore_interrupts) as pool:
+        slot = ThreadSlot()
+        todo = assignments(work, slot, slot.sleep)
         try:
-            futures = [submit(pool, target, timeout) for target in when_due(targets, sleep)]
-            return [result(future, target) for future, target in zip(futures, targets, strict=True)]
+            while places.acquire() and (assignment := next(todo, None)):
+                future = submit(pool, assignment)
+                future.add_done_callback(partial(put, work, assignment, places))
         except BaseException:  # Ctrl-C: what has begun ends, the rest does not begin
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def submit(pool: ProcessPoolExecutor, target: Target, timeout: float) -> Future[Response]:
-    """Hand a target to the pool; the future of one that is broken says so, instead of the call as a whole."""
+def submit(pool: ProcessPoolExecutor, assignment: Assignment) -> Future[Response]:
+    """Hand a URL to the pool; the future of one that is broken says so, instead of the call as a whole."""
     try:
-        return pool.submit(fetch, target, timeout)
+        return pool.submit(fetch, assignment, Slot())
     except BrokenProcessPool as error:
         future: Future[Response] = Future()
         future.set_exception(error)
         return future
 
 
-def result(future: Future[Response], target: Target) -> Response:
-    """Return what a worker sent home, or that it died."""
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        return lost(target, error)
+def put(work: Work, assignment: Assignment, places: Semaphore, future: Future[Response]) -> None:
+    """Put back what a worker sent home, or that it died."""
+    if not future.cancelled():
+        error = future.exception()
+        work.put(Slot(), assignment.ticket, lost(assignment, error) if error else future.result())
+    places.release()

@@ -1,20 +1,25 @@
-"""Lecture 2.2.3, multi-thread: the blocking version's ``fetch``, in as many threads as exchanges may be open."""
+"""Lecture 2.2.3, multi-thread: the blocking version, in as many threads as exchanges may be open."""
 
 from concurrent.futures import ThreadPoolExecutor
-from time import sleep
 
-from ..results import Response
-from ..targets import Target
-from .arrivals import when_due
-from .blocking_way import fetch
+from .blocking_way import blocking_way
+from .work import Work
 
 
-def thread_way(targets: list[Target], concurrency: int, timeout: float) -> list[Response]:
+def thread_way(work: Work) -> None:
     """Fetch the URLs in a pool of threads, which lasts as long as the call."""
-    with ThreadPoolExecutor(min(concurrency, len(targets))) as pool:
+    with ThreadPoolExecutor(work.waiters) as pool:
+        futures = []
         try:
-            futures = [pool.submit(fetch, target, timeout) for target in when_due(targets, sleep)]
-            return [future.result() for future in futures]
+            for _ in range(work.waiters):
+                futures.append(pool.submit(blocking_way, work))
+        except RuntimeError as error:  # the system would not have more threads
+            work.fewer_waiters(error)
+        try:
+            for future in futures:
+                future.result()
         except BaseException:  # Ctrl-C: what has begun ends, the rest does not begin
-            pool.shutdown(cancel_futures=True)
+            work.cancel()
             raise
+    if not futures:
+        blocking_way(work)

@@ -1,0 +1,67 @@
+"""Beside an event loop: work on a thread of its own, watched until it ends and stopped with the task that waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from . import _native
+
+__all__ = ["in_thread", "until_done"]
+
+Result = TypeVar("Result")
+
+
+async def until_done(running: _native.Background) -> None:
+    """Wait until a native call has ended.
+
+    Raises:
+        CancelledError: this task was cancelled; nothing of the call is left.
+    """
+    import asyncio  # here, since it takes longer to import than all the rest
+
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    try:
+        descriptor = running.fileno()
+        loop.add_reader(descriptor, _set_done, done)
+    except (AttributeError, NotImplementedError):  # Windows: no descriptor, or a loop that cannot watch one
+        return await in_thread(running.wait, running.cancel)
+    try:
+        return await done
+    except asyncio.CancelledError:
+        running.cancel()
+        raise
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> Result:
+    """Run ``work`` in a thread of its own, and return what it returns, or raise what it raises.
+
+    Args:
+        work: what to do.
+        stop: called from the loop's thread if this task is cancelled; ``work`` is to end soon then, and is waited for.
+
+    Raises:
+        CancelledError: this task was cancelled; ``work`` has ended.
+    """
+    import asyncio
+
+    worker = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(worker)
+    except asyncio.CancelledError:
+        stop()
+        await asyncio.wait([worker])
+        if not worker.cancelled():
+            worker.exception()  # nobody waits for it any more
+        raise
+
+
+def _set_done(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

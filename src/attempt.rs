@@ -1,0 +1,250 @@
+//! One try at one URL. It does no I/O: it says what it wants next, and is told what came of that.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::monotonic_ns;
+use crate::error::{Error, Phase};
+use crate::exchange::{Exchange, Limits, Reply};
+use crate::target::Target;
+
+/// Bytes asked for in one read; the Python versions ask for as many.
+pub const READ_SIZE: usize = 16 * 1024;
+
+thread_local! {
+    /// Where all attempts of a thread read to, one at a time: ten thousand in flight need no buffer each.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// One URL to fetch, and within which limits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The work's own number for it; its outcome bears the same.
+    pub ticket: usize,
+    /// What to fetch.
+    pub target: Arc<Target>,
+    /// The time for all of it, from the start of the connection to the last byte.
+    pub timeout: Duration,
+    /// What a response may cost.
+    pub limits: Limits,
+}
+
+/// What an attempt wants done next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Want<'attempt> {
+    /// Connect to this address, or go on connecting to it.
+    Connect(SocketAddr),
+    /// Send some of these bytes.
+    Send(&'attempt [u8]),
+    /// Receive some bytes.
+    Receive,
+    /// Close the connection, if there is one.
+    Close,
+    /// Nothing any more: it has ended.
+    Done,
+}
+
+/// One try at one URL: an exchange with a phase and a deadline.
+///
+/// Whatever a socket answers is handed in as it is: an error of the network ends the attempt, a socket that is not ready
+/// does not.
+#[derive(Debug)]
+pub struct Attempt {
+    ticket: usize,
+    /// The HTTP side: bytes out, bytes in.
+    exchange: Exchange,
+    /// Where to connect to.
+    address: SocketAddr,
+    /// What is being done, so that an error can say so.
+    phase: Phase,
+    /// How it ended, if it has.
+    ended: Option<Result<(), Error>>,
+    /// Whether the connection is closed again.
+    closed: bool,
+    /// When the try began, in ns of the monotonic clock.
+    started: u64,
+    /// When the time is over.
+    deadline: Instant,
+    /// The time allowed for all of it.
+    timeout: Duration,
+}
+
+impl Attempt {
+    /// Begins: the clock runs from here.
+    #[must_use]
+    pub fn begin(assignment: &Assignment) -> Self {
+        let Assignment { ticket, target, timeout, limits } = assignment;
+        Attempt {
+            ticket: *ticket,
+            exchange: Exchange::get(&target.authority, &target.path, *limits),
+            address: target.address,
+            phase: Phase::Connect,
+            ended: None,
+            closed: false,
+            started: monotonic_ns(),
+            deadline: Instant::now() + *timeout,
+            timeout: *timeout,
+        }
+    }
+
+    /// What is to be done next. It may be asked at any time, and is to be asked anew after each step and each wait.
+    pub fn wants(&mut self) -> Want<'_> {
+        if self.ended.is_none() && self.is_late() {
+            self.ended = Some(Err(Error::Timeout { phase: self.phase, limit: self.timeout }));
+        }
+        if self.ended.is_some() {
+            return if self.closed { Want::Done } else { Want::Close };
+        }
+        match self.phase {
+            Phase::Connect => Want::Connect(self.address),
+            Phase::Write => Want::Send(self.exchange.unsent()),
+            Phase::Read => Want::Receive,
+        }
+    }
+
+    /// When the time is over: no wait may last longer.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Takes what came of connecting: this end's address. Tells whether the socket was ready.
+    pub fn connected(&mut self, local: io::Result<SocketAddr>) -> bool {
+        match local {
+            // The deadline woke us, not the network.
+            Ok(_) if self.is_late() => {}
+            // A client's port may be the very one that it connects to, and then TCP connects it with itself.
+            Ok(local) if local == self.address => {
+                self.failed(&refused());
+            }
+            Ok(_) => self.phase = Phase::Write,
+            Err(error) => return self.failed(&error),
+        }
+        true
+    }
+
+    /// Takes what came of sending: the number of bytes. Tells whether the socket was ready.
+    pub fn sent(&mut self, count: io::Result<usize>) -> bool {
+        match count {
+            Ok(count) => {
+                self.exchange.sent(count);
+                if self.exchange.unsent().is_empty() {
+                    self.phase = Phase::Read;
+                }
+                true
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Lends `read` a buffer, and takes what came: the bytes put there, none at the end of the stream. Tells whether the
+    /// socket was ready.
+    pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {
+        BUFFER.with_borrow_mut(|buffer| match read(buffer) {
+            Ok(count) => {
+                match self.exchange.receive(&buffer[..count]) {
+                    Ok(false) => {}
+                    Ok(true) => self.ended = Some(Ok(())),
+                    Err(fault) => self.ended = Some(Err(fault.into())),
+                }
+                true
+            }
+            Err(error) => self.failed(&error),
+        })
+    }
+
+    /// Takes notice that the connection is closed, for which a socket is always ready.
+    pub fn closed(&mut self) -> bool {
+        self.closed = true;
+        true
+    }
+
+    /// Takes the socket's error. Tells whether the socket was ready: if not, nothing has failed.
+    pub fn failed(&mut self, error: &io::Error) -> bool {
+        if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
+            return false;
+        }
+        self.ended = Some(Err(Error::network(self.phase, error)));
+        true
+    }
+
+    /// What came of it. To be asked after it has said that it is done; before, it was cancelled.
+    #[must_use]
+    pub fn finish(self) -> Outcome {
+        Outcome {
+            ticket: self.ticket,
+            phase: self.phase,
+            bytes_received: self.exchange.bytes_received(),
+            started: Some(self.started),
+            elapsed: Duration::from_nanos(monotonic_ns().saturating_sub(self.started)),
+            result: self.ended.unwrap_or(Err(Error::Cancelled)).map(|()| self.exchange.into_reply()),
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+}
+
+/// What came of one URL.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The number of the assignment.
+    pub ticket: usize,
+    /// The response, or why there is none.
+    pub result: Result<Reply, Error>,
+    /// What the exchange was busy with when it ended.
+    pub phase: Phase,
+    /// Bytes of the response that had come.
+    pub bytes_received: u64,
+    /// When the exchange began, in ns of the monotonic clock, which all processes share; `None` if that is not known.
+    pub started: Option<u64>,
+    /// From the start of the exchange to its end.
+    pub elapsed: Duration,
+}
+
+impl Outcome {
+    /// Of a URL whose exchange was lost, or never began.
+    #[must_use]
+    pub fn lost(ticket: usize, why: Error) -> Self {
+        Outcome {
+            ticket,
+            result: Err(why),
+            phase: Phase::Connect,
+            bytes_received: 0,
+            started: None,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// The system's number for what this machine had too little of to begin the exchange: descriptors, ports or memory.
+    #[must_use]
+    pub fn shortage(&self) -> Option<i32> {
+        match &self.result {
+            Err(Error::Network { phase: Phase::Connect, errno: Some(errno), .. }) => {
+                SHORTAGES.contains(errno).then_some(*errno)
+            }
+            _ => None,
+        }
+    }
+}
+
+// EADDRNOTAVAIL is what connecting says when all local ports are taken.
+#[cfg(unix)]
+const SHORTAGES: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
+/// WSAEMFILE, WSAENOBUFS, WSAEADDRNOTAVAIL.
+#[cfg(not(unix))]
+const SHORTAGES: [i32; 3] = [10024, 10055, 10049];
+
+/// Nobody else listens there.
+fn refused() -> io::Error {
+    #[cfg(unix)]
+    return io::Error::from_raw_os_error(libc::ECONNREFUSED);
+    #[cfg(not(unix))]
+    return ErrorKind::ConnectionRefused.into();
+}

@@ -1,0 +1,110 @@
+//! What drives coroutines over the event loop: a coroutine yields a [`Future`] where it would have to wait, and a
+//! [`Task`] resumes it when that future has its result.
+//!
+//! Rust's own coroutines are `async` blocks. Here they do not register wakers: they pause by nothing but a yield.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future as Coroutine, IntoFuture};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::event_loop::{Callback, Event, Sleeper, Socket};
+
+thread_local! {
+    /// What the coroutine that runs at present has yielded.
+    static YIELDED: Cell<Option<Future>> = const { Cell::new(None) };
+}
+
+/// A result that comes later: what a coroutine yields, and a callback completes.
+#[derive(Clone, Default)]
+pub struct Future {
+    on_done: Rc<RefCell<Option<Callback>>>,
+}
+
+impl Future {
+    /// Calls back when the result is there.
+    fn add_done_callback(&self, callback: impl FnOnce() + 'static) {
+        *self.on_done.borrow_mut() = Some(Box::new(callback));
+    }
+
+    /// The result is there. (It is always "go on": what came is asked of the socket.)
+    fn set_result(&self) {
+        let callback = self.on_done.borrow_mut().take();
+        if let Some(callback) = callback {
+            callback();
+        }
+    }
+}
+
+/// Its result comes when the socket is ready for `event`, or the deadline has passed.
+#[must_use]
+pub fn ready(socket: &Socket, event: Event, deadline: Instant) -> Future {
+    let future = Future::default();
+    let done = future.clone();
+    socket.event_loop().call_when_ready(socket.place(), event, deadline, move || done.set_result());
+    future
+}
+
+/// Its result comes when the sleeper is woken, or the time has come.
+#[must_use]
+pub fn woken(sleeper: &Sleeper, until: Option<Instant>) -> Future {
+    let future = Future::default();
+    let done = future.clone();
+    sleeper.event_loop().call_when_woken(sleeper.place(), until, move || done.set_result());
+    future
+}
+
+/// Hands `future` to the Task, and pauses until it has its result.
+pub async fn yield_(future: Future) {
+    Yield(Some(future)).await;
+}
+
+/// A future may be awaited like a coroutine: it yields itself.
+impl IntoFuture for Future {
+    type Output = ();
+    type IntoFuture = Yield;
+
+    fn into_future(self) -> Yield {
+        Yield(Some(self))
+    }
+}
+
+/// The one place where a coroutine pauses: at a future that it has yet to hand over.
+pub struct Yield(Option<Future>);
+
+impl Coroutine for Yield {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
+        match self.0.take() {
+            Some(future) => {
+                YIELDED.set(Some(future));
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+/// Drives one coroutine: resumes it, and resumes it again when the future that it yielded is done.
+pub struct Task {
+    coroutine: RefCell<Pin<Box<dyn Coroutine<Output = ()>>>>,
+}
+
+impl Task {
+    /// Lets the coroutine run to its first pause.
+    pub fn start(coroutine: impl Coroutine<Output = ()> + 'static) {
+        Rc::new(Task { coroutine: RefCell::new(Box::pin(coroutine)) }).step();
+    }
+
+    /// Lets the coroutine run on to its next pause, or to its end.
+    fn step(self: Rc<Self>) {
+        let resumed = self.coroutine.borrow_mut().as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if resumed.is_pending() {
+            let future = YIELDED.take().expect("a coroutine pauses by nothing but a yield");
+            future.add_done_callback(move || self.step());
+        }
+    }
+}

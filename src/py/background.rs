@@ -1,0 +1,96 @@
+//! A call under way on a thread of its own, as Python sees it.
+
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+use super::convert::{Outcomes, TargetTuple, list, outcomes_to_python, strategy};
+use super::errors::to_python;
+use crate::background;
+use crate::work::{List, Work};
+
+/// A strategy's call under way; watch `fileno()` until it is readable, then take `outcomes()`.
+#[pyclass(frozen, module = "aio_strategies._native")]
+pub(super) struct Background {
+    /// There until it is dropped.
+    running: Option<background::Background>,
+    list: Arc<List>,
+    urls: Vec<String>,
+    /// The process that started it: a forked child has none of its threads.
+    process: u32,
+}
+
+#[pymethods]
+impl Background {
+    #[new]
+    fn start(
+        py: Python<'_>,
+        key: &str,
+        targets: Vec<TargetTuple>,
+        concurrency: usize,
+        timeout: f64,
+        helper: PathBuf,
+    ) -> PyResult<Self> {
+        let way = strategy(key, &helper)?;
+        let (urls, list) = list(py, targets, concurrency, timeout)?;
+        match background::Background::start(way, Arc::clone(&list) as Arc<dyn Work>) {
+            Ok(running) => Ok(Background { running: Some(running), list, urls, process: std::process::id() }),
+            Err(error) => Err(to_python(py, &error, None)?),
+        }
+    }
+
+    /// The descriptor that is readable when it is done.
+    #[cfg(unix)]
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        Ok(self.running(py)?.as_raw_fd())
+    }
+
+    /// Ends it, and returns when nothing of it is left.
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running(py)?;
+        py.detach(|| running.cancel());
+        Ok(())
+    }
+
+    /// Waits for its end.
+    fn wait(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running(py)?;
+        py.detach(|| drop(running.wait()));
+        Ok(())
+    }
+
+    /// Waits for its end; see `convert` for what it gives.
+    fn outcomes<'py>(&self, py: Python<'py>) -> PyResult<Outcomes<'py>> {
+        let running = self.running(py)?;
+        let ended = py.detach(|| running.wait());
+        outcomes_to_python(py, &self.urls, &self.list, ended)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<aio_strategies._native.Background: {} URLs>", self.urls.len())
+    }
+}
+
+impl Background {
+    fn running(&self, py: Python<'_>) -> PyResult<&background::Background> {
+        if let Some(running) = &self.running
+            && self.process == std::process::id()
+        {
+            return Ok(running);
+        }
+        let class = py.import("aio_strategies.exceptions")?.getattr("ForkedProcessError")?;
+        Err(PyErr::from_value(class.call1(("this call was started before a fork, by the parent process",))?))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // In a forked child there is no thread to wait for: waiting would last for ever.
+        if self.process != std::process::id() {
+            std::mem::forget(self.running.take());
+        }
+    }
+}

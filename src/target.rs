@@ -1,0 +1,60 @@
+//! A URL taken apart, and where it leads.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use url::{Position, Url};
+
+use crate::error::Error;
+
+/// A URL taken apart by the WHATWG's rules, for both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The name or the IP address, an IPv6 address without its brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The `Host` header's value: host and, unless it is the scheme's default, port.
+    pub authority: String,
+    /// What to ask the server for: path and query.
+    pub path: String,
+}
+
+impl Location {
+    /// Takes an `http` URL apart.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let invalid = |why: &str| Error::InvalidUrl(format!("{text:?} is no URL that can be fetched: {why}"));
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => invalid("it has no scheme; write http://host[:port]/path"),
+            error => invalid(&error.to_string()),
+        })?;
+        if url.scheme() != "http" {
+            return Err(Error::UnsupportedProtocol(format!(
+                "{text:?} has the scheme {:?}; allowed: \"http\"",
+                url.scheme()
+            )));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("it holds a user name or password, which would not be sent"));
+        }
+        let host = url.host_str().ok_or_else(|| invalid("it has no host"))?;
+        let port = url.port_or_known_default().filter(|&port| port != 0).ok_or_else(|| invalid("port 0"))?;
+        Ok(Location {
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port,
+            authority: url[Position::BeforeHost..Position::AfterPort].to_owned(),
+            path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
+        })
+    }
+}
+
+/// One URL to fetch, its host already resolved: resolving is no part of any strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The `Host` header's value.
+    pub authority: String,
+    /// Path and query.
+    pub path: String,
+    /// Where to connect to.
+    pub address: SocketAddr,
+}

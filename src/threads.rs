@@ -1,0 +1,88 @@
+//! Threads that work for one call: started, stopped with it, and gone when it returns.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::cancellation::{Cancellation, TICK};
+use crate::error::{Error, panic_text};
+
+/// Bytes of stack of each thread. What fetches needs a tenth of it.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// Has up to `count` threads do the same, and waits until each has; calls `stop` once if the call is cancelled meanwhile.
+///
+/// Where the system gives fewer threads, there are fewer, and `fewer` is told why; without any, it is done in this one.
+/// The error is that of a thread that panicked, or the first that one returned.
+pub fn in_threads(
+    count: usize,
+    name: &str,
+    cancellation: &Cancellation,
+    work: impl Fn(&Cancellation) -> Result<(), Error> + Sync,
+    fewer: impl Fn(&io::Error),
+    stop: impl FnOnce(),
+) -> Result<(), Error> {
+    let ends = Ends::default();
+    let ended = thread::scope(|scope| {
+        let mut started = 0;
+        while started < count {
+            let cancellation = cancellation.for_worker();
+            let (work, ends) = (&work, &ends);
+            let thread = thread::Builder::new().name(format!("{name}-{started}")).stack_size(STACK_SIZE);
+            let spawned = thread.spawn_scoped(scope, move || {
+                // One that ended unheard would be waited for in vain.
+                let ended = catch_unwind(AssertUnwindSafe(|| work(&cancellation)));
+                ends.note(ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)))));
+            });
+            if let Err(error) = spawned {
+                fewer(&error);
+                break;
+            }
+            started += 1;
+        }
+        if started == 0 {
+            return work(cancellation);
+        }
+        // The scope's own wait could not be interrupted.
+        ends.wait_for(started, cancellation, stop)
+    });
+    cancellation.check()?;
+    ended
+}
+
+/// How many threads have ended, and what the first of them that failed said.
+#[derive(Default)]
+struct Ends {
+    state: Mutex<(usize, Option<Error>)>,
+    changed: Condvar,
+}
+
+impl Ends {
+    fn note(&self, ended: Result<(), Error>) {
+        let mut state = self.lock();
+        state.0 += 1;
+        if let Err(error) = ended {
+            state.1.get_or_insert(error);
+        }
+        self.changed.notify_one();
+    }
+
+    fn wait_for(&self, count: usize, cancellation: &Cancellation, stop: impl FnOnce()) -> Result<(), Error> {
+        let mut stop = Some(stop);
+        let mut state = self.lock();
+        while state.0 < count {
+            if cancellation.check().is_err()
+                && let Some(stop) = stop.take()
+            {
+                stop();
+            }
+            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.1.take().map_or(Ok(()), Err)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (usize, Option<Error>)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
