@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 import aio_strategies as aio
-from aio_strategies.compare.contrasts import contrasts
-from aio_strategies.compare.measure import LOOKS
+from aio_strategies.comparison.contrasts import contrasts
+from aio_strategies.measuring.session import LOOKS
 from save import save
 
 ROUNDS = 500

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aio_strategies.compare.environment import describe
-from aio_strategies.lab import LabServer
+from aio_strategies.lab.server import LabServer
+from aio_strategies.measuring.environment import describe
 from save import save
 
 BODY_SIZE = 1024

@@ -6,8 +6,8 @@ import hashlib
 from array import array
 from types import SimpleNamespace
 
-from aio_strategies.compare.messages import BatchReport, Report
-from aio_strategies.compare.workers import ArmFailed, OutOfTime
+from aio_strategies.measuring.crew import ArmFailed, OutOfTime
+from aio_strategies.measuring.messages import BatchReport, Report
 
 
 def outcome(content: bytes = b"same", status: int | None = 200):

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.compare.conditions import Conditions, Monitor
+from aio_strategies.comparison.conditions import Conditions
+from aio_strategies.measuring.machine import Monitor
 from test_comparison import around, jumbled, made
 
 ROOT = Path(__file__).parent.parent

@@ -19,14 +19,15 @@ import aio_strategies as aio
 import psutil
 import pytest
 from aio_strategies.catalogue import STRATEGIES
-from aio_strategies.compare.gate import Gate
-from aio_strategies.compare.plan import Arm, make_plan, schedule
-from aio_strategies.compare.workers import ArmFailed
+from aio_strategies.comparison.settings import Arm
 from aio_strategies.exceptions import ComparisonError, ConnectError, Error
-from aio_strategies.lab import LogRecord
+from aio_strategies.lab.log import LogRecord
+from aio_strategies.measuring.crew import ArmFailed
+from aio_strategies.measuring.gate import Gate
+from aio_strategies.measuring.plan import make_plan, schedule
 from stand_ins import StandInCrew, outcome
 
-measuring = importlib.import_module("aio_strategies.compare.measure")
+measuring = importlib.import_module("aio_strategies.measuring.session")
 
 FAST = {"requests": 4, "concurrency": 2, "latency": 0.002, "rounds": 3, "progress": False}
 ARMS = [Arm.of(strategy, language) for strategy in STRATEGIES for language in ("python", "rust")]
@@ -182,7 +183,7 @@ class TestArguments:
     def test_an_arm_that_is_not_available_is_left_out_with_the_reason(self, monkeypatch, stand_in):
         crew = stand_in()
         lacking = STRATEGIES["thread"]._replace(unavailable={"rust": "there are no threads on the moon"})
-        planning = importlib.import_module("aio_strategies.compare.plan")
+        planning = importlib.import_module("aio_strategies.measuring.plan")
         monkeypatch.setattr(planning, "STRATEGIES", dict(STRATEGIES) | {"thread": lacking})
         comparison = aio.compare(["thread"], urls=URLS, rounds=1, progress=False)
         assert {name for name, _ in crew.timed} == {"python/thread", "python/thread (twin)"}
@@ -602,7 +603,7 @@ def workers():
     return [
         child
         for child in psutil.Process().children(recursive=True)
-        if "compare.worker" in " ".join(child.cmdline()) or "aio-strategies-helper" in child.name()
+        if "measuring.worker" in " ".join(child.cmdline()) or "aio-strategies-helper" in child.name()
     ]
 
 
@@ -728,7 +729,11 @@ class TestAwaitable:
 
 @pytest.mark.parametrize(
     "first",
-    ["import aio_strategies.compare.plan", "from aio_strategies.compare import measure", "import aio_strategies.cli"],
+    [
+        "import aio_strategies.measuring.plan",
+        "from aio_strategies.measuring import session",
+        "import aio_strategies.cli",
+    ],
 )
 def test_compare_is_the_function_whatever_was_imported_first(first):
     code = f"{first}; import aio_strategies as aio; assert callable(aio.compare), aio.compare"

@@ -14,11 +14,12 @@ from pathlib import Path
 import aio_strategies as aio
 import pytest
 from aio_strategies.catalogue import STRATEGIES
-from aio_strategies.compare.archive import SCHEMA
-from aio_strategies.compare.comparison import Comparison, TimedRun
-from aio_strategies.compare.environment import describe
-from aio_strategies.compare.plan import Settings
+from aio_strategies.comparison.archive import SCHEMA
+from aio_strategies.comparison.arm_times import TimedRun
+from aio_strategies.comparison.comparison import Comparison
+from aio_strategies.comparison.settings import Settings
 from aio_strategies.exceptions import SchemaError
+from aio_strategies.measuring.environment import describe
 from test_exports import ARCHIVE, check
 
 DATA = Path(__file__).parent / "data"

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.compare.costs import Costs
-from aio_strategies.compare.exchanges import Exchanges
-from aio_strategies.lab import LogRecord
+from aio_strategies.comparison.costs import Costs
+from aio_strategies.comparison.kept_exchanges import Exchanges
+from aio_strategies.lab.log import LogRecord
 from test_comparison import made
 
 

@@ -5,7 +5,7 @@ import sys
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.hosts import Host, hosts_in, read_host
+from aio_strategies.lab.hosts import Host, hosts_in, read_host
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_no_program():
 
 FENCED = """
 import socket, sys
-from aio_strategies._redirect import fence, refusals
-from aio_strategies.hosts import Host, stand_in_for
+from aio_strategies.lab.redirect import fence, refusals
+from aio_strategies.lab.hosts import Host, stand_in_for
 
 lab = int(sys.argv[1])
 stand_in_for([Host("a.invalid")], lab)

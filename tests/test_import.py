@@ -17,7 +17,7 @@ def test_pulls_in_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     roots = {name.partition(".")[0] for name in loaded}
     assert not roots & {"IPython", "altair", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "rich", "tqdm"}
-    assert not {"aio_strategies.lab", "aio_strategies.compare.comparison", "aio_strategies.display", "json"} & set(
+    assert not {"aio_strategies.lab.server", "aio_strategies.comparison", "aio_strategies.display", "json"} & set(
         loaded
     )
 

@@ -27,7 +27,8 @@ import psutil
 import pytest
 from aio_strategies import lab as lab_module
 from aio_strategies.exceptions import ForkedProcessError
-from aio_strategies.lab import LabServer, LabStats, LogRecord
+from aio_strategies.lab.log import LogRecord
+from aio_strategies.lab.server import LabServer, LabStats
 
 #: Seconds far beyond what anything here should take.
 PATIENCE = 20.0
@@ -289,7 +290,7 @@ def script(text: str) -> list[str]:
 def test_it_ends_with_its_parent_however_that_ends() -> None:
     waiting = """
         import sys, time
-        from aio_strategies.lab import LabServer
+        from aio_strategies.lab.server import LabServer
         lab = LabServer()
         print(lab.pid, flush=True)
         {}
@@ -376,7 +377,7 @@ def test_a_forked_process_uses_it_but_does_not_command_it() -> None:
 def test_a_forking_script_is_silent() -> None:
     text = """
         import os, sys
-        from aio_strategies.lab import LabServer
+        from aio_strategies.lab.server import LabServer
         lab = LabServer()
         pid = os.fork()
         if pid:

@@ -18,14 +18,14 @@ from itertools import pairwise
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.compare.exchanges import Exchanges
-from aio_strategies.compare.scaling import Scaling
+from aio_strategies.comparison.kept_exchanges import Exchanges
+from aio_strategies.comparison.sweep import Scaling
 from aio_strategies.display.axis import Axis, spanning, spread
 from aio_strategies.display.charts import Dot, Panel, dots_picture, in_flight, peak, thinned, waterfall_picture
 from aio_strategies.display.density import SHADES, density
 from aio_strategies.display.picture import Picture
 from aio_strategies.display.svg import fitted, text_width
-from aio_strategies.lab import LogRecord
+from aio_strategies.lab.log import LogRecord
 from aio_strategies.results import CPUTime, Response, Run
 from test_comparison import around, made
 from test_exports import seeds

@@ -17,34 +17,33 @@ from typing import TYPE_CHECKING, Any
 from . import _native, python, rust
 from .calling import arun, run
 from .catalogue import strategies
-
-# at once, so that `compare` is the function and not the module of that name
-from .compare import acompare, compare, last_comparison
 from .exceptions import *  # noqa: F403
 from .exceptions import __all__ as _exceptions
+from .measuring.comparing import acompare, compare, last_comparison
 from .results import Headers, Response, Run
 
 if TYPE_CHECKING:
-    from .compare.archive import load
-    from .compare.comparison import Comparison
-    from .compare.contrasts import Contrast
-    from .compare.scaling import Scaling, scaling
+    from .comparison.comparison import Comparison
+    from .comparison.contrasts import Contrast
+    from .comparison.loading import load
+    from .comparison.sweep import Scaling
     from .frame import Frame
-    from .lab import LabServer
+    from .lab.server import LabServer
+    from .measuring.sweeping import scaling
     from .sources import Sources, source
 
 __version__: str = _native.build_info()["version"]
 
 # Imported when they are first asked for: a caller who only fetches should not wait for them.
 _LATER = {
-    "Comparison": ".compare.comparison",
-    "Contrast": ".compare.contrasts",
+    "Comparison": ".comparison.comparison",
+    "Contrast": ".comparison.contrasts",
     "Frame": ".frame",
-    "LabServer": ".lab",
-    "Scaling": ".compare.scaling",
+    "LabServer": ".lab.server",
+    "Scaling": ".comparison.sweep",
     "Sources": ".sources",
-    "load": ".compare.archive",
-    "scaling": ".compare.scaling",
+    "load": ".comparison.loading",
+    "scaling": ".measuring.sweeping",
     "source": ".sources",
 }
 

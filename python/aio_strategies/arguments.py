@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from .hosts import Host
+    from .lab.hosts import Host
 
 __all__ = ["duration", "host", "language_name", "list_of", "port_number", "positive", "size", "strategy_key"]
 
@@ -61,7 +61,7 @@ def language_name(text: str) -> str:
 
 def host(text: str) -> Host:
     """Read a host, as ``example.com:80``."""
-    from .hosts import read_host
+    from .lab.hosts import read_host
 
     return _read(read_host, text)
 

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .compare import compare
+    from .measuring.comparing import compare
 
     try:
         comparison = compare(
@@ -113,7 +113,7 @@ def _run_file(options: argparse.Namespace) -> int:
     import subprocess
     import time
 
-    from .lab import LabServer
+    from .lab.server import LabServer
 
     open(options.strategy, "rb").close()  # an OSError of it is told like all others
     with LabServer(latency=options.latency) as lab:
@@ -139,7 +139,7 @@ def _run_file(options: argparse.Namespace) -> int:
 
 def _run_strategy(options: argparse.Namespace) -> int:
     from .calling import run
-    from .lab import LabServer
+    from .lab.server import LabServer
 
     def fetch(urls: Sequence[str]) -> Run:
         return run(
@@ -172,7 +172,7 @@ def _run_strategy(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     import time
 
-    from .lab import LabServer
+    from .lab.server import LabServer
 
     with LabServer(
         latency=options.latency,

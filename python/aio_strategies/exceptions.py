@@ -26,10 +26,7 @@ a worker process can send it home.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .results import Response
+from typing import Any
 
 __all__ = [
     "ComparisonError",
@@ -211,10 +208,10 @@ class HTTPStatusError(Error):
     """``raise_for_status()`` was called on a response whose status is 4xx or 5xx.
 
     Attributes:
-        response: the response.
+        response: the ``Response``.
     """
 
-    def __init__(self, message: str, *, response: Response) -> None:
+    def __init__(self, message: str, *, response: Any) -> None:
         super().__init__(message)
         self.message = message
         self.response = response
@@ -223,7 +220,7 @@ class HTTPStatusError(Error):
         return _rebuild_status_error, (self.message, self.response)
 
 
-def _rebuild_status_error(message: str, response: Response) -> HTTPStatusError:
+def _rebuild_status_error(message: str, response: Any) -> HTTPStatusError:
     return HTTPStatusError(message, response=response)
 
 

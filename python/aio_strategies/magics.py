@@ -20,12 +20,12 @@ from IPython.display import display
 
 from .arguments import duration, host, list_of, positive, strategy_key
 from .catalogue import LANGUAGES
-from .compare import carry_out, compare
-from .compare.comparison import Comparison
-from .compare.plan import Plan, make_plan
-from .compare.trial import try_out
+from .comparison.comparison import Comparison
 from .exceptions import ComparisonError
-from .hosts import Bounds, Host, hosts_in
+from .lab.hosts import Bounds, Host, hosts_in
+from .measuring.comparing import carry_out, compare
+from .measuring.plan import Plan, make_plan
+from .measuring.trial import try_out
 
 __all__ = ["LabMagics"]
 

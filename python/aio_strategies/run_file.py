@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 
 from . import _native
-from .hosts import read_host, stand_in_for
+from .lab.hosts import read_host, stand_in_for
 
 __all__ = ["main"]
 

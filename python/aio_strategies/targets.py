@@ -11,8 +11,8 @@ import time
 from typing import NamedTuple
 
 from ._native import parse_urls
-from ._redirect import destination
 from .exceptions import NameResolutionError
+from .lab.redirect import destination
 
 __all__ = [
     "Location",

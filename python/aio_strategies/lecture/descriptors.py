@@ -19,7 +19,7 @@ def enough_for(work: Work, each: int) -> int:
     """
     room = work.waiters
     with suppress(ImportError, OSError):  # Windows has no such limit, and other systems no such folder
-        from resource import RLIMIT_NOFILE, RLIM_INFINITY, getrlimit
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
         limit, _ = getrlimit(RLIMIT_NOFILE)
         if limit != RLIM_INFINITY:

@@ -1,0 +1,82 @@
+"""A comparison as a JSON file. The structure has a version, so that ``loading.py`` can read old files for good."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from . import value_tables
+from .caveats import caveats
+from .findings import Findings
+
+__all__ = ["SCHEMA", "opened", "save", "to_dict"]
+
+SCHEMA = 2
+"""The version of the structure: raised when a reader of the old one would be misled.
+
+1: arms with plain medians, their runs within them. 2: the runs, costs and conditions of the measuring protocol.
+"""
+
+
+def to_dict(findings: Findings, *, requests: bool) -> dict[str, Any]:
+    """Return everything as dicts, lists, numbers and strings.
+
+    Returns:
+        ``schema`` (the version of this structure), ``settings``, ``seed``, ``environment``, ``ended``, ``url``,
+        ``rounds``, ``ideal``, ``serial``, ``arms`` (the rows of ``summary``), ``contrasts``, ``aa_check``,
+        ``warnings``, ``runs``, ``costs``, ``conditions``, ``failures``, ``unchecked``, ``printed``, ``left_out``, and,
+        if asked for, ``requests`` (as columns).
+    """
+    whole = {
+        "schema": SCHEMA,
+        "settings": asdict(findings.settings),
+        "seed": findings.seed,
+        "environment": dict(findings.environment),
+        "ended": findings.ended,
+        "url": findings.url,
+        "rounds": findings.rounds,
+        "ideal": findings.ideal,
+        "serial": findings.serial,
+        "arms": list(value_tables.summary(findings).rows()),
+        "contrasts": list(value_tables.contrasts(findings).rows()),
+        "aa_check": None if findings.aa_check is None else asdict(findings.aa_check),
+        "warnings": [asdict(warning) for warning in caveats(findings)],
+        "runs": [asdict(run) for run in findings.timed_runs],
+        "costs": {name: asdict(costs) for name, costs in findings.costs.items()},
+        "conditions": asdict(findings.conditions),
+        "failures": {name: list(messages) for name, messages in findings.failures.items()},
+        "unchecked": list(findings.unchecked),
+        "printed": dict(findings.printed),
+        "left_out": dict(findings.left_out),
+    }
+    if requests:
+        whole["requests"] = findings.exchanges.to_dict()
+    plain: dict[str, Any] = _plain(whole)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON has it: no tuples, and None for infinity."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def save(findings: Findings, path: str | os.PathLike[str]) -> None:
+    """Write everything to a file; one whose name ends in ``.gz`` is compressed."""
+    text = json.dumps(to_dict(findings, requests=True), ensure_ascii=False, allow_nan=False)
+    with opened(path, "wt") as file:
+        file.write(text + "\n")
+
+
+def opened(path: str | os.PathLike[str], mode: str) -> Any:
+    """Open a file of text; one whose name ends in ``.gz`` is compressed."""
+    opener: Any = gzip.open if os.fspath(path).endswith(".gz") else open
+    return opener(path, mode, encoding="utf-8")

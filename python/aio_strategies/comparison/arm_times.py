@@ -1,0 +1,232 @@
+"""What was timed: single runs, and what sums up those of an arm."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .._native import median, percentile, tells_percentile
+from .contrasts import Metric
+from .costs import Costs
+from .settings import Arm
+
+__all__ = ["PERCENTILES", "ArmTimes", "Latency", "TimedRun"]
+
+PERCENTILES = (0.5, 0.9, 0.99, 0.999)
+"""The percentiles of latencies that are told, where there are exchanges enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedRun:
+    """One timed run of an arm: the same batch of requests, as often as makes it long enough to be timed.
+
+    Attributes:
+        round: the round, from 1.
+        index: the run's place among all runs of the comparison, from 0.
+        arm: the arm's name.
+        began: when the first batch began, in seconds since 1970 (UTC).
+        requests: the number of URLs that each batch fetched.
+        batches: the number of batches. All that follows is of one batch, on average.
+        wall: seconds from the first connection's start to the last response's end.
+        cpu_user: seconds of processor time in the program's own code, child processes included.
+        cpu_system: seconds of processor time in the kernel for it.
+        waits: context switches because the program waited, or None.
+        preemptions: context switches because other programs were due, or None.
+        errors: the number of URLs that failed, in all batches together.
+        peak_in_flight: the most requests that the lab server held at once, or None without a lab.
+        server_load: the share of one core that the lab server used meanwhile, or None without a lab.
+        generation: which worker process of the arm did it, from 1: they are replaced now and then.
+    """
+
+    round: int
+    index: int
+    arm: str
+    began: float
+    requests: int
+    batches: int
+    wall: float
+    cpu_user: float
+    cpu_system: float
+    waits: float | None
+    preemptions: float | None
+    errors: int
+    peak_in_flight: int | None
+    server_load: float | None
+    generation: int
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time, in all."""
+        return self.cpu_user + self.cpu_system
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long the exchanges of an arm took.
+
+    Attributes:
+        count: the number of exchanges.
+        service: by percentile (0.5, 0.9, …), the seconds from the start of an exchange to its end. A percentile that
+            fewer than ten exchanges lie beyond is left out.
+        response: the same from the intended start: with a rate, when the request was due; else the batch's start.
+    """
+
+    count: int
+    service: Mapping[float, float]
+    response: Mapping[float, float]
+
+    @classmethod
+    def of(cls, service: Sequence[float], response: Sequence[float]) -> Latency:
+        """Sum up the service and the response times of all exchanges."""
+        return cls(len(service), _percentiles(service), _percentiles(response))
+
+
+@dataclass(frozen=True)
+class ArmTimes:
+    """An arm's row: its timed runs, in the order of the rounds, and what sums them up.
+
+    Where a run fetched fewer than all requests, since the budget had no room for more, times are projected: they are
+    taken to grow with the number of requests.
+
+    Attributes:
+        arm: the arm.
+        requests: the number of URLs that the comparison is about.
+        runs: the runs.
+        costs: what was seen of it in a pass of its own, or None.
+        latency: how long its exchanges took, or None if nobody saw that.
+    """
+
+    arm: Arm
+    requests: int
+    runs: tuple[TimedRun, ...]
+    costs: Costs | None
+    latency: Latency | None
+
+    @property
+    def name(self) -> str:
+        """The arm's name, as ``rust/thread``."""
+        return self.arm.name
+
+    @property
+    def strategy(self) -> str | None:
+        """The strategy's key, or None for a user's arm."""
+        return self.arm.strategy
+
+    @property
+    def language(self) -> str | None:
+        """``"python"`` or ``"rust"``, or None for a user's arm."""
+        return self.arm.language
+
+    @property
+    def projected(self) -> bool:
+        """Whether the runs fetched fewer than all requests, and the times are projected."""
+        return any(run.requests < self.requests for run in self.runs)
+
+    @property
+    def walls(self) -> list[float]:
+        """Each run's wall time, in seconds."""
+        return [run.wall * self.requests / run.requests for run in self.runs]
+
+    @property
+    def cpu_user(self) -> list[float]:
+        """Each run's processor time in the program's own code, in seconds."""
+        return [run.cpu_user * self.requests / run.requests for run in self.runs]
+
+    @property
+    def cpu_system(self) -> list[float]:
+        """Each run's processor time in the kernel, in seconds."""
+        return [run.cpu_system * self.requests / run.requests for run in self.runs]
+
+    @property
+    def cpu(self) -> list[float]:
+        """Each run's processor time (user + system), in seconds."""
+        return [user + system for user, system in zip(self.cpu_user, self.cpu_system, strict=True)]
+
+    @property
+    def median_wall(self) -> float:
+        """The median wall time of a run, in seconds."""
+        return self.wall_interval[0]
+
+    @cached_property
+    def wall_interval(self) -> tuple[float, float, float]:
+        """The median wall time, and the ends of its 95 % interval (infinite with fewer than 6 runs), in seconds."""
+        return median(self.walls)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The first and the third quartile of the wall times, in seconds."""
+        if len(self.walls) < 2:
+            return self.median_wall, self.median_wall
+        first, _, third = statistics.quantiles(self.walls, n=4, method="inclusive")
+        return first, third
+
+    @property
+    def outliers(self) -> list[int]:
+        """The rounds whose wall time lies more than 1.5 interquartile ranges outside of the quartiles (Tukey).
+
+        They are marked, and count like all others.
+        """
+        first, third = self.quartiles
+        reach = 1.5 * (third - first)
+        return [
+            run.round
+            for run, wall in zip(self.runs, self.walls, strict=True)
+            if not first - reach <= wall <= third + reach
+        ]
+
+    @property
+    def median_cpu(self) -> float:
+        """The median processor time of a run (user + system), in seconds."""
+        return statistics.median(self.cpu)
+
+    @property
+    def cpu_ms_per_request(self) -> float:
+        """The median processor time of a run, shared out among its requests, in milliseconds."""
+        return 1000 * self.median_cpu / self.requests
+
+    @property
+    def switches_per_request(self) -> float | None:
+        """The median of a run's context switches, voluntary or not, shared out among its requests; None if unknown."""
+        counts = [
+            (run.waits + run.preemptions) / run.requests
+            for run in self.runs
+            if run.waits is not None and run.preemptions is not None
+        ]
+        return statistics.median(counts) if counts else None
+
+    @property
+    def peak_in_flight(self) -> int | None:
+        """The most requests that the lab server held at once in any run, or None without a lab."""
+        return max((run.peak_in_flight for run in self.runs if run.peak_in_flight is not None), default=None)
+
+    @property
+    def server_load(self) -> float | None:
+        """The median share of one core that the lab server used in a run, or None without a lab."""
+        loads = [run.server_load for run in self.runs if run.server_load is not None]
+        return statistics.median(loads) if loads else None
+
+    @property
+    def slowdown_by_watching(self) -> float | None:
+        """How many times as long a request took in the costs' pass, where system calls were traced; None if unknown."""
+        if self.costs is None or self.costs.wall is None:
+            return None
+        return self.costs.wall / self.costs.requests / (self.median_wall / self.requests)
+
+    @property
+    def errors(self) -> int:
+        """The number of URLs that failed, in all runs together."""
+        return sum(run.errors for run in self.runs)
+
+    def by_round(self, metric: Metric) -> dict[int, float]:
+        """Return the wall or processor time of each round, in seconds."""
+        times = self.walls if metric == "wall" else self.cpu
+        return {run.round: time for run, time in zip(self.runs, times, strict=True)}
+
+    def __repr__(self) -> str:
+        return f"<ArmTimes {self.name}: {len(self.runs)} runs, median {self.median_wall:.4f} s>"
+
+
+def _percentiles(values: Sequence[float]) -> dict[float, float]:
+    return {p: percentile(values, p) for p in PERCENTILES if tells_percentile(len(values), p)}

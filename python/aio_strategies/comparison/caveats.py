@@ -1,0 +1,258 @@
+"""What speaks against trusting a comparison. Each is shown below the table, and is provoked by a test.
+
+The limits are those of docs/measuring.md.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .._native import fewest_rounds
+from .findings import Findings
+
+__all__ = ["Caveat", "caveats"]
+
+MOST_PRESSURE = 0.10
+MOST_STEAL = 0.01
+MOST_FOREIGN = 0.15
+MOST_SERVER_LOAD = 0.70
+MOST_DRIFT = 0.05
+#: Of the descriptors or the ports that there are.
+MOST_USED = 0.80
+#: Descriptors that a process has beside its sockets, about.
+_OTHER_DESCRIPTORS = 16
+#: How often chance may make a drift: for all arms together, and for any of them alone.
+_DRIFT_BY_CHANCE = 0.01
+_FEWEST_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """One warning.
+
+    Attributes:
+        kind: ``"aa"``, ``"pressure"``, ``"steal"``, ``"foreign_cpu"``, ``"server"``, ``"drift"``, ``"errors"``,
+            ``"descriptors"``, ``"ports"``, ``"debug_build"``, ``"few_rounds"``, ``"unchecked"`` or
+            ``"interrupted"``.
+        text: what was found and what it means.
+        text_zh: the same in Chinese.
+        arm: the arm that it is about, or None for all.
+    """
+
+    kind: str
+    text: str
+    text_zh: str
+    arm: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def caveats(findings: Findings) -> tuple[Caveat, ...]:
+    """Return the warnings of a comparison, the gravest first."""
+    return tuple(
+        caveat
+        for find in (
+            _interrupted,
+            _aa,
+            _debug_build,
+            _server,
+            _machine,
+            _drift,
+            _errors,
+            _unchecked,
+            _scarce,
+            _few_rounds,
+        )
+        for caveat in find(findings)
+    )
+
+
+def _interrupted(findings: Findings) -> Iterator[Caveat]:
+    if findings.ended == "interrupted":
+        yield Caveat(
+            "interrupted",
+            f"interrupted: only what was measured until then, {findings.rounds} round(s)",
+            f"已中断：仅含此前测得的 {findings.rounds} 轮",
+        )
+
+
+def _aa(findings: Findings) -> Iterator[Caveat]:
+    check = findings.aa_check
+    if check is not None and not check.low <= 1 <= check.high:
+        interval = f"[{check.low:.3f}, {check.high:.3f}]"
+        yield Caveat(
+            "aa",
+            f"do not trust this comparison: {check.base} against itself came out as {check.ratio:.3f} {interval}",
+            f"请勿采信本次比较：{check.base} 与自身相比得 {check.ratio:.3f} {interval}",
+        )
+
+
+def _debug_build(findings: Findings) -> Iterator[Caveat]:
+    if findings.environment.get("build_profile") == "debug":
+        yield Caveat(
+            "debug_build",
+            "the native code is a debug build: the Rust arms are many times slower than they should be",
+            "本机扩展为调试版：Rust 各项远慢于应有速度",
+        )
+
+
+def _server(findings: Findings) -> Iterator[Caveat]:
+    for arm in findings.arms:
+        if arm.server_load is not None and arm.server_load > MOST_SERVER_LOAD:
+            share = f"{arm.server_load:.0%}"
+            yield Caveat(
+                "server",
+                f"{arm.name}: you timed the server, which used {share} of a core",
+                f"{arm.name}：测到的是服务器，它占用了一个核的 {share}",
+                arm.name,
+            )
+
+
+def _machine(findings: Findings) -> Iterator[Caveat]:
+    conditions = findings.conditions
+    foreign = conditions.share(conditions.foreign)
+    if foreign > MOST_FOREIGN:
+        yield Caveat(
+            "foreign_cpu",
+            f"other programs used {foreign:.0%} of a core meanwhile",
+            f"其他程序同时占用了一个核的 {foreign:.0%}",
+        )
+    pressure = conditions.share(conditions.pressure)
+    if pressure > MOST_PRESSURE:
+        yield Caveat(
+            "pressure",
+            f"for {pressure:.0%} of the time something had to wait for a processor (CPU pressure)",
+            f"{pressure:.0%} 的时间里有任务在等待处理器（CPU 压力）",
+        )
+    cores = findings.environment.get("cores", 1)
+    steal = conditions.share(conditions.steal) / (cores if isinstance(cores, int) else 1)
+    if steal > MOST_STEAL:
+        yield Caveat(
+            "steal",
+            f"the hypervisor gave {steal:.1%} of the processor time to other machines (steal)",
+            f"虚拟机管理程序把 {steal:.1%} 的处理器时间分给了别的机器（steal）",
+        )
+
+
+def _drift(findings: Findings) -> Iterator[Caveat]:
+    """Compare the second half of the rounds with the first, for all arms together and for each."""
+    centred: dict[int, list[float]] = {}
+    for arm in findings.arms:
+        middle = arm.median_wall
+        for number, wall in arm.by_round("wall").items():
+            centred.setdefault(number, []).append(math.log(wall / middle))
+    together = _shift([statistics.median(centred[number]) for number in sorted(centred)], _DRIFT_BY_CHANCE)
+    if together is not None:
+        yield Caveat(
+            "drift",
+            f"drift: the second half of the rounds was {_slower(together)} than the first",
+            f"漂移：后一半轮次比前一半{_slower_zh(together)}",
+        )
+        return
+    for arm in findings.arms:
+        shift = _shift([math.log(wall) for wall in arm.walls], _DRIFT_BY_CHANCE / len(findings.arms))
+        if shift is not None:
+            yield Caveat(
+                "drift",
+                f"drift: {arm.name} was {_slower(shift)} in the second half of the rounds",
+                f"漂移：{arm.name} 在后一半轮次中{_slower_zh(shift)}",
+                arm.name,
+            )
+
+
+def _shift(logs: Sequence[float], by_chance: float) -> float | None:
+    """Return by which share the second half is larger than the first, if that comes about by chance less often."""
+    half = len(logs) // 2
+    first, second = logs[:half], logs[-half:] if half else []
+    if half < _FEWEST_ROUNDS // 2:
+        return None
+    shift = math.expm1(statistics.median(second) - statistics.median(first))
+    # Mann-Whitney's U, by its normal approximation
+    u = sum((a < b) + (a == b) / 2 for a in first for b in second)
+    deviation = math.sqrt(half * half * (2 * half + 1) / 12)
+    deviations = statistics.NormalDist().inv_cdf(1 - by_chance / 2)
+    if abs(shift) <= MOST_DRIFT or abs(u - half * half / 2) <= deviations * deviation:
+        return None
+    return shift
+
+
+def _slower(shift: float) -> str:
+    return f"{abs(shift):.0%} {'slower' if shift > 0 else 'faster'}"
+
+
+def _slower_zh(shift: float) -> str:
+    return f"{'慢' if shift > 0 else '快'}了 {abs(shift):.0%}"
+
+
+def _errors(findings: Findings) -> Iterator[Caveat]:
+    for arm in findings.arms:
+        if arm.errors:
+            kept = (exchange for run in arm.runs for exchange in findings.exchanges.rows_of(run.index))
+            late = sum("Timeout" in (exchange.error or "") for exchange in kept)
+            times_out = f", {late} of them time-outs" if late else ""
+            times_out_zh = f"，其中超时 {late} 次" if late else ""
+            yield Caveat(
+                "errors",
+                f"{arm.name}: {arm.errors} request{'s' * (arm.errors != 1)} failed{times_out}",
+                f"出错：{arm.name} {arm.errors} 次{times_out_zh}",
+                arm.name,
+            )
+    for name, messages in findings.failures.items():
+        yield Caveat(
+            "errors",
+            f"{name}: {len(messages)} run{'s' * (len(messages) != 1)} failed: {messages[-1]}",
+            f"出错：{name} 有 {len(messages)} 轮失败：{messages[-1]}",
+            name,
+        )
+
+
+def _scarce(findings: Findings) -> Iterator[Caveat]:
+    environment, settings = findings.environment, findings.settings
+    limit = environment.get("descriptor_limit")
+    needed = min(settings.concurrency, settings.requests) + _OTHER_DESCRIPTORS
+    if isinstance(limit, int) and needed > MOST_USED * limit:
+        yield Caveat(
+            "descriptors",
+            f"descriptors are scarce: about {needed} of {limit} are needed at once (raise ulimit -n)",
+            f"文件描述符紧张：同时约需 {needed} 个，上限 {limit}（请调高 ulimit -n）",
+        )
+    ports, waiting = environment.get("ports"), environment.get("sockets_in_time_wait")
+    # The lab server closes first, so that what waits there is its own end, and takes nobody's port.
+    without_lab = settings.urls is not None
+    if without_lab and isinstance(ports, int) and isinstance(waiting, int) and waiting > MOST_USED * ports:
+        yield Caveat(
+            "ports",
+            f"ports are scarce: {waiting} closed sockets still waited at the end, and there are {ports} ports",
+            f"端口紧张：结束时仍有 {waiting} 个套接字处于 TIME_WAIT，而端口共 {ports} 个",
+        )
+
+
+def _few_rounds(findings: Findings) -> Iterator[Caveat]:
+    rounds, needed = findings.rounds, fewest_rounds(len(findings.contrasts))
+    if findings.contrasts and rounds < needed:
+        yield Caveat(
+            "few_rounds",
+            f"{rounds} round{'s' * (rounds != 1)} cannot give a verdict on {len(findings.contrasts)}"
+            f" contrast{'s' * (len(findings.contrasts) != 1)}: at least {needed} are needed",
+            f"{rounds} 轮不足以对 {len(findings.contrasts)} 项对比下结论，至少需要 {needed} 轮",
+        )
+    elif findings.ended == "budget" and rounds < _FEWEST_ROUNDS:
+        yield Caveat(
+            "few_rounds",
+            f"the budget had room for {rounds} rounds only: the intervals are wide",
+            f"预算只够 {rounds} 轮：区间较宽",
+        )
+
+
+def _unchecked(findings: Findings) -> Iterator[Caveat]:
+    for name in findings.unchecked:
+        yield Caveat(
+            "unchecked",
+            f"{name}: nobody could tell whether it fetched the same as the others, as it returned no contents",
+            f"{name}：未返回内容，无法核对它是否取得了相同的数据",
+            name,
+        )

@@ -1,0 +1,223 @@
+"""What ``compare`` returns: the findings, as tables, pictures, sentences and files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from .._native import build_info
+from ..display.har import to_har
+from ..display.trace import to_trace
+from . import archive, tables, value_tables, views
+from .caveats import Caveat, caveats
+from .explanation import Explanation, explain
+from .findings import Findings
+from .side_by_side import Comparisons
+from .typical_runs import timelines
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from ..display.picture import Picture
+    from ..frame import Frame
+
+__all__ = ["Comparison"]
+
+
+class Comparison(Findings):
+    """The result of ``compare``: a table wherever it is shown, with everything that was measured in it.
+
+    Its attributes are those of ``Findings``.
+    """
+
+    @cached_property
+    def warnings(self) -> tuple[Caveat, ...]:
+        """What speaks against trusting the figures; shown below the table. Empty in a quiet run."""
+        return caveats(self)
+
+    def explain(self, arm: str | None = None, lang: Literal["en", "zh"] = "en") -> Explanation:
+        """Tell why an arm took as long as it did: a sentence, made of what was measured of it and of nothing else.
+
+        Args:
+            arm: the arm, as ``rust/thread``; None for all.
+            lang: ``"en"`` for English, ``"zh"`` for Chinese.
+
+        Raises:
+            ValueError: there is no such arm, or ``lang`` is neither ``"en"`` nor ``"zh"``.
+        """
+        return explain(self, arm, lang)
+
+    # --- as tables
+
+    @cached_property
+    def summary(self) -> Frame:
+        """A row for each arm: a table for polars, pyarrow, duckdb or pandas. Times are in seconds, memory in bytes."""
+        return value_tables.summary(self)
+
+    @cached_property
+    def runs(self) -> Frame:
+        """A row for each timed run, as measured (nothing is projected), those of the twin among them."""
+        return value_tables.runs(self)
+
+    @cached_property
+    def requests(self) -> Frame:
+        """A row for each exchange that was kept, in seconds from the start of its batch."""
+        return value_tables.requests(self)
+
+    def to_text(self, lang: Literal["en", "zh"] = "en") -> str:
+        """Return the table as aligned text: in English, or in Chinese with the lecture's columns and figures.
+
+        Raises:
+            ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
+        """
+        shown = [table.to_text() for table in tables.tables(self, lang)]
+        return "\n\n".join([*shown, "\n".join(tables.notes(self, lang))])
+
+    def to_markdown(self, lang: Literal["en", "zh"] = "en") -> str:
+        """Return the table in Markdown: in English, or in Chinese with the lecture's columns and figures.
+
+        Raises:
+            ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
+        """
+        shown = [table.to_markdown() for table in tables.tables(self, lang)]
+        return "\n\n".join([*shown, *tables.notes(self, lang)])
+
+    def to_csv(self, table: Literal["summary", "runs", "requests"] = "summary") -> str:
+        """Return one of the tables as comma-separated values, with a line of headings.
+
+        Raises:
+            ValueError: there is no such table.
+        """
+        if table not in ("summary", "runs", "requests"):
+            raise ValueError(f"table must be 'summary', 'runs' or 'requests', not {table!r}")
+        frame: Frame = getattr(self, table)
+        return frame.to_csv()
+
+    # --- as pictures
+
+    def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
+        """Draw each arm's wall time, the median and its 95 % interval (in ms; in s from ten seconds on), with the ideal
+        and the serial time as lines. A hollow dot is projected.
+
+        Args:
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            ValueError: both ``interactive`` and ``ax`` were given.
+        """
+        return views.wall_times(self, interactive=interactive, ax=ax)
+
+    def waterfall(
+        self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+    ) -> Picture | Any:
+        """Draw when each exchange of a batch was queued, connected, sent, waited for and received, in a panel for each
+        arm, all on one axis of time. Of more than 500 exchanges, a panel shows how densely they lie.
+
+        The batch is of the run whose wall time is nearest to the arm's median.
+
+        Args:
+            arms: the names of the arms; None for all whose exchanges were kept.
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            TypeError: ``arms`` is a single name.
+            ValueError: one of ``arms`` is none of the comparison's, or both ``interactive`` and ``ax`` were given.
+        """
+        return views.waterfall(self, arms, interactive=interactive, ax=ax)
+
+    def in_flight(
+        self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+    ) -> Picture | Any:
+        """Draw how many exchanges of a batch were in flight over time, as the client saw it: a panel for each arm, all
+        on the same axes.
+
+        The batch is of the run whose wall time is nearest to the arm's median.
+
+        Args:
+            arms: the names of the arms; None for all whose exchanges were kept.
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            TypeError: ``arms`` is a single name.
+            ValueError: one of ``arms`` is none of the comparison's, or both ``interactive`` and ``ax`` were given.
+        """
+        return views.in_flight(self, arms, interactive=interactive, ax=ax)
+
+    # --- as files
+
+    def to_dict(self, *, requests: bool = False) -> dict[str, Any]:
+        """Return everything as dicts, lists, numbers and strings; times are in seconds, None for infinity.
+
+        Args:
+            requests: whether to include the exchanges, which may be many.
+        """
+        return archive.to_dict(self, requests=requests)
+
+    def to_json(self, *, requests: bool = False) -> str:
+        """Return ``to_dict()`` as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(requests=requests), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write everything, the exchanges too, to a file that ``aio.load`` reads.
+
+        Args:
+            path: where to; a name that ends in ``.gz`` is compressed.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        archive.save(self, path)
+
+    def to_har(self) -> dict[str, Any]:
+        """Return one batch of each arm as an HTTP archive (HAR 1.2), a page for each arm: ``json.dump`` it.
+
+        The batch is of the run whose wall time is nearest to the arm's median.
+        """
+        return to_har(timelines(self), creator_version=build_info()["version"])
+
+    def to_trace(self) -> dict[str, Any]:
+        """Return one batch of each arm as a trace for Perfetto, speedscope or viztracer: ``json.dump`` it.
+
+        The batch is of the run whose wall time is nearest to the arm's median. All begin at 0.
+        """
+        return to_trace(timelines(self))
+
+    @staticmethod
+    def concat(comparisons: Sequence[Comparison], labels: Sequence[str] | None = None) -> Comparisons:
+        """Lay comparisons of several machines side by side: their ratios, never their seconds.
+
+        Args:
+            comparisons: at least one.
+            labels: a name for each; None for the model of its processor.
+
+        Raises:
+            ValueError: there is no comparison, or not as many labels.
+        """
+        return Comparisons(comparisons, labels)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return tables.to_html(self)

@@ -1,0 +1,245 @@
+"""What a comparison found: every run and exchange, gathered by arm, and the contrasts between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .arm_times import ArmTimes, Latency, TimedRun
+from .conditions import Conditions
+from .contrasts import Contrast, Metric, aa_contrast, contrasts
+from .costs import Costs
+from .kept_exchanges import Exchanges
+from .settings import Arm, Settings
+
+__all__ = ["Findings"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings:
+    """What a comparison found.
+
+    Attributes:
+        settings: what was asked for.
+        seed: what the order of the runs was drawn from.
+        environment: the machine and the builds at work; see ``measuring/environment.py``.
+        timed_runs: every timed run, in the order in which they were made, those of the twin among them.
+        left_out: the arms that are not available here, such as ``rust/process``, and why.
+        costs: what each arm was seen to cost, in a pass of its own, by the arm's name.
+        conditions: what else the machine did.
+        exchanges: the exchanges of the timed runs, as many as were kept.
+        failures: what a user's arm raised after the gate, by the arm's name.
+        unchecked: the user's arms of which nobody could tell whether they did the same work.
+        printed: what the user's arms printed when they ran for the first time, by the arm's name, if it was anything.
+        url: the root of the lab server, or None without one.
+        ended: why there were not more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (as
+            many as there may be), ``"budget"``, or ``"interrupted"``.
+    """
+
+    settings: Settings
+    seed: int
+    environment: Mapping[str, str | int]
+    timed_runs: tuple[TimedRun, ...]
+    left_out: Mapping[str, str]
+    costs: Mapping[str, Costs] = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=Conditions)
+    exchanges: Exchanges = field(default_factory=Exchanges)
+    failures: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unchecked: tuple[str, ...] = ()
+    printed: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+    ended: str = "rounds"
+
+    # --- the arms
+
+    @cached_property
+    def arms(self) -> tuple[ArmTimes, ...]:
+        """The rows of the table: by strategy, then by language, each in the order that was asked for, then the others.
+
+        The twin is not among them; see ``twin``.
+        """
+        return tuple(times for times in map(self._times, self._all_arms()) if times.runs)
+
+    @cached_property
+    def twin(self) -> ArmTimes | None:
+        """The times of the baseline's twin; None if there are none."""
+        twin = self._times(self._baseline.twin())
+        return twin if twin.runs else None
+
+    def arm(self, name: str) -> ArmTimes:
+        """Return an arm's row.
+
+        Raises:
+            ValueError: there is no arm of that name, or it was not timed.
+        """
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        raise ValueError(f"{name!r} is none of the arms: {', '.join(arm.name for arm in self.arms)}")
+
+    @property
+    def rounds(self) -> int:
+        """The number of rounds that were timed."""
+        return max((run.round for run in self.timed_runs), default=0)
+
+    @property
+    def ideal(self) -> float | None:
+        """The seconds that perfect concurrency would take, ⌈requests / concurrency⌉ · latency; None without a lab.
+
+        With a rate, it is no less than until the last request is due, and answered.
+        """
+        return self._line(math.ceil(self.settings.requests / self.settings.concurrency))
+
+    @property
+    def serial(self) -> float | None:
+        """The seconds that waiting for one request after another takes, requests · latency; None without a lab.
+
+        With a rate, it is no less than until the last request is due, and answered.
+        """
+        return self._line(self.settings.requests)
+
+    def efficiency(self, name: str) -> float | None:
+        """Return the ideal time as a share of the arm's: 1 is perfect; None without a lab, or where nothing waits."""
+        return self.ideal / self.arm(name).median_wall if self.ideal else None
+
+    # --- what may be said of them
+
+    @cached_property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The declared contrasts of wall time, judged together: Rust by Python for each strategy, and each arm by the
+        baseline.
+        """
+        return self._judged("wall")
+
+    @cached_property
+    def by_language(self) -> dict[str, Contrast]:
+        """The declared contrasts of Rust by Python, by the strategy's key."""
+        declared = {(contrast.arm, contrast.base): contrast for contrast in self.contrasts}
+        return {strategy: declared[pair] for strategy, pair in self._twice().items() if pair in declared}
+
+    @cached_property
+    def by_baseline(self) -> dict[str, Contrast]:
+        """The declared contrasts with the baseline, each seen from the other arm, by that arm's name."""
+        baseline = self.settings.baseline
+        forth = {contrast.arm: contrast for contrast in self.contrasts if contrast.base == baseline}
+        back = {contrast.base: contrast.inverse() for contrast in self.contrasts if contrast.arm == baseline}
+        return forth | back
+
+    def contrast(self, arm: str, base: str, metric: Metric = "wall") -> Contrast:
+        """Hold an arm against another.
+
+        A declared contrast (Rust by Python of the same strategy, any arm by the baseline, or either the other way
+        round) has the verdict that holds for all of them together. Any other is judged alone, as if it had been the
+        only question.
+
+        Args:
+            arm: the arm, as ``rust/thread``.
+            base: the arm that it is held against.
+            metric: ``"wall"``, or ``"cpu"`` for processor time.
+
+        Raises:
+            ValueError: there is no such arm or metric, both are the same, or they share no round, or the clock was too
+                coarse to see a processor time.
+        """
+        if metric not in ("wall", "cpu"):
+            raise ValueError(f"metric must be 'wall' or 'cpu', not {metric!r}")
+        times = {name: self.arm(name).by_round(metric) for name in (arm, base)}
+        if arm == base:
+            raise ValueError(f"{arm!r} cannot be held against itself; aa_check does so with its twin")
+        for contrast in self.contrasts if metric == "wall" else self._cpu_contrasts:
+            if (contrast.arm, contrast.base) == (arm, base):
+                return contrast
+            if (contrast.base, contrast.arm) == (arm, base):
+                return contrast.inverse()
+        alone = contrasts([(arm, base)], times, metric)
+        if not alone:
+            raise ValueError(f"{arm!r} and {base!r} share no round whose {metric} time could be measured")
+        return alone[0]
+
+    @cached_property
+    def aa_check(self) -> Contrast | None:
+        """The baseline, held against its twin: a harness that can be trusted finds no difference. None if it has none.
+
+        It is a check of validity, with an interval of 99 %: it takes no part in the judging of the others.
+        """
+        baseline = self._times(self._baseline)
+        if self.twin is None or not baseline.runs:
+            return None
+        times = {arm.name: arm.by_round("wall") for arm in (baseline, self.twin)}
+        return aa_contrast(baseline.name, self.twin.name, times)
+
+    @cached_property
+    def _cpu_contrasts(self) -> tuple[Contrast, ...]:
+        return self._judged("cpu")
+
+    def _judged(self, metric: Metric) -> tuple[Contrast, ...]:
+        names = [arm.name for arm in self.arms]
+        baseline = self.settings.baseline
+        by_language = list(self._twice().values())
+        by_baseline = [
+            (name, baseline)
+            for name in names
+            if baseline in names
+            and name != baseline
+            and (name, baseline) not in by_language
+            and (baseline, name) not in by_language
+        ]
+        times = {arm.name: arm.by_round(metric) for arm in self.arms}
+        return tuple(contrasts(by_language + by_baseline, times, metric))
+
+    def due(self, run: int, request: int) -> float:
+        """Return when a request of a run was due, in seconds from its batch's start; a user's arm has no part in a
+        rate.
+        """
+        rate = self.settings.rate
+        return request / rate if rate and self._strategies[run] else 0.0
+
+    # --- helpers
+
+    def _twice(self) -> dict[str, tuple[str, str]]:
+        """Return the strategies that were timed in both languages, each with its arms: Rust's, then Python's."""
+        names = {arm.name for arm in self.arms}
+        pairs = {key: (Arm.of(key, "rust").name, Arm.of(key, "python").name) for key in self.settings.strategies}
+        return {key: pair for key, pair in pairs.items() if names.issuperset(pair)}
+
+    @cached_property
+    def _strategies(self) -> dict[int, str | None]:
+        """The strategy of each run, by its index."""
+        strategies = {arm.name: arm.strategy for arm in (*self._all_arms(), self._baseline.twin())}
+        return {run.index: strategies[run.arm] for run in self.timed_runs}
+
+    def _line(self, latencies: int) -> float | None:
+        latency, rate = self.settings.latency, self.settings.rate
+        if latency is None:
+            return None
+        last_due = (self.settings.requests - 1) / rate if rate else 0.0
+        return max(latencies * latency, last_due + latency)
+
+    def _all_arms(self) -> list[Arm]:
+        arms = [
+            Arm.of(strategy, language) for strategy in self.settings.strategies for language in self.settings.languages
+        ]
+        return arms + [Arm(name) for name in self.settings.arms]
+
+    @property
+    def _baseline(self) -> Arm:
+        return next(arm for arm in self._all_arms() if arm.name == self.settings.baseline)
+
+    def _times(self, arm: Arm) -> ArmTimes:
+        runs = tuple(run for run in self.timed_runs if run.arm == arm.name)
+        return ArmTimes(arm, self.settings.requests, runs, self.costs.get(arm.name), self._latencies.get(arm.name))
+
+    @cached_property
+    def _latencies(self) -> dict[str, Latency]:
+        arms = {run.index: run.arm for run in self.timed_runs}
+        times: dict[str, tuple[list[float], list[float]]] = {}
+        columns = map(self.exchanges.column, ("run", "request", "start", "service", "error"))
+        for run, request, start, seconds, error in zip(*columns, strict=True):
+            if start is None or seconds is None or error is not None:
+                continue
+            service, response = times.setdefault(arms[run], ([], []))
+            service.append(seconds)
+            response.append(start + seconds - self.due(run, request))
+        return {arm: Latency.of(service, response) for arm, (service, response) in times.items()}

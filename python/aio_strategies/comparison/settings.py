@@ -1,0 +1,90 @@
+"""What was compared: the arms, and the settings that hold for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+__all__ = ["Arm", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What is timed: a strategy in a language, or a program of the user's.
+
+    Attributes:
+        name: such as ``rust/thread``, or the name that the user gave.
+        strategy: the strategy's key, or None for a user's arm.
+        language: ``"python"`` or ``"rust"``, or None for a user's arm.
+        twin_of: for the hidden twin of the baseline, its name: the same once more, which must come out equal.
+        own_work: whether it is a program that fetches what it names itself, and not the comparison's URLs.
+    """
+
+    name: str
+    strategy: str | None = None
+    language: str | None = None
+    twin_of: str | None = None
+    own_work: bool = False
+
+    @classmethod
+    def of(cls, strategy: str, language: str) -> Arm:
+        """Make the arm of a strategy in a language."""
+        return cls(f"{language}/{strategy}", strategy, language)
+
+    def twin(self) -> Arm:
+        """Return the twin of this arm."""
+        return replace(self, name=f"{self.name} (twin)", twin_of=self.name)
+
+    @property
+    def group(self) -> str:
+        """What its neighbours in a round share with it."""
+        return f"strategy {self.strategy}" if self.strategy else f"arm {self.twin_of or self.name}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The arguments of a comparison, checked and filled in.
+
+    Attributes:
+        strategies: the keys of the strategies, in the order of the table.
+        languages: the languages, in the order of the table.
+        arms: the names of the user's arms.
+        baseline: the arm that all others are held against, as ``rust/thread``.
+        urls: the URLs that were given, or None if a lab server was started.
+        requests: the number of URLs that each run fetches.
+        concurrency: the number of fetches that may be in flight.
+        latency: seconds after which the lab answers, or None without a lab.
+        rate: requests per second that are due to start (the open model), or None for as soon as may be.
+        timeout: seconds within which each fetch must be done.
+        rounds: the number of rounds that was asked for, or None for as many as the precision needs and the budget has.
+        budget: seconds that the comparison may take, if ``rounds`` is None.
+        hosts: the hosts that the lab stood in for, as ``example.com:80``, if the user's arms did work of their own.
+    """
+
+    strategies: tuple[str, ...]
+    languages: tuple[str, ...]
+    arms: tuple[str, ...]
+    baseline: str
+    urls: tuple[str, ...] | None
+    requests: int
+    concurrency: int
+    latency: float | None
+    rate: float | None
+    timeout: float
+    rounds: int | None
+    budget: float
+    hosts: tuple[str, ...] | None = None
+
+    def facts(self, *, without: str | None = None) -> list[str]:
+        """Return the settings that bear on every arm's time, in words, without that of a given name."""
+        known = {
+            "requests": f"{self.requests:,} request{'s' * (self.requests != 1)}",
+            "concurrency": f"{self.concurrency:,} at a time",
+        }
+        if self.rate is not None:
+            known["rate"] = f"due at {self.rate:,g}/s"
+        if self.latency is not None:
+            known["latency"] = f"latency {1000 * self.latency:g} ms"
+        return [words for name, words in known.items() if name != without]

@@ -1,0 +1,72 @@
+"""Comparisons of several machines, side by side: their ratios, never their seconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..display.tables import Column, Table
+from .findings import Findings
+from .sequence import ComparisonSequence, stacked
+from .value_tables import contrasts
+
+if TYPE_CHECKING:
+    from ..frame import Frame
+
+__all__ = ["Comparisons"]
+
+
+class Comparisons(ComparisonSequence):
+    """Several comparisons: a sequence, and a table of the contrasts that each of them found within its machine, with a
+    row for each contrast and a column for each comparison.
+
+    Args:
+        comparisons: at least one.
+        labels: a name for each; None for the model of its processor, with a number where several have the same.
+
+    Raises:
+        ValueError: there is no comparison, not as many labels, two labels are the same, or the comparisons were not
+            about the same work.
+
+    Attributes:
+        labels: the names.
+    """
+
+    def __init__(self, comparisons: Sequence[Findings], labels: Sequence[str] | None = None) -> None:
+        super().__init__(comparisons)
+        if not self:
+            raise ValueError("there is no comparison to lay side by side")
+        for name in ("requests", "concurrency", "latency", "rate"):
+            values = {getattr(comparison.settings, name) for comparison in self}
+            if len(values) > 1:
+                raise ValueError(f"these comparisons were not about the same work: {name} is {values}")
+        self.labels = _labels(self) if labels is None else tuple(labels)
+        if len(self.labels) != len(self):
+            raise ValueError(f"{len(self)} comparisons need as many labels, not {len(self.labels)}")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"two labels are the same: {', '.join(self.labels)}")
+
+    @cached_property
+    def contrasts(self) -> Frame:
+        """The declared contrasts of each comparison, with its label in the column ``machine``."""
+        from ..frame import Field
+
+        first = Field("machine", "text", "label of the comparison")
+        return stacked(first, self.labels, [contrasts(comparison) for comparison in self])
+
+    def _table(self) -> Table:
+        found = [{(c.arm, c.base): c.brief() for c in comparison.contrasts} for comparison in self]
+        pairs = list(dict.fromkeys(pair for contrasts in found for pair in contrasts))
+        columns = (Column("arm"), Column("by"), *(Column(label) for label in self.labels))
+        return Table(columns, tuple((*pair, *(contrasts.get(pair, "–") for contrasts in found)) for pair in pairs))
+
+    def _names(self) -> tuple[str, ...]:
+        return self.labels
+
+
+def _labels(comparisons: Sequence[Findings]) -> tuple[str, ...]:
+    models = [str(comparison.environment.get("cpu", "machine")) for comparison in comparisons]
+    repeated = {model for model, count in Counter(models).items() if count > 1}
+    return tuple(f"{model} #{number}" if model in repeated else model for number, model in enumerate(models, 1))

@@ -1,0 +1,102 @@
+"""The same comparison over a parameter: how each arm's time grows. ``measuring/sweeping.py`` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..display.tables import Column, Table
+from . import value_tables
+from .findings import Findings
+from .sequence import ComparisonSequence, stacked
+
+if TYPE_CHECKING:
+    from ..display.picture import Picture
+    from ..frame import Frame
+
+__all__ = ["Parameter", "Scaling"]
+
+Parameter = Literal["requests", "concurrency", "latency"]
+
+
+class Scaling(ComparisonSequence):
+    """Comparisons over a parameter: a sequence, in the order of its values, and a table of the median wall times, with
+    a row for each arm and a column for each value.
+
+    Attributes:
+        parameter: ``"requests"``, ``"concurrency"`` or ``"latency"``.
+        values: its values, as far as they were reached.
+    """
+
+    def __init__(self, parameter: str, values: Sequence[float], comparisons: Sequence[Findings]) -> None:
+        super().__init__(comparisons)
+        self.parameter = parameter
+        self.values = tuple(values)
+
+    @cached_property
+    def summary(self) -> Frame:
+        """The comparisons' summaries below each other; the first column, named as the parameter, has its value."""
+        from ..frame import Field
+
+        first = Field(self.parameter, "real" if self.parameter == "latency" else "integer", "the parameter")
+        return stacked(first, self.values, [value_tables.summary(comparison) for comparison in self])
+
+    def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
+        """Draw each arm's median wall time over the parameter, with a ribbon for its 95 % interval, and the ideal and
+        the serial time; both axes are logarithmic. A hollow mark is projected.
+
+        Args:
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            ValueError: both ``interactive`` and ``ax`` were given.
+        """
+        from ..display.choosing import drawn
+        from .views import curves
+
+        unit, title_unit = (1000.0, ", ms") if self.parameter == "latency" else (1.0, "")
+        title = f"Wall time by {self.parameter}"
+        # what all comparisons have in common
+        conditions = ", ".join(self[0].settings.facts(without=self.parameter))
+        found = curves([unit * value for value in self.values], self)
+        values = found, f"{self.parameter}{title_unit}", title, conditions
+        return drawn("scaling", *values, interactive=interactive, ax=ax)
+
+    def _table(self) -> Table:
+        names = list(dict.fromkeys(arm.name for comparison in self for arm in comparison.arms))
+        columns = [Column(f"wall, ms, by {self.parameter}"), *(Column(self._value(v), right=True) for v in self.values)]
+        by_name = [{arm.name: arm for arm in comparison.arms} for comparison in self]
+        rows = [
+            (
+                name,
+                *(
+                    f"{'≈' if arms[name].projected else ''}{1000 * arms[name].median_wall:,.1f}"
+                    if name in arms
+                    else "–"
+                    for arms in by_name
+                ),
+            )
+            for name in names
+        ]
+        for label, line in (("ideal", "ideal"), ("serial", "serial")):
+            times = [getattr(comparison, line) for comparison in self]
+            if all(times):
+                rows.append((label, *(f"{1000 * time:,.1f}" for time in times)))
+        return Table(tuple(columns), tuple(rows))
+
+    def _value(self, value: float) -> str:
+        return f"{1000 * value:g} ms" if self.parameter == "latency" else f"{value:,}"
+
+    def _names(self) -> list[str]:
+        return [f"{self.parameter} {self._value(value)}" for value in self.values]
+
+    def _notes(self) -> list[str]:
+        projected = any(arm.projected for comparison in self for arm in comparison.arms)
+        note = ["≈ projected from fewer requests, as the budget had no room for more"] if projected else []
+        return note + super()._notes()

@@ -1,0 +1,310 @@
+"""A comparison as tables to be read: English ones, and a Chinese one with the lecture's own columns and figures."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Literal
+
+from ..catalogue import STRATEGIES
+from ..display.notebook import Bars, folded, html_notes, html_table, html_warnings
+from ..display.tables import Column, Table
+from .arm_times import ArmTimes
+from .caveats import caveats
+from .contrasts import Contrast, figure
+from .explanation import explain
+from .findings import Findings
+from .views import waterfall
+
+__all__ = ["notes", "tables", "to_html"]
+
+_NOTHING = "–"
+#: The place of the wall time in the English table.
+_WALL_COLUMN = 2
+#: How many arms the notebook shows the exchanges of.
+_MOST_WATERFALLS = 16
+
+
+def tables(findings: Findings, lang: Literal["en", "zh"]) -> list[Table]:
+    """Return the tables in that language, the chief one first.
+
+    Raises:
+        ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
+    """
+    if lang == "en":
+        return [_times(findings), *_costs(findings)]
+    if lang == "zh":
+        return [_lecture(findings)]
+    raise ValueError(f"lang must be 'en' or 'zh', not {lang!r}")
+
+
+def notes(findings: Findings, lang: Literal["en", "zh"]) -> list[str]:
+    """Return the lines below the table: how it was timed, what speaks against it, and the reference lines last."""
+    return _english_notes(findings) if lang == "en" else _chinese_notes(findings)
+
+
+def to_html(findings: Findings) -> str:
+    """Return the English tables and notes as HTML that an untrusted notebook keeps."""
+    chief, *others = tables(findings, "en")
+    longest = max((arm.median_wall for arm in findings.arms), default=1.0)
+    bars = Bars(
+        after=_WALL_COLUMN,
+        lengths=[arm.median_wall / longest for arm in findings.arms],
+        kinds=[arm.language or "" for arm in findings.arms],
+    )
+    parts = [html_table(chief, bars=bars), html_warnings([str(warning) for warning in caveats(findings)])]
+    parts.append(html_notes([note for note in notes(findings, "en") if not note.startswith(_WARNING)]))
+    parts.append(folded("why", explain(findings)._repr_html_()))
+    parts += [folded("costs and latencies", html_table(table)) for table in others]
+    if findings.exchanges:
+        names = [arm.name for arm in findings.arms[:_MOST_WATERFALLS]]
+        parts.append(folded("waterfalls", waterfall(findings, names)._repr_html_()))
+    return "".join(parts)
+
+
+_WARNING = "warning: "
+
+
+# --- the tables
+
+
+def _times(findings: Findings) -> Table:
+    failed = any(arm.errors for arm in findings.arms)
+    baseline = findings.settings.baseline
+    by_language = findings.by_language
+    by_baseline = findings.by_baseline
+    columns = [
+        Column("strategy (section)"),
+        Column("language"),
+        Column("wall, ms [95 %]", right=True),
+        *([Column("rust by python")] if by_language else []),
+        *([Column(f"by {baseline}")] if by_baseline else []),
+        Column("CPU, ms/request", right=True),
+        Column("peak in flight", right=True),
+        *([Column("errors", right=True)] if failed else []),
+    ]
+    rows = []
+    above = None
+    for arm in findings.arms:
+        # A strategy's name stands in the first of its rows.
+        first = arm.arm.group != above
+        above = arm.arm.group
+        rows.append(
+            (
+                _heading(arm) if first else "",
+                arm.language or _NOTHING,
+                _wall(arm),
+                *([_verdict(_by_python(findings, arm))] if by_language else []),
+                *([_by_baseline(findings, arm, by_baseline.get(arm.name))] if by_baseline else []),
+                f"{arm.cpu_ms_per_request:.3f}",
+                _number(arm.peak_in_flight),
+                *([str(arm.errors)] if failed else []),
+            )
+        )
+    return Table(tuple(columns), tuple(rows))
+
+
+def _costs(findings: Findings) -> list[Table]:
+    """Return the table of costs and latencies, unless none of them is known."""
+    arms = findings.arms
+    if not any(arm.costs or arm.latency for arm in arms):
+        return []
+    told = _percentiles_told(findings)
+    columns = [
+        Column("strategy (section)"),
+        Column("language"),
+        Column("CPU user, ms/req", right=True),
+        Column("system, ms/req", right=True),
+        Column("system calls/req", right=True),
+        Column("switches/req", right=True),
+        Column("peak memory, MB", right=True),
+        Column("threads", right=True),
+        *(Column(f"service p{100 * p:g}, ms", right=True) for p in told),
+        *(Column(f"response p{100 * p:g}, ms", right=True) for p in told),
+    ]
+    rows = []
+    above = None
+    for arm in arms:
+        first = arm.arm.group != above
+        above = arm.arm.group
+        costs, latency = arm.costs, arm.latency
+        rows.append(
+            (
+                _heading(arm) if first else "",
+                arm.language or _NOTHING,
+                *(f"{1000 * statistics.median(times) / arm.requests:.3f}" for times in (arm.cpu_user, arm.cpu_system)),
+                _number(costs.system_calls_per_request if costs else None, ".1f"),
+                _number(arm.switches_per_request, ".2f"),
+                _number(costs.peak_memory / 1e6 if costs and costs.peak_memory else None, ".1f"),
+                _number(costs.threads if costs else None),
+                *(_ms(latency.service.get(p)) if latency else _NOTHING for p in told),
+                *(_ms(latency.response.get(p)) if latency else _NOTHING for p in told),
+            )
+        )
+    return [Table(tuple(columns), tuple(rows))]
+
+
+def _lecture(findings: Findings) -> Table:
+    languages = findings.settings.languages
+    arms = {arm.name: arm for arm in findings.arms}
+    by_language = findings.by_language
+    columns = [
+        Column("程序"),
+        *(Column(f"{language.capitalize()} 耗时（单位：秒）", right=True) for language in languages),
+        *([Column("Rust 对 Python")] if by_language else []),
+        Column("讲义 2021（单位：秒）", right=True),
+    ]
+    rows = []
+    for key, strategy in STRATEGIES.items():
+        if key not in findings.settings.strategies:
+            continue
+        lecture = strategy.lecture_seconds
+        rows.append(
+            (
+                strategy.title_zh,
+                *(_seconds(arms.get(f"{language}/{key}")) for language in languages),
+                *([_verdict_zh(by_language.get(key))] if by_language else []),
+                _NOTHING if lecture is None else f"{lecture:.4f}",
+            )
+        )
+    for name in findings.settings.arms:
+        others = [_NOTHING] * (len(columns) - 2)
+        rows.append((name, _seconds(arms.get(name)), *others))
+    return Table(tuple(columns), tuple(rows))
+
+
+# --- the notes
+
+
+def _english_notes(findings: Findings) -> list[str]:
+    settings = findings.settings
+    how = settings.facts()
+    if settings.hosts:
+        how.append(f"the lab in the place of {' and '.join(settings.hosts)}")
+    how += [_count(findings.rounds, "round") + _ENDED.get(findings.ended, ""), f"seed {findings.seed}"]
+    lines = [", ".join(how)]
+    lines += [
+        f"≈ projected from {_count(requests, 'request')}, as the budget had no room for more (latencies are of these):"
+        f" {', '.join(names)}"
+        for requests, names in _projected(findings).items()
+    ]
+    check = findings.aa_check
+    if check is not None and check.low > 0:
+        lines.append(f"A/A check: {check.base} by itself {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
+    lines += [f"{_WARNING}{warning}" for warning in caveats(findings)]
+    lines += _missing(findings)
+    lines += [f"not available here: {arm}, {reason}" for arm, reason in findings.left_out.items()]
+    if findings.ideal and findings.serial:
+        lines.append(f"ideal {_ms(findings.ideal)} ms · serial {_ms(findings.serial)} ms")
+    return lines
+
+
+_ENDED = {
+    "precise": " (every interval within ±5 %)",
+    "budget": " (all that the budget had room for)",
+    "interrupted": " (interrupted)",
+}
+
+
+def _projected(findings: Findings) -> dict[int, list[str]]:
+    """Return the arms whose times are projected, by the number of requests that they are projected from."""
+    projected: dict[int, list[str]] = {}
+    for arm in findings.arms:
+        if arm.projected:
+            projected.setdefault(arm.runs[0].requests, []).append(arm.name)
+    return projected
+
+
+def _missing(findings: Findings) -> list[str]:
+    """Tell what was not measured of whom, the arms with the same reason together."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for name, costs in findings.costs.items():
+        for what, reason in costs.missing.items():
+            reasons.setdefault((what.replace("_", " "), reason), []).append(name)
+    lines = []
+    for (what, reason), names in reasons.items():
+        whose = "" if len(names) == len(findings.costs) else f" of {', '.join(names)}"
+        lines.append(f"not available here: {what}{whose}, because {reason}")
+    return lines
+
+
+def _chinese_notes(findings: Findings) -> list[str]:
+    settings = findings.settings
+    how = [f"{settings.requests} 个请求", f"并发 {settings.concurrency}"]
+    if settings.rate is not None:
+        how.append(f"每秒到达 {settings.rate:g} 个")
+    if settings.latency is not None:
+        how.append(f"延迟 {1000 * settings.latency:g} ms")
+    if settings.hosts:
+        how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
+    how += [f"{findings.rounds} 轮取中位数", f"种子 {findings.seed}"]
+    lines = ["，".join(how)]
+    lines += [f"≈ 由 {requests:,} 个请求推算：{'，'.join(names)}" for requests, names in _projected(findings).items()]
+    lines += [f"警告：{warning.text_zh}" for warning in caveats(findings)]
+    lines += [f"此处不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
+    if findings.ideal and findings.serial:
+        lines.append(f"理想 {findings.ideal:.4f} 秒 · 串行 {findings.serial:.4f} 秒")
+    return lines
+
+
+# --- the cells
+
+
+def _heading(arm: ArmTimes) -> str:
+    return arm.name if arm.strategy is None else f"{arm.strategy} ({STRATEGIES[arm.strategy].section})"
+
+
+def _wall(arm: ArmTimes) -> str:
+    wall, low, high = arm.wall_interval
+    interval = f" [{_ms(low)}, {_ms(high)}]" if math.isfinite(low) else ""
+    return f"{'≈' if arm.projected else ''}{_ms(wall)}{interval}"
+
+
+def _seconds(arm: ArmTimes | None) -> str:
+    return _NOTHING if arm is None else f"{'≈' if arm.projected else ''}{arm.median_wall:.4f}"
+
+
+def _verdict(contrast: Contrast | None) -> str:
+    if contrast is None:
+        return ""
+    told = contrast.brief().replace("significant", "sig.")
+    return told if contrast.rounds_needed is None else f"{told}, ~{contrast.rounds_needed} rounds"
+
+
+def _by_python(findings: Findings, arm: ArmTimes) -> Contrast | None:
+    return findings.by_language.get(arm.strategy or "") if arm.language == "rust" else None
+
+
+def _by_baseline(findings: Findings, arm: ArmTimes, contrast: Contrast | None) -> str:
+    if arm.name == findings.settings.baseline:
+        return "baseline"
+    base = [other for other in findings.arms if other.name == findings.settings.baseline]
+    sizes = {run.requests for one in (arm, *base) for run in one.runs}
+    return f"{'≈' if len(sizes) > 1 else ''}{_verdict(contrast)}"
+
+
+def _verdict_zh(contrast: Contrast | None) -> str:
+    if contrast is None:
+        return _NOTHING
+    words = {"equivalent": "相当", "no significant difference": "无显著差异"}
+    told = words.get(contrast.verdict, f"{figure(contrast.ratio)} 倍速")
+    return f"{told} [{figure(contrast.low)}, {figure(contrast.high)}]"
+
+
+def _ms(seconds: float | None) -> str:
+    return _NOTHING if seconds is None else f"{1000 * seconds:.1f}"
+
+
+def _number(value: float | None, form: str = "") -> str:
+    return _NOTHING if value is None else format(value, form)
+
+
+def _percentiles_told(findings: Findings) -> list[float]:
+    """Return the median and the highest percentile that all arms have."""
+    told = [set(arm.latency.service) for arm in findings.arms if arm.latency is not None]
+    common = sorted(set.intersection(*told)) if told else []
+    return sorted({common[0], common[-1]}) if common else []
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,162 @@
+"""The pictures of a comparison: which of its values each chart is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..display.charts import Curve, Dot, Panel
+from ..display.choosing import drawn
+from ..display.density import MOST_BARS
+from ..display.timeline import phases
+from .arm_times import ArmTimes
+from .findings import Findings
+from .typical_runs import exchange_times, typical_runs
+
+__all__ = ["curves", "in_flight", "wall_times", "waterfall"]
+
+
+def wall_times(findings: Findings, *, interactive: bool = False, ax: Any = None) -> Any:
+    """Draw each arm's wall time, as ``Comparison.plot`` does."""
+    values = dots(findings), lines(findings), "Wall time by strategy", conditions(findings)
+    return drawn("dots", *values, interactive=interactive, ax=ax)
+
+
+def waterfall(
+    findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+) -> Any:
+    """Draw a batch of each arm, exchange by exchange, as ``Comparison.waterfall`` does."""
+    panels, others = chosen_panels(findings, arms)
+    values = panels, "What happened when", conditions(findings)
+    return drawn("waterfall", *values, notes=panel_notes(panels, others), interactive=interactive, ax=ax)
+
+
+def in_flight(
+    findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+) -> Any:
+    """Draw how many exchanges were in flight, as ``Comparison.in_flight`` does."""
+    panels, others = chosen_panels(findings, arms)
+    values = panels, "Exchanges in flight", conditions(findings)
+    return drawn("in_flight", *values, notes=panel_notes(panels, others), interactive=interactive, ax=ax)
+
+
+def dots(findings: Findings) -> list[Dot]:
+    """Return the wall time of each arm, in the order of the table."""
+    return [
+        Dot(
+            group=arm.strategy or arm.name,
+            name=arm.language or "",
+            kind=arm.language or "",
+            value=arm.wall_interval[0],
+            low=_or_infinite(arm.wall_interval[1]),
+            high=arm.wall_interval[2],
+            projected=arm.projected,
+        )
+        for arm in findings.arms
+    ]
+
+
+def lines(findings: Findings) -> list[tuple[str, float]]:
+    """Return the ideal and the serial time, in seconds, as far as they are known; one where both are the same."""
+    ideal, serial = findings.ideal, findings.serial
+    if not ideal or not serial:
+        return []
+    return [("ideal = serial", ideal)] if ideal == serial else [("ideal", ideal), ("serial", serial)]
+
+
+def conditions(findings: Findings) -> str:
+    """Return what was asked for, in a line."""
+    return ", ".join([*findings.settings.facts(), f"{findings.rounds} round{'s' * (findings.rounds != 1)}"])
+
+
+def chosen_panels(findings: Findings, arms: Collection[str] | None = None) -> tuple[list[Panel], list[str]]:
+    """Return the exchanges of each arm's most typical run, and the names of the arms that have none.
+
+    Args:
+        findings: what was found.
+        arms: the names of the arms; None for all.
+
+    Raises:
+        TypeError: ``arms`` is a single name.
+        ValueError: one of ``arms`` is none of the comparison's.
+    """
+    if isinstance(arms, str):
+        raise TypeError(f"arms must be names in a list, as [{arms!r}]")
+    wanted = findings.arms if arms is None else [findings.arm(name) for name in dict.fromkeys(arms)]
+    runs = typical_runs(findings)
+    panels = [_panel(findings, arm, runs[arm.name].index) for arm in wanted if arm.name in runs]
+    return panels, [arm.name for arm in wanted if arm.name not in runs]
+
+
+def _panel(findings: Findings, arm: ArmTimes, run: int) -> Panel:
+    exchanges = findings.exchanges
+    places = [place for place in exchanges.places(run, 0) if not math.isnan(exchanges.span(place)[1])]
+    spans = [exchanges.span(place) for place in places]
+    few = [exchanges[place] for place in places] if len(places) <= MOST_BARS else []
+    parts = [phases(times) for times in (exchange_times(findings, exchange) for exchange in few) if times]
+    return Panel(
+        name=arm.name,
+        kind=arm.language or "",
+        starts=[start for start, _ in spans],
+        ends=[end for _, end in spans],
+        intended=[findings.due(run, exchanges.request(place)) for place in places],
+        phases=parts if any(parts) else (),
+        failed=frozenset(number for number, place in enumerate(places) if exchanges.failed(place)),
+    )
+
+
+def curves(values: Sequence[float], sequence: Sequence[Findings]) -> list[Curve]:
+    """Return the wall time of each arm over the values of a parameter, then the ideal and the serial one."""
+    by_value = list(zip(values, sequence, strict=True))
+    found: dict[str, list[tuple[float, ArmTimes]]] = {}
+    for value, findings in by_value:
+        for arm in findings.arms:
+            found.setdefault(arm.name, []).append((value, arm))
+    groups = list(dict.fromkeys(arms[0][1].arm.group for arms in found.values()))
+    drawn = [
+        Curve(
+            name=name,
+            kind=arms[0][1].language or "",
+            # a shape for each strategy, since both of its languages have their colours
+            shape=_SHAPES[groups.index(arms[0][1].arm.group) % len(_SHAPES)],
+            points=[(value, *_interval(arm)) for value, arm in arms],
+            projected=frozenset(value for value, arm in arms if arm.projected),
+        )
+        for name, arms in found.items()
+    ]
+    for name in ("ideal", "serial"):
+        times = [(value, time) for value, findings in by_value if (time := getattr(findings, name))]
+        if times:
+            drawn.append(Curve(name, "line", 0, [(value, time, math.inf, math.inf) for value, time in times]))
+    return drawn
+
+
+_SHAPES = (0, 4, 3, -4, -3, 5, 6, -5)
+
+
+def _interval(arm: ArmTimes) -> tuple[float, float, float]:
+    middle, low, high = arm.wall_interval
+    return middle, _or_infinite(low), high
+
+
+def _or_infinite(low: float) -> float:
+    """Return an interval's beginning; infinite where too few runs could exclude nothing, not even 0."""
+    return low if low > 0 else math.inf
+
+
+def panel_notes(panels: Sequence[Panel], left_out: Sequence[str]) -> list[str]:
+    """Return what is to be said below the panels: which are too short to be seen, and which arms have none."""
+    ends = [max(panel.ends, default=0.0) for panel in panels]
+    notes = []
+    if ends and min(ends) < _SEEN * max(ends):
+        notes.append("some are short beside the longest: name them in arms=[…] for an axis of their own")
+    if len({len(panel.starts) for panel in panels}) > 1:
+        notes.append("the panels have different numbers of exchanges: do not compare their times")
+    if left_out:
+        notes.append(f"no exchanges were kept of {', '.join(left_out)}")
+    return notes
+
+
+#: What is shorter than this share of the axis can hardly be read.
+_SEEN = 0.1

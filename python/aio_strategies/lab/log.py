@@ -1,0 +1,107 @@
+"""The referee's log: what the lab server saw of each exchange, and when."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, SupportsIndex, overload
+
+__all__ = ["ExchangeLog", "LogRecord", "path_of"]
+
+#: A record: id, connection, accepted, request, first_byte, last_byte, closed, size, path (start, length), status.
+_RECORD = struct.Struct("<9QIHxx")
+#: The end of a connection: its number, and when it was closed.
+_CLOSING = struct.Struct("<QQ")
+
+
+class LogRecord(NamedTuple):
+    """One exchange, as the server saw it. Times are seconds on the clock of ``time.monotonic()``.
+
+    (On Windows, seconds from the start of the server: no clock is shared between processes there.)
+    """
+
+    #: Number of the exchange, from 1, in the order in which they began.
+    id: int
+    #: Number of the connection, from 1, in the order in which they were accepted.
+    connection: int
+    #: The request's target; empty if no readable request came.
+    path: str
+    #: The reply's status; None if no byte of a reply left.
+    status: int | None
+    #: Bytes of the reply's body that were sent.
+    size: int
+    #: When the connection was accepted.
+    accepted: float
+    #: When the whole head of the request had arrived, or None.
+    request: float | None
+    #: Just before the reply's first byte left, or None.
+    first_byte: float | None
+    #: Just after the reply's last byte was handed to the kernel, or None.
+    last_byte: float | None
+    #: When the connection was closed; None if it was open when the log was read.
+    closed: float | None
+
+
+class ExchangeLog(Sequence[LogRecord]):
+    """The referee's log: a sequence of ``LogRecord``, in the order in which the exchanges ended.
+
+    It is a copy, taken at the time of the call, whose records are decoded as they are asked for.
+
+    Attributes:
+        dropped: the number of older records that the server dropped because ``log_limit`` was reached.
+    """
+
+    __slots__ = ("_closed", "_paths", "_records", "dropped")
+
+    def __init__(self, data: bytes, *, records: int, closings: int, dropped: int) -> None:
+        view = memoryview(data)
+        end = records * _RECORD.size
+        self._records = view[:end]
+        #: When the connections were closed that had been open when their records were written.
+        self._closed = dict(_CLOSING.iter_unpack(view[end : end + closings * _CLOSING.size]))
+        self._paths = view[end + closings * _CLOSING.size :]
+        self.dropped = dropped
+
+    def __len__(self) -> int:
+        return len(self._records) // _RECORD.size
+
+    def __iter__(self) -> Iterator[LogRecord]:
+        return map(self._decode, _RECORD.iter_unpack(self._records))
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> LogRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[LogRecord]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> LogRecord | list[LogRecord]:
+        # a range knows about negative numbers, steps and bounds
+        places = range(len(self))[index]
+        if isinstance(places, range):
+            return [self._at(place) for place in places]
+        return self._at(places)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self)} exchanges{f', {self.dropped} dropped' if self.dropped else ''}>"
+
+    def _at(self, place: int) -> LogRecord:
+        return self._decode(_RECORD.unpack_from(self._records, place * _RECORD.size))
+
+    def _decode(self, fields: tuple[int, ...]) -> LogRecord:
+        id_, connection, accepted, request, first_byte, last_byte, closed, size, path, path_length, status = fields
+        closed = closed or self._closed.get(connection, 0)
+        return LogRecord(
+            id_,
+            connection,
+            str(self._paths[path : path + path_length], "utf-8", "replace"),
+            status or None,
+            size,
+            accepted / 1e9,
+            request / 1e9 if request else None,
+            first_byte / 1e9 if first_byte else None,
+            last_byte / 1e9 if last_byte else None,
+            closed / 1e9 if closed else None,
+        )
+
+
+def path_of(index: int) -> str:
+    """Return the path of a page, as ``LabServer.urls`` numbers them."""
+    return f"/{index or ''}"

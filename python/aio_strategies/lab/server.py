@@ -1,0 +1,427 @@
+"""The lab server, from Python: what every strategy is timed against, and the referee that sees when what happened.
+
+The server is a small native program, ``aio-strategies-helper``, in a process of its own, so that it costs its clients
+nothing. It listens on the loopback interface only, and ends with the process that started it, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import numbers
+import operator
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from ..exceptions import ForkedProcessError
+from ..helper import PROGRAM
+from . import redirect
+from .log import ExchangeLog
+
+__all__ = ["LabServer", "LabStats"]
+
+#: With more URLs than this, ``LabServer.urls`` spreads them over several addresses.
+_ONE_ADDRESS = 10_000
+#: Seconds that the server has to end by itself.
+_STOP_TIMEOUT = 2.0
+#: The longest latency and jitter, in seconds.
+_LONGEST = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabStats:
+    """The server's counters, since it started or was reset.
+
+    An exchange is in flight from the moment its connection was accepted (the first one on a connection) or its request
+    had arrived (the later ones) until the last byte of its reply was sent, or the connection closed.
+    """
+
+    #: Exchanges that ended with the whole of a 200 reply.
+    served: int
+    #: Exchanges that ended with the whole of a 4xx reply.
+    errors: int
+    #: Connections accepted.
+    connections: int
+    #: Connections open now.
+    open_connections: int
+    #: The most connections open at once.
+    peak_connections: int
+    #: Exchanges in flight now.
+    in_flight: int
+    #: The most exchanges in flight at once.
+    peak_in_flight: int
+    #: Records dropped because ``log_limit`` was reached.
+    log_dropped: int
+    #: Seconds of CPU time of the server since it started, in user mode; a reset leaves it alone.
+    cpu_user: float
+    #: Seconds of CPU time of the server since it started, in the kernel; a reset leaves it alone.
+    cpu_system: float
+    #: Seconds since the server started; a reset leaves it alone.
+    uptime: float
+
+
+class LabServer:
+    """An HTTP server on the loopback interface, in a process of its own, that is slow on purpose and keeps a log.
+
+    It serves from the moment it is made until ``close()``, or the end of a ``with`` block, or of this process::
+
+        with LabServer(latency=0.05) as lab:
+            run = blocking_way(lab.urls(10))
+            lab.stats().peak_in_flight    # 1
+
+    Every path is answered with 200 and ``body_size`` bytes of text: the path, a newline, and a filler. It takes GET and
+    HEAD, keeps connections alive where the client wants it, and otherwise closes them first.
+
+    Args:
+        latency: seconds from the arrival of a request to the first byte of its reply; at most a day.
+        jitter: bound, in seconds, of an extra latency: uniform over paths, and a function of ``seed`` and the path
+            alone, so that every client meets the same delay at the same URL; at most a day.
+        body_size: bytes of a reply's body.
+        bandwidth: bytes of the body per second and connection, paced in portions of about 10 ms; None for no limit.
+        seed: of the jitter, 0 to 2**64 - 1.
+        port: the port to listen at; 0 leaves the choice to the system.
+        log_limit: the most records the log keeps; older ones are dropped, in blocks, and counted.
+
+    Raises:
+        TypeError: an argument is not of its type. (A bool is no number here.)
+        ValueError: an argument is out of its range.
+        FileNotFoundError: the helper program is not where the package should have it.
+        OSError: the server cannot listen at this port; ``errno`` says why.
+        RuntimeError: the server ended at once.
+
+    A process that is forked from this one can use the URLs and ``as_host``; commands raise ``ForkedProcessError``
+    there, and its end leaves the server alone. All methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        latency: float = 0.02,
+        jitter: float = 0.0,
+        body_size: int = 1024,
+        bandwidth: float | None = None,
+        seed: int = 0,
+        port: int = 0,
+        log_limit: int = 1_000_000,
+    ) -> None:
+        self._latency = _real("latency", latency, 0, _LONGEST, "seconds")
+        self._jitter = _real("jitter", jitter, 0, _LONGEST, "seconds")
+        self._body_size = _integer("body_size", body_size, 0, 1 << 40)
+        self._bandwidth = None
+        if bandwidth is not None:
+            self._bandwidth = _real("bandwidth", bandwidth, 1, 1e15, "bytes per second, or None")
+        self._seed = _integer("seed", seed, 0, (1 << 64) - 1)
+        port = _integer("port", port, 0, 65535)
+        log_limit = _integer("log_limit", log_limit, 1, (1 << 32) - 1)
+
+        options = {
+            "parent": os.getpid(),
+            "latency-ns": round(self._latency * 1e9),
+            "jitter-ns": round(self._jitter * 1e9),
+            "body-size": self._body_size,
+            "bandwidth": round(self._bandwidth or 0),
+            "seed": self._seed,
+            "port": port,
+            "log-limit": log_limit,
+        }
+        self._channel = _Channel([f"--{name}={value}" for name, value in options.items()])
+        self._finalizer = weakref.finalize(self, self._channel.stop)
+        self._port, self._addresses = self._channel.wait_until_ready(port)
+
+    @property
+    def url(self) -> str:
+        """The URL of the root: ``"http://127.0.0.1:PORT/"``."""
+        return f"http://127.0.0.1:{self._port}/"
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens at."""
+        return self._port
+
+    @property
+    def pid(self) -> int:
+        """The number of the server's process."""
+        return self._channel.process.pid
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close()`` has been called."""
+        return not self._finalizer.alive
+
+    def urls(self, n: int) -> list[str]:
+        """Return ``n`` different URLs of this server: ``".../"``, ``".../1"``, ``".../2"``, and so on.
+
+        Beyond 10,000 they are spread, in turn, over the addresses that it listens at (on Linux 127.0.0.1 to 127.0.0.4):
+        a client has some 28,000 ports for connections to one address.
+
+        Raises:
+            TypeError: ``n`` is no integer.
+            ValueError: ``n`` is negative.
+        """
+        n = _integer("n", n, 0, sys.maxsize)
+        addresses = self._addresses if n > _ONE_ADDRESS else self._addresses[:1]
+        roots = [f"http://{address}:{self._port}/" for address in addresses]
+        return [f"{roots[i % len(roots)]}{i or ''}" for i in range(n)]
+
+    def log(self) -> ExchangeLog:
+        """Return the referee's log: a record of every exchange that has ended.
+
+        A client that has read its whole reply finds its record here.
+
+        Raises:
+            RuntimeError: the server is closed, or has died.
+            ForkedProcessError: this process was forked from the one that started the server.
+        """
+        line, data = self._ask("log")
+        head = json.loads(line)
+        return ExchangeLog(data, records=head["records"], closings=head["closings"], dropped=head["dropped"])
+
+    def stats(self) -> LabStats:
+        """Return the server's counters.
+
+        Raises:
+            RuntimeError: the server is closed, or has died.
+            ForkedProcessError: this process was forked from the one that started the server.
+        """
+        line, _ = self._ask("stats")
+        return LabStats(**json.loads(line))
+
+    def reset(self) -> None:
+        """Clear the log and the counters; the peaks restart from what is open now.
+
+        Raises:
+            RuntimeError: the server is closed, or has died.
+            ForkedProcessError: this process was forked from the one that started the server.
+        """
+        self._ask("reset")
+
+    def as_host(self, host: str, port: int = 80) -> contextlib.AbstractContextManager[None]:
+        """Answer in the place of ``host:port`` inside a ``with`` block, to this process and those forked from it.
+
+        Any TCP connection that Python code opens to it there, through ``socket``, asyncio or a library on top of them,
+        reaches this server. The host need not exist. Other hosts, and other ports of this one, are not affected. Blocks
+        nest, and may end in any order; of several for the same host and port the latest is in force.
+
+        Args:
+            host: a name, compared without regard to case and in its IDNA form, or an address.
+            port: 1 to 65535.
+
+        Raises:
+            TypeError: an argument is not of its type.
+            ValueError: an argument is out of its range.
+            RuntimeError: the server is closed.
+        """
+        if not isinstance(host, str):
+            raise TypeError(f"host must be a str, not {type(host).__name__}")
+        name = redirect.checked_name(host)
+        port = _integer("port", port, 1, 65535)
+        if self.closed and os.getpid() == self._channel.owner:
+            raise RuntimeError("the lab server is closed")
+        return redirect.redirect(name, port, ("127.0.0.1", self._port))
+
+    def close(self) -> None:
+        """End the server. Further calls do nothing; nor does a call in a forked process."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        bandwidth = "" if self._bandwidth is None else f" bandwidth={self._bandwidth:g}"
+        jitter = f" jitter={self._jitter:g} seed={self._seed}" if self._jitter else ""
+        state = " closed" if self.closed else ""
+        return (
+            f"<{type(self).__name__} {self.url} latency={self._latency:g}{jitter} body_size={self._body_size}"
+            f"{bandwidth}{state}>"
+        )
+
+    def _ask(self, command: str) -> tuple[bytes, bytes]:
+        if os.getpid() != self._channel.owner:
+            raise ForkedProcessError(
+                "this lab server was started before the fork: it takes commands from the process that started it only"
+            )
+        return self._channel.ask(command)
+
+
+class _Channel:
+    """The server's process, and commands to it."""
+
+    def __init__(self, options: list[str]) -> None:
+        #: The process that started the server.
+        self.owner = os.getpid()
+        self._lock = threading.Lock()
+        #: What has been read and not been taken.
+        self._buffer = bytearray()
+        #: Whether the last command's answer has been taken.
+        self._in_step = True
+        self._stopped = False
+
+        arguments = [word for option in options for word in option.split("=", 1)]
+        # A process group of its own: Ctrl-C in a terminal is for the clients.
+        group: dict[str, Any] = {"process_group": 0}
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        try:
+            # Unbuffered: such pipes have no locks that a fork could leave locked.
+            self.process = subprocess.Popen(
+                [PROGRAM, "lab", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **group
+            )
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                errno.ENOENT,
+                "the lab server's program is missing (a wheel of aio-strategies brings it, maturin builds it with the "
+                "package; copying the Python files alone does not)",
+                str(PROGRAM),
+            ) from None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._stdin, self._stdout = self.process.stdin, self.process.stdout
+        _channels.add(self)
+
+    def wait_until_ready(self, port: int) -> tuple[int, list[str]]:
+        """Return the port and the addresses that the server listens at."""
+        try:
+            word, *words = self._read_line().decode().split()
+            if word == "error":
+                number, *text = words
+                raise OSError(int(number), f"the lab server cannot listen at 127.0.0.1:{port}: {' '.join(text)}")
+            return int(words[0]), words[1:]
+        except BaseException:
+            self.process.kill()
+            self.stop()
+            raise
+
+    def ask(self, command: str) -> tuple[bytes, bytes]:
+        """Send a command; return the first line of its answer, and the bytes that it announces."""
+        with self._lock:
+            if self._stopped:
+                raise RuntimeError("the lab server is closed")
+            if not self._in_step:
+                # A KeyboardInterrupt came in between, and may even have lost some bytes of the answer.
+                word = secrets.token_hex()
+                self._send(f"sync {word}")
+                while not self._read_line().endswith(f"{word}\n".encode()):
+                    pass
+            self._in_step = False
+            self._send(command)
+            line = self._read_line()
+            data = self._read(json.loads(line)["bytes"]) if command == "log" else b""
+            self._in_step = True
+            return line, data
+
+    def stop(self) -> None:
+        """End the server, if this is the process that started it."""
+        if os.getpid() != self.owner:
+            return
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            with contextlib.suppress(OSError):
+                self._stdin.write(b"stop\n")  # a copy of the pipe in another process might keep it from ending
+            self._stdin.close()
+            try:
+                self.process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            finally:
+                self._stdout.close()
+
+    def forget(self) -> None:
+        """In a forked process: let go of the server, so that its end of input is in the parent's hands alone."""
+        self._stopped = True
+        self._stdin.close()
+        self._stdout.close()
+        self.process.returncode = 0  # not this process's child, and nothing to warn of
+
+    def _send(self, command: str) -> None:
+        try:
+            self._stdin.write(f"{command}\n".encode())
+        except OSError:
+            self._died()
+
+    def _read_line(self) -> bytes:
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            self._read_more()
+        return self._take(end + 1)
+
+    def _read(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._read_more()
+        return self._take(size)
+
+    def _read_more(self) -> None:
+        chunk = self._stdout.read(1 << 16)
+        if not chunk:
+            self._died()
+        self._buffer += chunk
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _died(self) -> NoReturn:
+        try:
+            status = self.process.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"the lab server (process {self.process.pid}) does not answer any more") from None
+        cause = f"exit status {status}"
+        if status < 0:
+            with contextlib.suppress(ValueError):
+                cause = f"killed by {signal.Signals(-status).name}, exit status {status}"
+        raise RuntimeError(f"the lab server (process {self.process.pid}) has ended: {cause}")
+
+
+#: The channels of this process, for a process that is forked from it.
+_channels: weakref.WeakSet[_Channel] = weakref.WeakSet()
+
+
+def _forget_channels() -> None:
+    for channel in list(_channels):
+        channel.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_channels)
+
+
+def _real(name: str, value: float, low: float, high: float, unit: str) -> float:
+    """Return the number as a float, or say what is wrong with it."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number of {unit}, not {value!r}")
+    number = float(value)
+    if not math.isfinite(number) or not low <= number <= high:
+        raise ValueError(f"{name} must be {low:g} to {high:g} {unit}, not {value!r}")
+    return number
+
+
+def _integer(name: str, value: int, low: int, high: int) -> int:
+    """Return the number as an int, or say what is wrong with it."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    if not low <= number <= high:
+        raise ValueError(f"{name} must be {low} to {high}, not {value!r}")
+    return number

@@ -1,0 +1,193 @@
+"""Comparing strategies and programs: ``compare`` and its awaitable twin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..comparison.comparison import Comparison
+    from ..display.progress import Show
+    from .plan import Plan
+
+__all__ = ["acompare", "carry_out", "compare", "last_comparison"]
+
+#: Seconds, see ``acompare``.
+_LOOP_TICK = 0.1
+
+_last: Comparison | None = None
+
+
+def compare(
+    strategies: Sequence[str] | None = None,
+    languages: Sequence[str] = ("python", "rust"),
+    *,
+    arms: Mapping[str, Callable[..., Any] | str] | None = None,
+    baseline: str | None = None,
+    urls: Sequence[str] | None = None,
+    requests: int = 10,
+    concurrency: int = 10,
+    latency: float = 0.02,
+    rate: float | None = None,
+    timeout: float = 30.0,
+    rounds: int | None = None,
+    budget: float = 30.0,
+    seed: int | None = None,
+    progress: bool | Show | None = None,
+) -> Comparison:
+    """Time strategies side by side, on the same work, and tell what may be said of the difference.
+
+    Each arm (a strategy in a language, or one of ``arms``) has a process of its own, which is replaced now and then;
+    one works at a time. First every arm fetches the same URLs untimed, and all must get the same. Then each round times
+    every arm once, in a random order: strategies are shuffled, a strategy's two languages next to each other. A hidden
+    twin of the baseline shows whether the machine can be trusted. The protocol is explained in docs/measuring.md.
+
+    Args:
+        strategies: keys of strategies; None for all, an empty list for none but ``arms``.
+        languages: ``"python"``, ``"rust"`` or both.
+        arms: programs of your own, by name: a callable that takes a list of URLs, sync or async, also one defined in a
+            notebook's cell; or source text, run anew each time with the list in ``urls``, top-level ``await`` allowed.
+            A callable that returns a ``Run``, or bytes or responses (``.content``) in the order of the URLs, has its
+            payloads checked; of any other, the lab server tells what it fetched.
+        baseline: the arm that all others are held against, as ``"python/blocking"``; None for the first.
+        urls: what to fetch; None to start a lab server and fetch ``requests`` pages of it.
+        requests: how many pages each run fetches from the lab. Ignored with ``urls``, all of which are fetched.
+        concurrency: how many fetches a strategy may have in flight.
+        latency: seconds after which the lab answers. Ignored with ``urls``.
+        rate: requests per second that are due to start (the open model: a request that starts late counts from when it
+            was due); None for all at once. Programs of your own take no notice of it.
+        timeout: seconds within which each fetch must be done.
+        rounds: how often each arm is timed, whatever that takes; None for at least 10, if the budget has room for them,
+            and on until every interval is within ±5 % (at most 60).
+        budget: seconds that the whole comparison may take, if ``rounds`` is None. An arm that would take too long
+            fetches fewer URLs, and its times are projected, and marked so.
+        seed: what the random order is drawn from; None to draw one. It is kept in the result.
+        progress: True or False to show how far it is or not; None to do so in a notebook or a terminal; or a callable
+            that gets ``(runs done, runs expected, what comes next)``. It is shown between runs only.
+
+    Returns:
+        The comparison. An arm that is not available here is left out; ``Comparison.left_out`` says why. After Ctrl-C
+        it is what was measured until then, if anything was; ``Comparison.ended`` tells so.
+
+    Raises:
+        ComparisonError: an arm failed, or got something else than the others, before the timing began (an error later
+            on is counted in the arm's row); or none of the arms is available here; or not one run fitted into
+            the budget.
+        TypeError: one of ``arms`` is neither callable nor text, or cannot be sent to another process.
+        ValueError: an argument is out of range or an unknown name.
+    """
+    from .plan import make_plan
+
+    plan = make_plan(
+        strategies,
+        languages,
+        arms=arms,
+        baseline=baseline,
+        urls=urls,
+        requests=requests,
+        concurrency=concurrency,
+        latency=latency,
+        rate=rate,
+        timeout=timeout,
+        rounds=rounds,
+        budget=budget,
+        seed=seed,
+    )
+    return carry_out(plan, progress)
+
+
+def carry_out(plan: Plan, progress: bool | Show | None = None) -> Comparison:
+    """Do what a plan says, as ``compare`` does, and with its exceptions."""
+    from ..display.progress import shown
+    from .session import measure
+
+    with shown(progress) as show:
+        return _keep(measure(plan, show))
+
+
+async def acompare(
+    strategies: Sequence[str] | None = None,
+    languages: Sequence[str] = ("python", "rust"),
+    *,
+    arms: Mapping[str, Callable[..., Any] | str] | None = None,
+    baseline: str | None = None,
+    urls: Sequence[str] | None = None,
+    requests: int = 10,
+    concurrency: int = 10,
+    latency: float = 0.02,
+    rate: float | None = None,
+    timeout: float = 30.0,
+    rounds: int | None = None,
+    budget: float = 30.0,
+    seed: int | None = None,
+    progress: bool | Show | None = None,
+) -> Comparison:
+    """Do as ``compare`` does, in a thread, while the event loop's other tasks go on.
+
+    What they do at the same time takes processor time from what is timed: keep them few. If it is cancelled, it ends at
+    once with ``CancelledError``, and ``last_comparison()`` returns what was measured until then. A ``progress``
+    callable is called in the thread.
+
+    Args and exceptions are those of ``compare``.
+    """
+    import asyncio
+    import threading
+
+    from ..display.progress import shown
+    from .crew import Interrupted
+    from .plan import make_plan
+    from .session import measure
+
+    plan = make_plan(
+        strategies,
+        languages,
+        arms=arms,
+        baseline=baseline,
+        urls=urls,
+        requests=requests,
+        concurrency=concurrency,
+        latency=latency,
+        rate=rate,
+        timeout=timeout,
+        rounds=rounds,
+        budget=budget,
+        seed=seed,
+    )
+    cancelled = threading.Event()
+
+    def work() -> Comparison | None:
+        try:
+            with shown(progress) as show:
+                return _keep(measure(plan, show, cancelled.is_set))
+        except Interrupted:
+            return None  # nobody waits for it any more
+
+    worker = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        while not worker.done():
+            # A loop that sleeps does not see that a kernel has cancelled this task: let it look now and then.
+            await asyncio.wait([worker], timeout=_LOOP_TICK)
+        comparison = worker.result()
+    finally:
+        cancelled.set()
+        await asyncio.wait([worker])
+    assert comparison is not None
+    return comparison
+
+
+def last_comparison() -> Comparison:
+    """Return the latest comparison that ended in this process, also one that was interrupted or cancelled.
+
+    Raises:
+        LookupError: there was none.
+    """
+    if _last is None:
+        raise LookupError("no comparison has ended in this process")
+    return _last
+
+
+def _keep(comparison: Comparison) -> Comparison:
+    global _last
+    _last = comparison
+    return comparison

@@ -1,0 +1,327 @@
+"""The coordinator's side of the workers: starting them, giving orders, and leaving none behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import IO, Any, BinaryIO, Self
+
+from ..comparison.settings import Arm
+from .messages import Assignment, Failure, Order, Report, receive, send
+from .watching import Watch
+
+__all__ = ["ArmFailed", "ArmLate", "Crew", "Interrupted", "OutOfTime", "Stop"]
+
+# The path of the caller's interpreter, so that the worker finds this package and the caller's own modules.
+_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from aio_strategies.measuring.worker import main; main()"
+#: How often a wait looks whether it is still wanted, in seconds.
+_TICK = 0.05
+#: In the place of an answer: there will be none any more.
+_ENDED = object()
+#: Characters of what a worker printed that are told when it has died.
+_LAST_WORDS = 2000
+#: Characters of what a worker printed that are told otherwise.
+_MOST_WORDS = 4000
+#: How long an arm that is late may take to say where it is, in seconds.
+_LAST_CHANCE = 1.0
+
+
+class OutOfTime(Exception):
+    """The deadline passed before a worker had answered.
+
+    Attributes:
+        arm: the arm whose worker it was.
+    """
+
+    def __init__(self, arm: Arm) -> None:
+        super().__init__(arm)
+        self.arm = arm
+
+
+class Interrupted(Exception):
+    """The caller has called the comparison off."""
+
+
+class ArmFailed(Exception):
+    """An arm raised an exception, or its worker died.
+
+    Attributes:
+        arm: the arm.
+        message: what it raised, or how it died.
+        details: its traceback, or what it printed last.
+    """
+
+    def __init__(self, arm: Arm, message: str, details: str) -> None:
+        super().__init__(arm, message, details)
+        self.arm = arm
+        self.message = message
+        self.details = details
+
+
+class ArmLate(ArmFailed):
+    """An arm still ran after its time limit, and was ended."""
+
+
+class Stop:
+    """Tells the waits of a comparison when to give up.
+
+    Attributes:
+        deadline: when, in seconds of ``time.monotonic()``.
+    """
+
+    def __init__(self, called_off: Callable[[], bool] = lambda: False) -> None:
+        self.deadline = float("inf")
+        self._called_off = called_off
+
+    def seconds_left(self) -> float:
+        """Return the seconds that are left.
+
+        Raises:
+            Interrupted: the comparison was called off.
+        """
+        if self._called_off():
+            raise Interrupted
+        return self.deadline - time.monotonic()
+
+    @contextlib.contextmanager
+    def no_later_than(self, deadline: float) -> Iterator[None]:
+        """Have the waits of a ``with`` block give up at this deadline, unless the comparison's is sooner."""
+        whole = self.deadline
+        self.deadline = min(whole, deadline)
+        try:
+            yield
+        finally:
+            self.deadline = whole
+
+
+class Worker:
+    """A process that runs one arm."""
+
+    def __init__(self, arm: Arm, assignment: Assignment) -> None:
+        self.arm = arm
+        self._time_limit = assignment.time_limit
+        self._bounds = assignment.bounds
+        self._due = math.inf
+        self._late: ArmLate | None = None
+        self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._printed,
+            bufsize=-1,
+            # A terminal's Ctrl-C is for the coordinator alone; and what the arm starts can be ended with it.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders: BinaryIO = self._process.stdin  # type: ignore[assignment]
+        self._reports: BinaryIO = self._process.stdout  # type: ignore[assignment]
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # A thread, as there is no other way to wait for a pipe with a time-out that works everywhere.
+        self._reader = threading.Thread(target=self._read, name=f"aio-{arm}", daemon=True)
+        self._reader.start()
+        self._tell(assignment)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def order(self, order: Order) -> None:
+        """Give an order."""
+        self._due = time.monotonic() + self._time_limit * order.batches
+        self._tell(order)
+
+    def answer(self, stop: Stop, watch: Watch | None = None) -> Any:
+        """Wait for the answer, and watch the process meanwhile.
+
+        Raises:
+            ArmFailed: the arm raised an exception, or the worker died.
+            ArmLate: the arm's time limit passed; the worker has been ended.
+            OutOfTime: the deadline passed.
+            Interrupted: the comparison was called off.
+        """
+        answer = None
+        while answer is None:
+            left = stop.seconds_left()
+            if left <= 0:
+                raise OutOfTime(self.arm)
+            if watch is not None:
+                watch.look()
+            with contextlib.suppress(queue.Empty):
+                answer = self._answers.get(timeout=min(left, _TICK if watch is None else watch.interval))
+            # Its children may hold its end of the pipe, so that its death is not the end of the stream.
+            if answer is None and self._process.poll() is not None and self._answers.empty():
+                answer = _ENDED
+            if answer is None and time.monotonic() > self._due:
+                raise self._ended_late()
+        if watch is not None:
+            watch.look()
+        if answer is _ENDED:
+            raise self._died()
+        if isinstance(answer, Failure):
+            raise ArmFailed(self.arm, answer.message, answer.traceback)
+        return answer
+
+    def printed(self) -> str:
+        """Return what it has printed so far, as far as it is not too much; not while it works at an order."""
+        self._printed.seek(0)
+        words = self._printed.read(4 * _MOST_WORDS).decode("utf-8", "replace")
+        size = self._printed.seek(0, os.SEEK_END)  # the worker's own place in the file is the same
+        if len(words) <= _MOST_WORDS and size <= 4 * _MOST_WORDS:
+            return words
+        return f"{words[:_MOST_WORDS]}… (and so on)\n"
+
+    def end(self) -> None:
+        """End the process and all that it has started, and wait until it is gone."""
+        if self._late is None:
+            self._kill()
+        with contextlib.suppress(OSError):
+            self._orders.close()
+        self._printed.close()
+        self._reader.join(_TICK)
+        if not self._reader.is_alive():  # what has left the group of processes may hold the pipe, and keeps the thread
+            self._reports.close()
+
+    def _kill(self) -> None:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+
+    def _ended_late(self) -> ArmLate:
+        """End the process, but let it say first where it is."""
+        where = ""
+        if os.name == "posix":
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(queue.Empty):
+                answer = self._answers.get(timeout=_LAST_CHANCE)
+                where = answer.traceback if isinstance(answer, Failure) else ""
+        self._kill()
+        assert self._bounds is not None  # what has none may take as long as it likes
+        limit = f"{self._time_limit:g} s ({self._bounds.time_option})"
+        self._late = ArmLate(self.arm, f"it still ran after {limit}, and was ended", where)
+        return self._late
+
+    def _tell(self, message: object) -> None:
+        with contextlib.suppress(OSError):  # it has died: whoever waits for its answer will say so
+            send(self._orders, message)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                self._answers.put(receive(self._reports))
+            except Exception:
+                self._answers.put(_ENDED)
+                return
+
+    def _died(self) -> ArmFailed:
+        if self._late is not None:
+            return self._late
+        status = self._process.wait()
+        cause = f"exit status {status}"
+        if status < 0:
+            with contextlib.suppress(ValueError):
+                cause = f"killed by {signal.Signals(-status).name}"
+        self._printed.seek(0)
+        words = self._printed.read().decode("utf-8", "replace")
+        return ArmFailed(self.arm, f"its worker process died: {cause}", words[-_LAST_WORDS:])
+
+
+class Crew:
+    """One worker for each arm, of which one works at a time."""
+
+    def __init__(self, assignments: Mapping[Arm, Assignment], stop: Stop) -> None:
+        self._assignments = assignments
+        self._stop = stop
+        self._workers: dict[Arm, Worker] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def start(self) -> list[ArmFailed]:
+        """Start a fresh worker for each arm, in the place of those that there are, and return those that failed.
+
+        Raises:
+            OutOfTime, Interrupted: as ``Worker.answer`` does.
+        """
+        self.end()
+        for arm, assignment in self._assignments.items():
+            self._workers[arm] = Worker(arm, assignment)
+        return self._answers(self._workers)[1]
+
+    def run(self, arm: Arm, order: Order, watch: Watch | None = None) -> Report:
+        """Have an arm's worker carry out an order, and wait for its report.
+
+        Raises:
+            ArmFailed, ArmLate, OutOfTime, Interrupted: as ``Worker.answer`` does.
+        """
+        worker = self._workers[arm]
+        worker.order(order)
+        report: Report = worker.answer(self._stop, watch)
+        return report
+
+    def run_all(self, orders: Mapping[Arm, Order]) -> tuple[dict[Arm, Report], list[ArmFailed]]:
+        """Have several arms carry out an order each, all at the same time: never to be timed.
+
+        Returns:
+            The reports, and the failures of the others.
+
+        Raises:
+            OutOfTime, Interrupted: as ``Worker.answer`` does.
+        """
+        for arm, order in orders.items():
+            self._workers[arm].order(order)
+        return self._answers(orders)
+
+    def _answers(self, arms: Iterable[Arm]) -> tuple[dict[Arm, Any], list[ArmFailed]]:
+        """Wait for an answer of each, be it a failure: none is left for the next order."""
+        answers = {}
+        failures = []
+        for arm in arms:
+            try:
+                answers[arm] = self._workers[arm].answer(self._stop)
+            except ArmFailed as failure:
+                failures.append(failure)
+        return answers, failures
+
+    def pid(self, arm: Arm) -> int:
+        """Return the number of the process of the arm's worker."""
+        return self._workers[arm].pid
+
+    def printed(self, arm: Arm) -> str:
+        """Return what the arm's worker has printed so far, as far as it is not too much."""
+        return self._workers[arm].printed()
+
+    def replace(self, arm: Arm) -> None:
+        """Start a fresh worker for an arm, in the place of the one that it has.
+
+        Raises:
+            ArmFailed, OutOfTime, Interrupted: as ``Worker.answer`` does.
+        """
+        self._workers.pop(arm).end()
+        self._workers[arm] = Worker(arm, self._assignments[arm])
+        self._workers[arm].answer(self._stop)
+
+    def end(self) -> None:
+        """End all workers."""
+        while self._workers:
+            self._workers.popitem()[1].end()

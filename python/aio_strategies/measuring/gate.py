@@ -1,0 +1,96 @@
+"""The gate before the timing: arms that do not do the same work are not compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..comparison.settings import Arm
+from ..exceptions import ComparisonError, RequestError
+from ..lab.log import LogRecord, path_of
+from .messages import Outcome
+
+__all__ = ["Gate", "trouble_with"]
+
+
+class Gate:
+    """Holds what every arm got for each URL against what the first arm that fetched it got."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = urls
+        self._expected: dict[int, tuple[Arm, Outcome]] = {}
+
+    def check(self, arm: Arm, outcomes: Sequence[Outcome]) -> None:
+        """Check what an arm got for the first URLs.
+
+        Raises:
+            ComparisonError: it failed at a URL, or got another status or other content.
+        """
+        for index, outcome in enumerate(outcomes):
+            url = self._urls[index]
+            if isinstance(outcome, BaseException):
+                words = outcome.message if isinstance(outcome, RequestError) else str(outcome)
+                raise ComparisonError(arm.name, url, f"{type(outcome).__name__}: {words}") from outcome
+            first, wanted = self._expected.setdefault(index, (arm, outcome))
+            if difference := _difference(outcome, wanted):
+                raise ComparisonError(arm.name, url, f"{difference} for {first}")
+
+    def check_log(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
+        """Check by the lab server's log what an arm fetched that does not tell what it got.
+
+        Raises:
+            ComparisonError: it did not fetch each of the first ``count`` URLs once and whole.
+        """
+        fetched: dict[str, list[LogRecord]] = {}
+        for record in records:
+            fetched.setdefault(record.path, []).append(record)
+        for index, url in enumerate(self._urls[:count]):
+            mine = fetched.get(path_of(index), [])
+            if len(mine) != 1:
+                raise ComparisonError(arm.name, url, f"the lab server saw {len(mine)} requests for it, not 1")
+            _, wanted = self._expected.get(index, (None, None))
+            if mine[0].status != 200 or (isinstance(wanted, tuple) and mine[0].size != wanted[1]):
+                raise ComparisonError(
+                    arm.name, url, f"the lab server sent it status {mine[0].status} and {mine[0].size} bytes of content"
+                )
+
+    def check_own_work(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
+        """Check by the lab server's log the work of an arm that fetches what it names itself.
+
+        Raises:
+            ComparisonError: it did not make ``count`` requests, or one of them got no whole reply.
+        """
+        if trouble := trouble_with(records, count):
+            raise ComparisonError(arm.name, None, trouble)
+
+
+def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str | None:
+    """Say what is wrong with the requests of an arm that fetches what it names itself; None if nothing is.
+
+    Args:
+        records: what the lab server saw of it.
+        count: how many there must be; None for at least one.
+    """
+    failed = sum(record.status != 200 or record.last_byte is None for record in records)
+    if not records:
+        return "the lab server saw no request of it"
+    if failed:
+        return (
+            f"{failed} of the {len(records)} requests that the lab server saw of it got no whole reply with status 200"
+        )
+    if count not in (None, len(records)):
+        return f"the lab server saw {len(records)} request{'s' * (len(records) != 1)} of it, not {count}"
+    return None
+
+
+def _difference(outcome: Outcome, wanted: Outcome) -> str | None:
+    """Say how an outcome differs from the wanted one, or return None."""
+    assert isinstance(outcome, tuple)
+    assert isinstance(wanted, tuple)
+    (status, size, digest), (wanted_status, wanted_size, wanted_digest) = outcome, wanted
+    if status != wanted_status and None not in (status, wanted_status):
+        return f"status {status}, but {wanted_status}"
+    if size != wanted_size:
+        return f"{size} bytes of content, but {wanted_size}"
+    if digest != wanted_digest:
+        return f"content of {size} bytes that is not the same as"
+    return None

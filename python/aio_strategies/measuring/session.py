@@ -1,0 +1,488 @@
+"""Doing what a plan says: the gate, a look at the costs, and the timed rounds, within the budget.
+
+The protocol, and the evidence for it, is in docs/measuring.md.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from .._native import fewest_rounds
+from ..comparison.arm_times import TimedRun
+from ..comparison.comparison import Comparison
+from ..comparison.conditions import Conditions
+from ..comparison.costs import Costs
+from ..comparison.kept_exchanges import Exchanges
+from ..comparison.settings import Arm, Settings
+from ..display.progress import Show
+from ..exceptions import ComparisonError
+from ..lab.log import LogRecord, path_of
+from ..lab.server import LabServer
+from .crew import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
+from .environment import describe
+from .gate import Gate
+from .machine import Monitor, descriptor_limit, port_count, sockets_in_time_wait
+from .messages import Assignment, BatchReport, Order, Report
+from .plan import Plan, schedule
+from .sizes import Sizes
+from .watching import SystemCallCounter, Watch, why_no_memory, why_no_system_calls
+
+__all__ = ["LOOKS", "Session", "as_comparison_error", "assignment", "measure"]
+
+LOOKS = (10, 15, 20, 30, 40, 60)
+"""After so many rounds it is asked whether they are enough; there are no more than the last."""
+
+_PRECISE = 0.05
+#: The shares of the budget that the gate and the look at the costs may use, and by which a comparison may overrun.
+_FOR_GATE, _FOR_COSTS, _OVERRUN = 0.2, 0.15, 0.05
+#: How often workers are renewed within ten rounds.
+_RENEWALS = 4
+#: The share of the time that is planned; the rest is for what takes longer than predicted.
+_SAFELY = 0.95
+#: How many exchanges of all arms together are kept, about.
+_KEPT_EXCHANGES = 200_000
+
+
+def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: False) -> Comparison:
+    """Do what the plan says: start a lab server if there are no URLs, pass the gate, time the rounds.
+
+    Args:
+        plan: the plan.
+        show: gets ``(runs done, runs expected, what comes next)`` before every run, and once at the end. An exception
+            that it raises ends the comparison.
+        called_off: asked now and then whether to stop.
+
+    Returns:
+        The comparison; also after a KeyboardInterrupt, or when it was called off, if any run was timed until then.
+
+    Raises:
+        ComparisonError: the arms do not do the same work, or not one run fitted into the budget.
+        KeyboardInterrupt: it came before any run was timed.
+        Interrupted: it was called off before any run was timed.
+    """
+    settings = plan.settings
+    stop = Stop(called_off)
+    started = time.monotonic()
+    end = math.inf if settings.rounds is not None else started + settings.budget
+    stop.deadline = end + _OVERRUN * settings.budget if end < math.inf else end
+    with ExitStack() as stack:
+        lab: LabServer | None = None
+        if settings.urls is None:
+            assert settings.latency is not None
+            lab = stack.enter_context(LabServer(latency=settings.latency))
+            urls = tuple(lab.urls(settings.requests))
+        else:
+            urls = settings.urls
+        arms = (*plan.arms, plan.baseline.twin())
+        crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
+        session = Session(plan, arms, urls, lab, crew, stop, end, show)
+        try:
+            session.prepare()
+            session.look_at_costs()
+            session.time_rounds()
+        except OutOfTime as late:
+            if not session.runs:
+                raise ComparisonError(
+                    late.arm.name, None, f"not one run was done within the budget of {settings.budget:g} s"
+                ) from None
+            session.ended = "budget"
+        except (KeyboardInterrupt, Interrupted):
+            if not session.runs:
+                raise
+            session.ended = "interrupted"
+        return session.result()
+
+
+def assignment(plan: Plan, arm: Arm, urls: tuple[str, ...], lab: LabServer | None) -> Assignment:
+    """Return what the worker of an arm is told."""
+    settings = plan.settings
+    told = Assignment(
+        parent=os.getpid(),
+        strategy=arm.strategy,
+        language=arm.language,
+        program=plan.programs.get(arm.twin_of or arm.name),
+        options={"concurrency": settings.concurrency, "timeout": settings.timeout, "rate": settings.rate},
+        urls=urls,
+    )
+    if not arm.own_work or lab is None:
+        return told
+    return told._replace(bounds=plan.bounds, lab_port=lab.port, time_limit=settings.timeout)
+
+
+class Session:
+    """One comparison under way.
+
+    Attributes:
+        runs: the timed runs so far.
+        ended: why there are not more.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        arms: Sequence[Arm],
+        urls: Sequence[str],
+        lab: LabServer | None,
+        crew: Crew,
+        stop: Stop,
+        end: float,
+        show: Show,
+    ) -> None:
+        self.runs: list[TimedRun] = []
+        self.ended = "rounds"
+        self._plan = plan
+        self._settings: Settings = plan.settings
+        self._arms = arms
+        self._urls = urls
+        self._lab = lab
+        self._crew = crew
+        self._stop = stop
+        self._end = end
+        self._show = show
+        self._done = 0
+        self._expected = 0
+        self._sizes = Sizes(plan.settings, arms)
+        self._generation = 0
+        #: What it takes to start all workers anew and warm them up, in seconds.
+        self._renewal_seconds = 0.0
+        self._costs: dict[str, Costs] = {}
+        self._conditions = Conditions()
+        self._exchanges = Exchanges()
+        self._kept: dict[Arm, int] = {}
+        self._failures: dict[str, list[str]] = {}
+        self._unchecked: set[str] = set()
+        self._printed: dict[str, str] = {}
+
+    def result(self) -> Comparison:
+        """Return what has been measured so far."""
+        environment = dict(describe())
+        for name, value in (("descriptor_limit", descriptor_limit()), ("ports", port_count())):
+            if value is not None:
+                environment[name] = value
+        environment["sockets_in_time_wait"] = sockets_in_time_wait()
+        return Comparison(
+            self._settings,
+            self._plan.seed,
+            environment,
+            tuple(self.runs),
+            self._plan.left_out,
+            costs=self._costs,
+            conditions=self._conditions,
+            exchanges=self._exchanges,
+            failures=self._failures,
+            unchecked=tuple(sorted(self._unchecked)),
+            printed=self._printed,
+            url=None if self._lab is None else self._lab.url,
+            ended=self.ended,
+        )
+
+    # --- the gate
+
+    def prepare(self) -> None:
+        """Start the workers; have every arm fetch the same, and see how long it takes."""
+        self._expected = len(self._arms) * (2 + (self._settings.rounds or LOOKS[0]))
+        self._tell("starting the workers")
+        began = time.monotonic()
+        gate = Gate(self._urls)
+        try:
+            _raise_first(self._crew.start())
+            first, failures = self._crew.run_all({arm: Order(1, want="outcomes") for arm in self._arms})
+            _raise_first(failures)
+            self._renewal_seconds = time.monotonic() - began
+            for arm in self._plan.arms:
+                if arm.strategy is None and (words := self._crew.printed(arm)):
+                    self._printed[arm.name] = words
+            for arm in self._arms:
+                self._check(gate, arm, first[arm], 1, None)
+                self._tell(f"{arm}, warm-up")
+                self._pass_gate(gate, arm, first[arm].batches[0].wall)
+        except ArmFailed as failure:
+            raise as_comparison_error(failure) from failure
+        self._fit_into_budget()
+
+    def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
+        """Have an arm fetch as many of the URLs as there is time for; ``one`` took it so many seconds."""
+        everything = self._settings.requests
+        share = math.inf if self._end == math.inf else self._settings.budget * _FOR_GATE / len(self._arms)
+        if arm.own_work:
+            one /= everything
+        elif self._settings.rate is not None and arm.strategy is not None:
+            one = max(one, 1 / self._settings.rate)
+        wave = min(everything, self._settings.concurrency)
+        count = everything
+        if one * everything > share and not arm.own_work:
+            count = max(1, min(wave, int(share / one)))
+        while True:
+            if self._lab is not None:
+                self._lab.reset()
+            report = self._crew.run(arm, Order(count, want="outcomes"))
+            log = None if self._lab is None else self._lab.log()
+            self._check(gate, arm, report, count, log)
+            wall = report.batches[0].wall
+            one_by_one = self._lab is not None and self._lab.stats().peak_in_flight == 1 < count
+            self._sizes.learn(arm, count, wall, report.cpu, one_by_one=one_by_one)
+            # A wave may predict too much, as starting a pool is a part of it: see whether there is time for more.
+            more = min(everything, int(0.5 * share * count / wall)) if wall and share < math.inf else everything
+            if count == everything or more < 2 * count:
+                return
+            count = more
+
+    def _check(self, gate: Gate, arm: Arm, report: Report, count: int, log: Sequence[LogRecord] | None) -> None:
+        outcomes = report.batches[0].outcomes
+        if arm.own_work:
+            if log is not None:
+                gate.check_own_work(arm, log, count)
+        elif outcomes is not None:
+            gate.check(arm, outcomes)
+        elif log is not None:
+            gate.check_log(arm, log, count)
+        elif self._lab is None and arm.twin_of is None:
+            self._unchecked.add(arm.name)
+
+    def _fit_into_budget(self) -> None:
+        """Have ten rounds fit into what the costs and fresh workers leave of the budget."""
+        costs = min(_FOR_COSTS * self._settings.budget, self._sizes.warm_up_seconds)
+        beside = costs + _RENEWALS * self._renewal_seconds
+        self._sizes.fit(_SAFELY * max(0.0, self._end - time.monotonic() - beside) / LOOKS[0])
+
+    # --- the costs
+
+    def look_at_costs(self) -> None:
+        """Watch one batch of each arm from outside."""
+        no_memory, no_calls = why_no_memory(), why_no_system_calls()
+        give_up = math.inf
+        if self._end < math.inf:
+            give_up = time.monotonic() + min(
+                _FOR_COSTS * self._settings.budget, 0.5 * max(0.0, self._end - time.monotonic())
+            )
+        no_room = "the budget had no room for it"
+        for place, arm in enumerate(self._plan.arms):
+            requests = self._sizes.traced(arm, (give_up - time.monotonic()) / (len(self._plan.arms) - place))
+            self._costs[arm.name] = Costs(requests, missing={"memory": no_room, "system_calls": no_room})
+            seconds = self._sizes.seconds(arm, requests)
+            if time.monotonic() + seconds > give_up:
+                continue
+            self._tell(f"{arm}, costs")
+            try:
+                # tracing may slow an arm down beyond all prediction
+                with self._stop.no_later_than(max(give_up, time.monotonic() + 5 * seconds)):
+                    self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
+            except (ArmLate, OutOfTime):
+                self._crew.replace(arm)
+            except ArmFailed as failure:
+                raise as_comparison_error(failure) from failure
+
+    def _look(self, arm: Arm, requests: int, no_memory: str | None, no_calls: str | None) -> Costs:
+        pid = self._crew.pid(arm)
+        order = Order(requests)
+        missing = {}
+        calls = None
+        watch = Watch(pid)
+        if no_calls is None:
+            with SystemCallCounter(pid) as counter:
+                report = self._crew.run(arm, order, watch)
+            calls = counter.calls
+            no_calls = counter.trouble
+        else:
+            report = self._crew.run(arm, order, watch)
+        if calls is None:
+            missing["system_calls"] = no_calls
+        if no_memory is not None:
+            missing["memory"] = no_memory
+        return Costs(
+            requests,
+            wall=report.batches[0].wall,
+            peak_memory=watch.peak_memory if no_memory is None else None,
+            threads=watch.threads or None,
+            processes=watch.processes or None,
+            system_calls=calls,
+            missing=missing,
+        )
+
+    # --- the rounds
+
+    def time_rounds(self) -> None:
+        """Time rounds until they are precise enough, or the budget ends."""
+        round_seconds = self._sizes.round_seconds
+        for number, order in enumerate(schedule(self._arms, self._plan.seed), 1):
+            renews = self._renews_before(number)
+            if not self._goes_on(number - 1, round_seconds + (self._renewal_seconds if renews else 0.0)):
+                break
+            if renews:
+                began = time.monotonic()
+                self._renew_workers(number)
+                self._renewal_seconds = time.monotonic() - began
+            began = time.monotonic()
+            for arm in order:
+                self._tell(f"{arm}, round {number}")
+                self._time(arm, number)
+            round_seconds = time.monotonic() - began
+            self._expect(number, round_seconds)
+        self._show(self._done, self._done, "done")
+
+    def _goes_on(self, done: int, seconds: float) -> bool:
+        """Tell whether there is another round, which takes so many seconds."""
+        if self._settings.rounds is not None:
+            return done < self._settings.rounds
+        if done >= LOOKS[-1]:
+            return False
+        if done in LOOKS and self._is_precise():
+            self.ended = "precise"
+            return False
+        # The first round is tried in any case; the deadline ends it if it must.
+        if done and time.monotonic() + seconds > self._end:
+            self.ended = "budget"
+            return False
+        return True
+
+    def _is_precise(self) -> bool:
+        """Tell whether every headline interval is narrow enough: Rust by Python, else each arm by the baseline."""
+        # The wall times alone, as all else takes time to look at.
+        so_far = Comparison(self._settings, self._plan.seed, {}, tuple(self.runs), self._plan.left_out)
+        headline = so_far.by_language.values() or so_far.contrasts or ([so_far.aa_check] if so_far.aa_check else [])
+        if so_far.rounds < fewest_rounds(len(so_far.contrasts)):
+            return False
+        return all(contrast.half_width <= _PRECISE for contrast in headline)
+
+    def _renews_before(self, round_: int) -> bool:
+        """Tell whether workers are replaced before a round: at least four times after those of the gate."""
+        if self._settings.rounds is not None:
+            return (round_ - 1) % max(1, self._settings.rounds // 5) == 0
+        return round_ in (1, 4, 6, 8) or round_ % 5 == 1
+
+    def _renew_workers(self, round_: int) -> None:
+        """Start fresh workers, and have each do one batch that is not timed."""
+        self._tell(f"fresh workers, round {round_}")
+        self._generation += 1
+        failed = {failure.arm for failure in self._crew.start()}  # it will be told of when its turn comes
+        self._crew.run_all({arm: Order(self._sizes.warm_up(arm)) for arm in self._arms if arm not in failed})
+
+    def _time(self, arm: Arm, round_: int) -> None:
+        requests, batches = self._sizes.requests(arm), self._sizes.batches(arm)
+        # The twin is asked for as much as the baseline, or they would not be alike.
+        kept = self._kept.get(arm, 0)
+        keeps = kept == 0 or kept + requests * batches <= _KEPT_EXCHANGES // len(self._arms)
+        lab_cpu = 0.0
+        if self._lab is not None:
+            self._lab.reset()
+            lab_cpu = -_cpu(self._lab)
+        monitor = Monitor()
+        try:
+            report = self._crew.run(arm, Order(requests, batches, "times" if keeps else "clocks"))
+        except ArmFailed as failure:
+            self._note_failure(failure)
+            return
+        peak = None
+        errors = sum(len(batch.errors) for batch in report.batches)
+        if self._lab is not None:
+            stats = self._lab.stats()
+            if arm.own_work and stats.served != requests * batches:
+                self._note(arm, f"the lab server served it {stats.served} requests, not {requests * batches}")
+                return
+            peak = stats.peak_in_flight
+            lab_cpu += stats.cpu_user + stats.cpu_system
+            # An arm may be silent about what it did not fetch.
+            errors = max(errors, requests * batches - stats.served)
+        seen = monitor.stop(own=report.cpu + lab_cpu)
+        self._conditions.add(seen)
+        run = _timed_run(report.batches)
+        self.runs.append(
+            TimedRun(
+                round=round_,
+                index=len(self.runs),
+                arm=arm.name,
+                began=time.time() - (time.monotonic() - report.batches[0].began),
+                requests=requests,
+                batches=batches,
+                **run,
+                errors=errors,
+                peak_in_flight=peak,
+                server_load=None if self._lab is None else lab_cpu / math.fsum(batch.wall for batch in report.batches),
+                generation=self._generation,
+            )
+        )
+        if keeps:
+            self._keep(arm, report.batches, requests)
+
+    def _note_failure(self, failure: ArmFailed) -> None:
+        """Note that an arm failed after the gate; the others go on, and it may try again in the next round."""
+        self._note(failure.arm, failure.message)
+        with suppress(ArmFailed):  # then it will fail again, and be told of again
+            self._crew.replace(failure.arm)
+            self._crew.run(failure.arm, Order(self._sizes.warm_up(failure.arm)))
+
+    def _note(self, arm: Arm, message: str) -> None:
+        self._failures.setdefault(arm.name, []).append(message)
+
+    def _keep(self, arm: Arm, batches: Sequence[BatchReport], requests: int) -> None:
+        """Keep the exchanges of a run, as the client and as the lab server saw them."""
+        self._kept[arm] = self._kept.get(arm, 0) + requests * len(batches)
+        if arm.twin_of is not None:
+            return
+        records: list[list[LogRecord | None]] = [[None] * requests for _ in batches]
+        if self._lab is not None:
+            begins = [batch.began for batch in batches]
+            places = {path_of(index): index for index in range(requests)}
+            seen = [0] * len(batches)
+            for record in sorted(self._lab.log(), key=_beginning) if arm.own_work else self._lab.log():
+                place = bisect_right(begins, record.accepted) - 1
+                # The paths of its own work may all be the same: its requests are numbered as they began.
+                index = seen[place] if arm.own_work else places.get(record.path)
+                if place >= 0 and index is not None and index < requests:
+                    records[place][index] = record
+                    seen[place] += 1
+        run = self.runs[-1].index
+        for number, batch in enumerate(batches):
+            clients = list(zip(batch.starts, batch.services, strict=True)) if batch.starts else None
+            if clients or self._lab is not None:
+                self._exchanges.add(run, number, batch.began, clients, records[number], dict(batch.errors))
+
+    def _tell(self, what: str) -> None:
+        self._show(self._done, max(self._expected, self._done), what)
+        self._done += 1
+
+    def _expect(self, rounds: int, round_seconds: float) -> None:
+        """Guess how many runs there will be."""
+        if self._settings.rounds is not None:
+            more = self._settings.rounds - rounds
+        elif self._end == math.inf:
+            more = LOOKS[-1] - rounds
+        else:
+            more = min(LOOKS[-1] - rounds, max(0, int((self._end - time.monotonic()) / (1.2 * round_seconds))))
+        self._expected = self._done + more * len(self._arms)
+
+
+def _timed_run(batches: Sequence[BatchReport]) -> Mapping[str, Any]:
+    """Return the means over the batches, by ``TimedRun``'s attributes."""
+
+    def mean(name: str) -> float | None:
+        values = [getattr(batch, name) for batch in batches]
+        return None if None in values else math.fsum(values) / len(values)
+
+    return {name: mean(name) for name in ("wall", "cpu_user", "cpu_system", "waits", "preemptions")}
+
+
+def _beginning(record: LogRecord) -> float:
+    return record.request or record.accepted
+
+
+def _cpu(lab: LabServer) -> float:
+    stats = lab.stats()
+    return stats.cpu_user + stats.cpu_system
+
+
+def _raise_first(failures: Sequence[ArmFailed]) -> None:
+    if failures:
+        raise failures[0]
+
+
+def as_comparison_error(failure: ArmFailed) -> ComparisonError:
+    """Return what the caller of a comparison is told of an arm's failure."""
+    details = f"\n{failure.details.rstrip()}" if failure.details.strip() else ""
+    return ComparisonError(failure.arm.name, None, f"{failure.message}{details}")

@@ -1,0 +1,56 @@
+"""The first run of a program that does work of its own: before it can be compared, its requests must be counted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..exceptions import ComparisonError
+from ..lab.server import LabServer
+from .crew import ArmFailed, Crew, Stop
+from .gate import trouble_with
+from .messages import Order
+from .plan import Plan
+from .session import as_comparison_error, assignment
+
+__all__ = ["Trial", "try_out"]
+
+
+class Trial(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        requests: how many requests the lab server saw.
+        peak_in_flight: the most that it held at once.
+        printed: what the program printed, as far as it is not too much.
+        error: why the program cannot be compared, or None.
+    """
+
+    requests: int
+    peak_in_flight: int
+    printed: str
+    error: ComparisonError | None
+
+
+def try_out(plan: Plan) -> Trial:
+    """Run the only arm of a plan once, untimed.
+
+    Raises:
+        KeyboardInterrupt: it came meanwhile; the program has been ended.
+    """
+    (arm,) = plan.arms
+    latency = plan.settings.latency
+    assert latency is not None
+    with LabServer(latency=latency) as lab:
+        urls = tuple(lab.urls(plan.settings.requests))
+        with Crew({arm: assignment(plan, arm, urls, lab)}, Stop()) as crew:
+            error = None
+            try:
+                for failure in crew.start():
+                    raise failure
+                crew.run(arm, Order(len(urls)))
+            except ArmFailed as failure:
+                error = as_comparison_error(failure)
+            log, stats, printed = lab.log(), lab.stats(), crew.printed(arm)
+    if error is None and (trouble := trouble_with(log)):
+        error = ComparisonError(arm.name, None, trouble)
+    return Trial(len(log), stats.peak_in_flight, printed, error)

@@ -1,0 +1,285 @@
+"""A worker: an interpreter of its own, which runs one arm, batch after batch, as the coordinator asks.
+
+It is started by ``workers.py`` as a program, never forked from the caller, so that it carries nothing of the caller's
+memory, threads or imports; and it has no thread of its own, so that arms may fork.
+"""
+
+from __future__ import annotations
+
+# Only what every arm needs: a comparison starts many of these.
+import contextlib
+import gc
+import io
+import os
+import pickle
+import sys
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from .. import _native
+from ..calling import run
+from ..cpu_clock import cpu_now
+from ..results import Run
+from .messages import Assignment, BatchReport, Failure, Order, Outcome, Report, receive, send
+
+if TYPE_CHECKING:
+    from ..lab.hosts import Bounds
+
+__all__ = ["main"]
+
+#: Characters that a program of the user's may print: one that prints for ever shall not fill the disk.
+_MOST_PRINTED = 100_000
+
+try:
+    from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+
+    def _switches() -> tuple[int, int] | None:
+        mine, childrens = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
+        return mine.ru_nvcsw + childrens.ru_nvcsw, mine.ru_nivcsw + childrens.ru_nivcsw
+
+except ImportError:  # Windows does not tell
+
+    def _switches() -> tuple[int, int] | None:
+        return None
+
+
+def main() -> None:
+    """Serve the coordinator at the other end of standard input and output until it closes them."""
+    orders, reports = _take_over_pipes()
+    assignment: Assignment = receive(orders)
+    _native.die_with(assignment.parent)
+    _native.allow_tracing()
+    try:
+        arm = _arm(assignment)
+    except Exception as error:
+        send(reports, _failure(error))
+        return
+    gc.freeze()  # collecting after each order then takes little time
+    send(reports, "ready")
+    while True:
+        try:
+            order: Order = receive(orders)
+        except EOFError:
+            return
+        answer: Report | Failure
+        before = sum(cpu_now())
+        gc.collect()  # what the last order left behind is not for the next one's clock
+        try:
+            batches = [_batch(arm, assignment.urls[: order.requests], order.want) for _ in range(order.batches)]
+            answer = Report(batches, sum(cpu_now()) - before)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # SIGINT asks it where it has got stuck
+            answer = _failure(error)
+        with contextlib.suppress(Exception):  # an arm may have closed it
+            sys.stdout.flush()
+        send(reports, answer)
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the coordinator's pipes to ourselves: what an arm prints goes where errors go, and it can read nothing."""
+    orders, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return orders, reports
+
+
+# --- the arms: each takes URLs, and gives what it returned, with its clocks
+
+_Timed = tuple[Any, float, float, float, float]  # result, began, wall, CPU user, CPU system
+_Arm = Callable[[Sequence[str]], _Timed]
+
+
+def _arm(assignment: Assignment) -> _Arm:
+    if assignment.strategy is not None:
+        return _strategy(assignment)
+    if assignment.bounds is not None:
+        _set_apart(assignment.bounds, assignment.lab_port)
+    if isinstance(assignment.program, str):
+        return _source(assignment.program)
+    assert assignment.program is not None
+    return _callable(assignment.program)
+
+
+def _set_apart(bounds: Bounds, lab_port: int) -> None:
+    """Let the lab stand in for the public hosts, and let nothing else be reached."""
+    from ..lab.hosts import stand_in_for
+    from ..lab.redirect import fence
+
+    stand_in_for(bounds.hosts, lab_port)
+    fence(f"name it by {bounds.host_option} {{host}}")
+    sys.stdout = _BoundedOutput(sys.stdout.detach(), "utf-8", "replace", line_buffering=True)  # type: ignore[union-attr]
+
+
+class _BoundedOutput(io.TextIOWrapper):
+    """Writes line by line, so that forked children repeat nothing and a killed program loses nothing, up to a limit."""
+
+    _left = _MOST_PRINTED
+
+    def write(self, text: str) -> int:
+        shown = text[: self._left]
+        self._left -= len(shown)
+        super().write(shown)
+        return len(text)
+
+
+def _strategy(assignment: Assignment) -> _Arm:
+    def strategy(urls: Sequence[str]) -> _Timed:
+        result = run(assignment.strategy or "", urls, language=assignment.language or "", **assignment.options)
+        return result, result.began, result.wall, result.cpu.user, result.cpu.system
+
+    return strategy
+
+
+def _callable(program: bytes) -> _Arm:
+    import inspect
+
+    function = pickle.loads(program)
+    # What it defines beside itself is looked up by name, by a process pool's pickles for example.
+    vars(sys.modules["__main__"]).update(
+        {name: value for name, value in getattr(function, "__globals__", {}).items() if not name.startswith("__")}
+    )
+    if inspect.iscoroutinefunction(function):
+        return lambda urls: _timed_in_loop(lambda: function(list(urls)))
+    return lambda urls: _timed(lambda: function(list(urls)))
+
+
+def _source(source: str) -> _Arm:
+    import ast
+    import inspect
+    import linecache
+
+    name = "<arm>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for tracebacks
+    code = compile(source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    module = vars(sys.modules["__main__"])
+    fresh = dict(module)
+
+    timed = _timed_in_loop if code.co_flags & inspect.CO_COROUTINE else _timed
+
+    def run() -> Any:
+        try:
+            return eval(code, module)
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                raise
+            return None
+
+    def source_arm(urls: Sequence[str]) -> _Timed:
+        # In the main module, where process pools look for what they are to run.
+        module.clear()
+        module.update(fresh, urls=list(urls))
+        return timed(run)
+
+    return source_arm
+
+
+class _Clocks:
+    """Takes the wall and the processor time from its making to ``stop``, which puts them behind the result."""
+
+    def __init__(self) -> None:
+        self._cpu = cpu_now()
+        self._began = time.monotonic()
+
+    def stop(self, result: Any) -> _Timed:
+        wall = time.monotonic() - self._began
+        user, system = cpu_now()
+        return result, self._began, wall, user - self._cpu[0], system - self._cpu[1]
+
+
+def _timed(call: Callable[[], Any]) -> _Timed:
+    clocks = _Clocks()
+    result = call()
+    if hasattr(result, "__await__"):
+        import asyncio
+
+        result = asyncio.run(_awaited(result))
+    return clocks.stop(result)
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _timed_in_loop(call: Callable[[], Any]) -> _Timed:
+    import asyncio
+
+    # As for the built-in arms, the clock does not include making the event loop.
+    async def timed() -> _Timed:
+        clocks = _Clocks()
+        return clocks.stop(await call())
+
+    return asyncio.run(timed())
+
+
+# --- what is reported
+
+
+def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
+    before = _switches()
+    result, began, wall, user, system = arm(urls)
+    after = _switches()
+    errors: list[tuple[int, str]] = []
+    starts, services = array("d"), array("d")
+    if isinstance(result, Run):
+        errors = [
+            (index, f"{type(response.error).__name__}: {response.error.message}")
+            for index, response in enumerate(result)
+            if response.error is not None
+        ]
+        if want == "times":
+            starts.extend(result.began - began + response.start for response in result)
+            # not `elapsed`: rounded to microseconds, one would end after the next in its place began
+            services.extend(response.end - response.start for response in result)
+    return BatchReport(
+        began=began,
+        wall=wall,
+        cpu_user=user,
+        cpu_system=system,
+        waits=None if before is None or after is None else after[0] - before[0],
+        preemptions=None if before is None or after is None else after[1] - before[1],
+        errors=errors,
+        starts=starts,
+        services=services,
+        outcomes=_outcomes(result, len(urls)) if want == "outcomes" else None,
+    )
+
+
+def _outcomes(result: Any, count: int) -> list[Outcome] | None:
+    """Read what came of each URL from what the arm returned; None if it does not tell."""
+    try:
+        if isinstance(result, str | bytes) or len(result) != count:
+            return None
+        outcomes = [_outcome(item) for item in result]
+    except TypeError:
+        return None
+    return None if None in outcomes else outcomes  # type: ignore[return-value]
+
+
+def _outcome(item: Any) -> Outcome | None:
+    error = getattr(item, "error", None)
+    if isinstance(error, BaseException):
+        return error
+    content = item if isinstance(item, bytes | bytearray) else getattr(item, "content", None)
+    if not isinstance(content, bytes | bytearray):
+        return None
+    import hashlib
+
+    status = getattr(item, "status_code", None)
+    return status, len(content), hashlib.sha256(content).digest()
+
+
+def _failure(error: BaseException) -> Failure:
+    import traceback
+
+    from ..lab.redirect import refusals
+
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next  # the arm's own are what its author wants to see
+    words = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    details = "".join(traceback.format_exception(type(error), error, frames))
+    unheard = [refusal for refusal in refusals() if refusal not in details]
+    return Failure(words, "\n".join([details, *unheard]))
