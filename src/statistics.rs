@@ -145,7 +145,7 @@ pub enum Verdict {
     /// The whole interval lies within `EQUIVALENT`.
     Equivalent,
     /// None of these.
-    NoSignificantDifference,
+    Undecided,
 }
 
 /// Two arms, compared.
@@ -188,9 +188,9 @@ pub fn judge(differences: &[Vec<f64>]) -> Vec<Contrast> {
                 true if estimate.value > 0.0 => Verdict::Faster,
                 true => Verdict::Slower,
                 false if within => Verdict::Equivalent,
-                false => Verdict::NoSignificantDifference,
+                false => Verdict::Undecided,
             };
-            let settled = verdict != Verdict::NoSignificantDifference;
+            let settled = verdict != Verdict::Undecided;
             let rounds_needed = (!settled).then(|| rounds_needed(contrast, &estimate, strictest).max(fewest));
             Contrast { ratio: estimate.exp(), p, verdict, rounds_needed }
         })

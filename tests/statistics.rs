@@ -131,19 +131,19 @@ fn fewest_rounds_are_those_at_which_the_first_verdict_is_possible() {
     {
         assert_eq!(fewest_rounds(contrasts), rounds, "{contrasts} contrasts");
         let verdict = |rounds| judge(&vec![vec![1.0; rounds]; contrasts])[0].verdict;
-        assert_eq!((verdict(rounds - 1), verdict(rounds)), (Verdict::NoSignificantDifference, Verdict::Faster));
+        assert_eq!((verdict(rounds - 1), verdict(rounds)), (Verdict::Undecided, Verdict::Faster));
     }
 }
 
 #[test]
 fn verdicts() {
-    use Verdict::{Equivalent, Faster, NoSignificantDifference, Slower};
+    use Verdict::{Equivalent, Faster, Undecided, Slower};
     let around = |centre: f64, spread: f64| {
         (0..20).map(|i| (centre.ln()) + spread * (f64::from(i) - 9.5) / 9.5).collect::<Vec<_>>()
     };
     let judged = judge(&[around(2.0, 0.1), around(0.5, 0.1), around(1.0, 0.02), around(1.0, 0.5), around(1.06, 0.2)]);
     let found: Vec<Verdict> = judged.iter().map(|contrast| contrast.verdict).collect();
-    assert_eq!(found, [Faster, Slower, Equivalent, NoSignificantDifference, NoSignificantDifference]);
+    assert_eq!(found, [Faster, Slower, Equivalent, Undecided, Undecided]);
     assert!((judged[0].ratio.value - 2.0).abs() < 1e-9 && judged[0].ratio.low > 1.9 && judged[0].ratio.high < 2.1);
     assert!(judged[..3].iter().all(|contrast| contrast.rounds_needed.is_none()));
     assert!(judged[3..].iter().all(|contrast| contrast.rounds_needed.is_some_and(|rounds| rounds > 20)));
@@ -152,10 +152,10 @@ fn verdicts() {
     // that would be significant alone, but not among many
     let alone: Vec<f64> = (0..7).map(|i| 0.04 + 0.01 * f64::from(i)).collect();
     assert_eq!(judge(std::slice::from_ref(&alone))[0].verdict, Faster);
-    assert_eq!(judge(&vec![alone; 20])[0].verdict, NoSignificantDifference);
+    assert_eq!(judge(&vec![alone; 20])[0].verdict, Undecided);
     // too few rounds for anything: at least as many as could reject
     let few = judge(&[vec![1.0, 1.0, 1.0]])[0];
-    assert_eq!((few.verdict, few.rounds_needed), (NoSignificantDifference, Some(6)));
+    assert_eq!((few.verdict, few.rounds_needed), (Undecided, Some(6)));
     assert_eq!((few.ratio.low, few.ratio.high), (0.0, f64::INFINITY));
 }
 

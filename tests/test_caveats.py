@@ -104,7 +104,7 @@ def test_a_twin_that_differs_is_noticed():
     walls = {"python/thread": 0.03, "rust/thread": 0.02, "python/thread (twin)": 0.036}
     comparison = made({arm: jumbled(around(wall)) for arm, wall in walls.items()})
     assert kinds(comparison) == {"aa"}
-    assert "warning: do not trust this comparison: python/thread against itself came out as 0.833" in str(comparison)
+    assert "warning: do not trust this comparison: python/thread vs its own twin is 0.833" in str(comparison)
     assert "请勿采信" in comparison.to_markdown("zh")
 
 
@@ -158,7 +158,7 @@ c = aio.compare(["callback"], requests=90, concurrency=90, latency=0.005, rounds
 print(c)
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
-    assert "warning: descriptors are scarce: about 106 of 128 are needed at once (raise ulimit -n)" in shown
+    assert "warning: file descriptors are scarce: about 106 of 128 are needed at once (raise ulimit -n)" in shown
 
 
 def test_few_ports_are_noticed():

@@ -124,7 +124,7 @@ class TestContrasts:
     def test_too_few_rounds_exclude_nothing_and_say_how_many_would(self):
         contrast = made({"python/thread": [0.03] * 3, "rust/thread": [0.02] * 3}).contrasts[0]
         assert (contrast.low, contrast.high) == (0, math.inf)
-        assert str(contrast) == "no significant difference [0.00, ∞], 3 rounds; about 6 would settle it"
+        assert str(contrast) == "undecided: 1.50× (3 of about 6 rounds)"
         assert contrast.half_width == math.inf
 
     def test_only_rounds_with_both_count(self):
@@ -170,7 +170,7 @@ class TestContrasts:
         assert [arm.name for arm in comparison.arms] == ["python/thread", "rust/thread"]
         check = comparison.aa_check
         assert check.low < 1 < check.high
-        assert "A/A check: python/thread by itself 1.0" in str(comparison)
+        assert "A/A check: python/thread vs its twin 1.0" in str(comparison)
         ninety_five = comparison.contrast("rust/thread", "python/thread")
         assert check.half_width > ninety_five.half_width, "99 %"
 
@@ -211,8 +211,8 @@ class TestArms:
         assert blocking.cpu_ms_per_request == pytest.approx(0.8)
         assert str(comparison).splitlines()[2].split("  ")[-1]
         assert "≈400.0 [" in str(comparison)
-        assert "≈ projected from 5 requests, as the budget had no room for more (latencies are" in str(comparison)
-        assert "≈ 由 5 个请求推算：python/blocking" in comparison.to_markdown("zh")
+        assert "≈ projected from 5 requests, since the budget did not allow more (latencies are" in str(comparison)
+        assert "≈ 由 5 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：python/blocking" in comparison.to_markdown("zh")
         assert "≈0.4000" in comparison.to_markdown("zh")
         assert comparison.runs["wall"][0] < 0.25, "raw values are as measured"
 
@@ -248,8 +248,8 @@ class TestTables:
             "strategy (section)",
             "language",
             "wall, ms [95 %]",
-            "rust by python",
-            "by python/asyncio",
+            "Rust vs Python",
+            "vs baseline",
             "CPU, ms/request",
             "peak in flight",
         ]
@@ -331,7 +331,7 @@ class TestTables:
     def test_a_warning_stands_out_in_html(self):
         html = replace(self.comparison, ended="interrupted")._repr_html_()
         assert "<b>warning</b>: interrupted" in html
-        assert html.count("interrupted: only") == 1
+        assert html.count("interrupted: the figures") == 1
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ pub(super) fn judge(differences: Vec<Vec<f64>>) -> Vec<ContrastTuple> {
                 Verdict::Faster => "faster",
                 Verdict::Slower => "slower",
                 Verdict::Equivalent => "equivalent",
-                Verdict::NoSignificantDifference => "no significant difference",
+                Verdict::Undecided => "undecided",
             };
             (ratio, low, high, contrast.p, verdict, contrast.rounds_needed)
         })

@@ -11,6 +11,6 @@ No process is started here, and nothing is read or written but the files that a 
 - ``tables.py``, ``value_tables.py``, ``views.py``: to be read, computed with and looked at
 - ``archive.py``, ``loading.py``: kept in a file, and read back
 - ``comparison.py``: what ``compare`` returns: the findings and all these views of them
-- ``sweep.py``, ``side_by_side.py``: several comparisons: over a parameter, of several machines; ``sequence.py``: what both
-  have in common
+- ``sweep.py``, ``side_by_side.py``: comparisons over a parameter, and of several machines; ``sequence.py``: what
+  both have in common
 """

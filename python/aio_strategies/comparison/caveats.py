@@ -75,7 +75,7 @@ def _interrupted(findings: Findings) -> Iterator[Caveat]:
     if findings.ended == "interrupted":
         yield Caveat(
             "interrupted",
-            f"interrupted: only what was measured until then, {findings.rounds} round(s)",
+            f"interrupted: the figures are of the {_count(findings.rounds, 'round')} until then only",
             f"已中断：仅含此前测得的 {findings.rounds} 轮",
         )
 
@@ -86,8 +86,8 @@ def _aa(findings: Findings) -> Iterator[Caveat]:
         interval = f"[{check.low:.3f}, {check.high:.3f}]"
         yield Caveat(
             "aa",
-            f"do not trust this comparison: {check.base} against itself came out as {check.ratio:.3f} {interval}",
-            f"请勿采信本次比较：{check.base} 与自身相比得 {check.ratio:.3f} {interval}",
+            f"do not trust this comparison: {check.base} vs its own twin is {check.ratio:.3f} {interval}, not 1",
+            f"请勿采信本次比较：{check.base} 对其孪生进程得 {check.ratio:.3f} {interval}，而非 1",
         )
 
 
@@ -95,7 +95,7 @@ def _debug_build(findings: Findings) -> Iterator[Caveat]:
     if findings.environment.get("build_profile") == "debug":
         yield Caveat(
             "debug_build",
-            "the native code is a debug build: the Rust arms are many times slower than they should be",
+            "the native code is a debug build, many times slower than a release build",
             "本机扩展为调试版：Rust 各项远慢于应有速度",
         )
 
@@ -118,14 +118,14 @@ def _machine(findings: Findings) -> Iterator[Caveat]:
     if foreign > MOST_FOREIGN:
         yield Caveat(
             "foreign_cpu",
-            f"other programs used {foreign:.0%} of a core meanwhile",
+            f"other programs used {foreign:.0%} of a core during the timing",
             f"其他程序同时占用了一个核的 {foreign:.0%}",
         )
     pressure = conditions.share(conditions.pressure)
     if pressure > MOST_PRESSURE:
         yield Caveat(
             "pressure",
-            f"for {pressure:.0%} of the time something had to wait for a processor (CPU pressure)",
+            f"for {pressure:.0%} of the time, some program waited for a free processor (CPU pressure)",
             f"{pressure:.0%} 的时间里有任务在等待处理器（CPU 压力）",
         )
     cores = findings.environment.get("cores", 1)
@@ -193,18 +193,18 @@ def _errors(findings: Findings) -> Iterator[Caveat]:
         if arm.errors:
             kept = (exchange for run in arm.runs for exchange in findings.exchanges.rows_of(run.index))
             late = sum("Timeout" in (exchange.error or "") for exchange in kept)
-            times_out = f", {late} of them time-outs" if late else ""
+            times_out = f", {late} of them by a time-out" if late else ""
             times_out_zh = f"，其中超时 {late} 次" if late else ""
             yield Caveat(
                 "errors",
-                f"{arm.name}: {arm.errors} request{'s' * (arm.errors != 1)} failed{times_out}",
+                f"{arm.name}: {_count(arm.errors, 'request')} failed{times_out}",
                 f"出错：{arm.name} {arm.errors} 次{times_out_zh}",
                 arm.name,
             )
     for name, messages in findings.failures.items():
         yield Caveat(
             "errors",
-            f"{name}: {len(messages)} run{'s' * (len(messages) != 1)} failed: {messages[-1]}",
+            f"{name}: {_count(len(messages), 'run')} failed, the last one with: {messages[-1]}",
             f"出错：{name} 有 {len(messages)} 轮失败：{messages[-1]}",
             name,
         )
@@ -217,7 +217,7 @@ def _scarce(findings: Findings) -> Iterator[Caveat]:
     if isinstance(limit, int) and needed > MOST_USED * limit:
         yield Caveat(
             "descriptors",
-            f"descriptors are scarce: about {needed} of {limit} are needed at once (raise ulimit -n)",
+            f"file descriptors are scarce: about {needed:,} of {limit:,} are needed at once (raise ulimit -n)",
             f"文件描述符紧张：同时约需 {needed} 个，上限 {limit}（请调高 ulimit -n）",
         )
     ports, waiting = environment.get("ports"), environment.get("sockets_in_time_wait")
@@ -226,7 +226,7 @@ def _scarce(findings: Findings) -> Iterator[Caveat]:
     if without_lab and isinstance(ports, int) and isinstance(waiting, int) and waiting > MOST_USED * ports:
         yield Caveat(
             "ports",
-            f"ports are scarce: {waiting} closed sockets still waited at the end, and there are {ports} ports",
+            f"ports are scarce: at the end, closed connections still held {waiting:,} of {ports:,} ports (TIME_WAIT)",
             f"端口紧张：结束时仍有 {waiting} 个套接字处于 TIME_WAIT，而端口共 {ports} 个",
         )
 
@@ -236,14 +236,14 @@ def _few_rounds(findings: Findings) -> Iterator[Caveat]:
     if findings.contrasts and rounds < needed:
         yield Caveat(
             "few_rounds",
-            f"{rounds} round{'s' * (rounds != 1)} cannot give a verdict on {len(findings.contrasts)}"
-            f" contrast{'s' * (len(findings.contrasts) != 1)}: at least {needed} are needed",
+            f"{_count(rounds, 'round')} cannot decide {_count(len(findings.contrasts), 'contrast')}:"
+            f" at least {needed} are needed",
             f"{rounds} 轮不足以对 {len(findings.contrasts)} 项对比下结论，至少需要 {needed} 轮",
         )
     elif findings.ended == "budget" and rounds < _FEWEST_ROUNDS:
         yield Caveat(
             "few_rounds",
-            f"the budget had room for {rounds} rounds only: the intervals are wide",
+            f"the budget allowed only {_count(rounds, 'round')}: the intervals are wide",
             f"预算只够 {rounds} 轮：区间较宽",
         )
 
@@ -252,7 +252,11 @@ def _unchecked(findings: Findings) -> Iterator[Caveat]:
     for name in findings.unchecked:
         yield Caveat(
             "unchecked",
-            f"{name}: nobody could tell whether it fetched the same as the others, as it returned no contents",
+            f"{name}: it returned no contents, so nobody could check that it fetched the same as the others",
             f"{name}：未返回内容，无法核对它是否取得了相同的数据",
             name,
         )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

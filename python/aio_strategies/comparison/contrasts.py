@@ -36,7 +36,7 @@ class Contrast:
 
     The ratio is the Hodges–Lehmann estimate over the rounds' ratios, and its interval the one that inverts Wilcoxon's
     signed-rank test at 95 %. "Faster" and "slower" hold for all contrasts of the comparison together (Holm): one whose
-    own interval lies just beyond the limit may still be no significant difference among many.
+    own interval lies just beyond the limit may still be undecided among many.
 
     Attributes:
         arm: the arm.
@@ -47,7 +47,7 @@ class Contrast:
         high: its upper end; infinite if there were too few rounds.
         p: the p-value, adjusted by Holm, of a difference of more than 3 %.
         verdict: ``"faster"`` or ``"slower"`` (by more than 3 %, at 5 % for all contrasts together), ``"equivalent"``
-            (the interval is within ±5 %), else ``"no significant difference"``.
+            (the interval is within ±5 %), else ``"undecided"``.
         rounds: the number of rounds in which both arms were timed.
         rounds_needed: about how many rounds would give a verdict; None if there is one.
     """
@@ -81,18 +81,23 @@ class Contrast:
         )
 
     def brief(self) -> str:
-        """Return the verdict with its interval, as for a cell of a table: ``2.3× faster [2.1, 2.6]``."""
+        """Return the verdict with its interval, as for a cell of a table: ``2.3× faster [2.1, 2.6]``.
+
+        One that is undecided says of how many rounds about how many have been timed.
+        """
         if self.verdict in _OPPOSITE:
             told = self if self.verdict == "faster" else self.inverse()
-            return f"{figure(told.ratio)}× {_WORDS[self.metric, self.verdict]} {told._interval()}"
-        return f"{self.verdict} {self._interval()}"
+            return f"{figure(told.ratio)}× {_WORDS[self.metric, self.verdict]}{told.interval}"
+        needed = "" if self.rounds_needed is None else f" ({self.rounds} of about {self.rounds_needed} rounds)"
+        return f"{self.verdict}: {figure(self.ratio)}×{self.interval}{needed}"
 
     def __str__(self) -> str:
-        rounds = f"{self.brief()}, {self.rounds} round{'s' * (self.rounds != 1)}"
-        return rounds if self.rounds_needed is None else f"{rounds}; about {self.rounds_needed} would settle it"
+        return self.brief() + (f", {_rounds(self.rounds)}" if self.rounds_needed is None else "")
 
-    def _interval(self) -> str:
-        return f"[{figure(self.low)}, {figure(self.high)}]"
+    @property
+    def interval(self) -> str:
+        """The interval as it stands behind a ratio, `` [2.1, 2.6]``; empty if there were too few rounds for one."""
+        return f" [{figure(self.low)}, {figure(self.high)}]" if self.low > 0 else ""
 
 
 def contrasts(pairs: Sequence[tuple[str, str]], times: Mapping[str, Times], metric: Metric) -> list[Contrast]:
@@ -132,6 +137,10 @@ def log_ratios(arm: Times, base: Times) -> list[float]:
     if any(arm[number] <= 0 or base[number] <= 0 for number in rounds):
         return []
     return [math.log(base[number] / arm[number]) for number in rounds]
+
+
+def _rounds(count: int) -> str:
+    return f"{count} round{'s' * (count != 1)}"
 
 
 def figure(ratio: float) -> str:

@@ -133,7 +133,7 @@ def _overlap(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterat
     elif peak == 1:
         row, row_zh = "", ""
         if latency:
-            row = f": {arm.requests:,} × {_ms(latency)} ms of waiting in a row"
+            row = f": {_count(arm.requests, 'wait')} of {_ms(latency)} ms, one after another"
             row_zh = f"：{arm.requests:,} × {_ms(latency)} ms 的等待首尾相接"
         yield Clause(f"one exchange in flight at a time{row}", f"同一时刻只有一个请求在途{row_zh}")
     elif peak >= timed:
@@ -193,7 +193,7 @@ def _late_starts(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> It
     late = _median(max(times) for times in lateness if times)
     if late is not None and late >= _TOLD_SHARE * arm.median_wall:
         yield Clause(
-            f"it fell behind: a request began up to {_ms(late)} ms after it was due",
+            f"it fell behind: requests began up to {_ms(late)} ms after they were due",
             f"跟不上到达速度：有的请求迟了 {_ms(late)} ms 才开始",
         )
 
@@ -222,7 +222,9 @@ def _delays(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterato
     )
     told = [delay for delay in delays if delay[0] is not None and delay[0] >= _TOLD_SHARE * wall]
     if told:
-        parts = [f"{_ms(seconds or 0)} ms {when}" for seconds, when, _ in told]
+        parts = [
+            f"{_ms(seconds or 0)} ms {'passed ' * (not place)}{when}" for place, (seconds, when, _) in enumerate(told)
+        ]
         parts_zh = [f"{when} {_ms(seconds or 0)} ms" for seconds, _, when in told]
         listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
         yield Clause(f"of its {_ms(wall)} ms, {listed}", f"{_ms(wall)} ms 中，{'，'.join(parts_zh)}")
@@ -237,7 +239,7 @@ def _questions(arm: ArmTimes) -> Iterator[Clause]:
     per_request = asked[most] / arm.costs.requests
     if per_request >= _MANY_CALLS:
         yield Clause(
-            f"it asked the kernel again and again: {per_request:,.0f} × {most} per request, even slowed down by strace",
+            f"it kept asking the kernel: {per_request:,.0f} {most} calls per request, even slowed down by strace",
             f"反复询问内核：即使被 strace 拖慢，每个请求仍有 {per_request:,.0f} 次 {most}",
         )
 
@@ -254,9 +256,9 @@ def _cpu(arm: ArmTimes) -> Iterator[Clause]:
     elif share < 0.5:
         idle = f"{100 - round(100 * share)} %"
         idle, idle_zh = ("more than 99 %", "99 % 以上") if little else (idle, f"{idle} ")
-        yield Clause(f"for {idle} of the time nothing of it ran", f"{idle_zh}的时间里它没有运行")
+        yield Clause(f"it slept for {idle} of the time", f"{idle_zh}的时间里它在休眠")
     else:
-        yield Clause(f"it kept the CPU busy for {percent} of the time", f"{percent_zh} 的时间里处理器在为它忙碌")
+        yield Clause(f"it kept a core busy for {percent} of the time", f"{percent_zh} 的时间里处理器在为它忙碌")
 
 
 def _reached(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
@@ -266,15 +268,17 @@ def _reached(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterat
         return
     reached = f"{'≈' if arm.projected else ''}{_ms(arm.median_wall)} ms"
     if _peak(arm, batches) == 1 and serial > ideal:
-        yield Clause(f"serial {_ms(serial)} ms, reached {reached}", f"串行至少需 {_ms(serial)} ms，实测 {reached}")
+        yield Clause(
+            f"serial time {_ms(serial)} ms, measured {reached}", f"串行至少需 {_ms(serial)} ms，实测 {reached}"
+        )
     else:
-        yield Clause(f"ideal {_ms(ideal)} ms, reached {reached}", f"理想 {_ms(ideal)} ms，实测 {reached}")
+        yield Clause(f"ideal {_ms(ideal)} ms, measured {reached}", f"理想 {_ms(ideal)} ms，实测 {reached}")
 
 
 def _server(arm: ArmTimes) -> Iterator[Clause]:
     if arm.server_load is not None and arm.server_load > MOST_SERVER_LOAD:
         load = f"{100 * arm.server_load:.0f} %"
-        yield Clause(f"the lab server was busy, too, with {load} of a core", f"服务器自身也很忙，占用一个核的 {load}")
+        yield Clause(f"the lab server itself used {load} of a core", f"服务器自身也很忙，占用一个核的 {load}")
 
 
 def _errors(arm: ArmTimes) -> Iterator[Clause]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Mapping
 from typing import Literal
 
 from ..catalogue import STRATEGIES
@@ -70,15 +71,14 @@ _WARNING = "warning: "
 
 def _times(findings: Findings) -> Table:
     failed = any(arm.errors for arm in findings.arms)
-    baseline = findings.settings.baseline
     by_language = findings.by_language
     by_baseline = findings.by_baseline
     columns = [
         Column("strategy (section)"),
         Column("language"),
         Column("wall, ms [95 %]", right=True),
-        *([Column("rust by python")] if by_language else []),
-        *([Column(f"by {baseline}")] if by_baseline else []),
+        *([Column("Rust vs Python")] if by_language else []),
+        *([Column("vs baseline")] if by_baseline else []),
         Column("CPU, ms/request", right=True),
         Column("peak in flight", right=True),
         *([Column("errors", right=True)] if failed else []),
@@ -180,28 +180,31 @@ def _english_notes(findings: Findings) -> list[str]:
     settings = findings.settings
     how = settings.facts()
     if settings.hosts:
-        how.append(f"the lab in the place of {' and '.join(settings.hosts)}")
+        how.append(f"the lab stood in for {' and '.join(settings.hosts)}")
     how += [_count(findings.rounds, "round") + _ENDED.get(findings.ended, ""), f"seed {findings.seed}"]
     lines = [", ".join(how)]
     lines += [
-        f"≈ projected from {_count(requests, 'request')}, as the budget had no room for more (latencies are of these):"
+        f"≈ projected from {_count(requests, 'request')}, since the budget did not allow more (latencies are of these):"
         f" {', '.join(names)}"
         for requests, names in _projected(findings).items()
     ]
     check = findings.aa_check
     if check is not None and check.low > 0:
-        lines.append(f"A/A check: {check.base} by itself {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
+        lines.append(f"A/A check: {check.base} vs its twin {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
     lines += [f"{_WARNING}{warning}" for warning in caveats(findings)]
-    lines += _missing(findings)
+    lines += [f"not measured: {what}{whose}, because {reason}" for what, whose, reason in _missing(findings, _COSTS)]
     lines += [f"not available here: {arm}, {reason}" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
         lines.append(f"ideal {_ms(findings.ideal)} ms · serial {_ms(findings.serial)} ms")
     return lines
 
 
+_ENDED_ZH = {"precise": "（所有区间均在 ±5 % 以内）", "budget": "（预算所允许的轮数）", "interrupted": "（已中断）"}
+_COSTS = {"memory": "memory", "system_calls": "system calls"}
+_COSTS_ZH = {"memory": "内存", "system_calls": "系统调用"}
 _ENDED = {
     "precise": " (every interval within ±5 %)",
-    "budget": " (all that the budget had room for)",
+    "budget": " (as many as the budget allowed)",
     "interrupted": " (interrupted)",
 }
 
@@ -215,17 +218,16 @@ def _projected(findings: Findings) -> dict[int, list[str]]:
     return projected
 
 
-def _missing(findings: Findings) -> list[str]:
-    """Tell what was not measured of whom, the arms with the same reason together."""
+def _missing(findings: Findings, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return what was not measured, of which arms unless of all, and why; those with the same reason together."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    for name, costs in findings.costs.items():
+    for arm, costs in findings.costs.items():
         for what, reason in costs.missing.items():
-            reasons.setdefault((what.replace("_", " "), reason), []).append(name)
-    lines = []
-    for (what, reason), names in reasons.items():
-        whose = "" if len(names) == len(findings.costs) else f" of {', '.join(names)}"
-        lines.append(f"not available here: {what}{whose}, because {reason}")
-    return lines
+            reasons.setdefault((names[what], reason), []).append(arm)
+    return [
+        (what, "" if len(arms) == len(findings.costs) else f" ({', '.join(arms)})", reason)
+        for (what, reason), arms in reasons.items()
+    ]
 
 
 def _chinese_notes(findings: Findings) -> list[str]:
@@ -237,10 +239,17 @@ def _chinese_notes(findings: Findings) -> list[str]:
         how.append(f"延迟 {1000 * settings.latency:g} ms")
     if settings.hosts:
         how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
-    how += [f"{findings.rounds} 轮取中位数", f"种子 {findings.seed}"]
+    how += [f"{findings.rounds} 轮取中位数{_ENDED_ZH.get(findings.ended, '')}", f"种子 {findings.seed}"]
     lines = ["，".join(how)]
-    lines += [f"≈ 由 {requests:,} 个请求推算：{'，'.join(names)}" for requests, names in _projected(findings).items()]
+    lines += [
+        f"≈ 由 {requests:,} 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：{'，'.join(names)}"
+        for requests, names in _projected(findings).items()
+    ]
+    check = findings.aa_check
+    if check is not None and check.low > 0:
+        lines.append(f"A/A 检验：{check.base} 对其孪生进程 {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
     lines += [f"警告：{warning.text_zh}" for warning in caveats(findings)]
+    lines += [f"未测得：{what}{whose}（{reason}）" for what, whose, reason in _missing(findings, _COSTS_ZH)]
     lines += [f"此处不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
         lines.append(f"理想 {findings.ideal:.4f} 秒 · 串行 {findings.serial:.4f} 秒")
@@ -267,8 +276,7 @@ def _seconds(arm: ArmTimes | None) -> str:
 def _verdict(contrast: Contrast | None) -> str:
     if contrast is None:
         return ""
-    told = contrast.brief().replace("significant", "sig.")
-    return told if contrast.rounds_needed is None else f"{told}, ~{contrast.rounds_needed} rounds"
+    return contrast.brief()
 
 
 def _by_python(findings: Findings, arm: ArmTimes) -> Contrast | None:
@@ -286,9 +294,9 @@ def _by_baseline(findings: Findings, arm: ArmTimes, contrast: Contrast | None) -
 def _verdict_zh(contrast: Contrast | None) -> str:
     if contrast is None:
         return _NOTHING
-    words = {"equivalent": "相当", "no significant difference": "无显著差异"}
-    told = words.get(contrast.verdict, f"{figure(contrast.ratio)} 倍速")
-    return f"{told} [{figure(contrast.low)}, {figure(contrast.high)}]"
+    words = {"equivalent": "相当：", "undecided": "未定："}
+    needed = "" if contrast.rounds_needed is None else f"（{contrast.rounds}/约 {contrast.rounds_needed} 轮）"
+    return f"{words.get(contrast.verdict, '')}{figure(contrast.ratio)} 倍速{contrast.interval}{needed}"
 
 
 def _ms(seconds: float | None) -> str:

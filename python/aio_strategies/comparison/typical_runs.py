@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from ..display.timeline import ExchangeTimes, Timeline
 from ..lab.log import path_of
 from .arm_times import ArmTimes, TimedRun
-from .kept_exchanges import Exchange
 from .findings import Findings
+from .kept_exchanges import Exchange
 
 __all__ = ["exchange_times", "timelines", "typical_runs"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..frame import Field, Frame, Kind
 from .arm_times import ArmTimes
-from .kept_exchanges import Exchange
 from .findings import Findings
+from .kept_exchanges import Exchange
 
 __all__ = ["contrasts", "requests", "runs", "summary"]
 
@@ -47,11 +47,11 @@ _SUMMARY: tuple[tuple[str, Kind, str], ...] = (
     ("by_baseline", "real", "times as fast as the baseline"),
     ("by_baseline_low", "real", "lower end of its interval"),
     ("by_baseline_high", "real", "upper end"),
-    ("by_baseline_verdict", "text", "faster, slower, equivalent or no significant difference"),
+    ("by_baseline_verdict", "text", "faster, slower, equivalent or undecided"),
     ("by_python", "real", "times as fast as the Python version of the strategy"),
     ("by_python_low", "real", "lower end of its interval"),
     ("by_python_high", "real", "upper end"),
-    ("by_python_verdict", "text", "faster, slower, equivalent or no significant difference"),
+    ("by_python_verdict", "text", "faster, slower, equivalent or undecided"),
 )
 
 _RUNS: tuple[tuple[str, Kind, str], ...] = (
@@ -103,7 +103,7 @@ _CONTRASTS: tuple[tuple[str, Kind, str], ...] = (
     ("low", "real", "lower end of the 95 % interval"),
     ("high", "real", "upper end"),
     ("p", "real", "adjusted p-value of a difference of more than 3 %"),
-    ("verdict", "text", "faster, slower, equivalent or no significant difference"),
+    ("verdict", "text", "faster, slower, equivalent or undecided"),
     ("rounds", "integer", "rounds that both were timed in"),
     ("rounds_needed", "integer", "rounds that would settle it, about"),
 )
