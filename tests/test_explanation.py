@@ -97,7 +97,7 @@ class TestProcessor:
         assert "in one thread; it slept for 96 % of the time" in sentence(self.busy(0.004, **alone))
         assert "96 % 的时间里它在休眠" in sentence(self.busy(0.004, **alone), "zh")
         assert "it slept for more than 99 % of the time" in sentence(self.busy(0.0001, **alone))
-        assert "99 % 以上的时间里它没有运行" in sentence(self.busy(0.0001, **alone), "zh")
+        assert "99 % 以上的时间里它在休眠" in sentence(self.busy(0.0001, **alone), "zh")
         assert "it kept a core busy for 93 % of the time" in sentence(self.busy(0.093, **alone))
 
     def test_little(self):
