@@ -27,47 +27,41 @@ PAUSED = Mark("○", COLOURS["Name.Function"], "this fetch pauses here, and the 
 # marked: it is not the network that is waited for.
 WAITS: Mapping[tuple[str, str], Sequence[tuple[Mark, str]]] = {
     ("python", "blocking_way"): [(ASLEEP, r"sock\.(connect|send|recv)\(")],
-    ("rust", "blocking_way"): [(ASLEEP, r"BlockingChannel::connect\("), (ASLEEP, r"channel\.(write|read)\(")],
-    ("python", "process_way"): [(ASLEEP, r"future\.result\(\)")],
+    ("rust", "blocking_way"): [(ASLEEP, r"channel\.(connect|write|read)\(")],
+    ("python", "process_way"): [(ASLEEP, r"idle\.get\(\)")],
     ("rust", "process_way"): [
-        (ASLEEP, r"receive\(&mut output\)"),
-        (ASLEEP, r"changed\.wait_timeout\("),
-        (ASLEEP, r"= fetch\(Attempt::new\("),
+        (ASLEEP, r"= in_threads\("),
+        (ASLEEP, r"receive\(&mut self\.output\)"),
+        (ASLEEP, r"= fetch\(&assignment"),
     ],
     ("python", "thread_way"): [(ASLEEP, r"future\.result\(\)")],
-    ("rust", "thread_way"): [(ASLEEP, r"fetch\(batch\.job\.attempt\("), (ASLEEP, r"none_left\.wait_timeout\(")],
-    ("python", "nonblocking_way"): [(SPINNING, r"except BlockingIOError:\n +continue")],
-    ("rust", "nonblocking_way"): [(SPINNING, r"None => spin\("), (SPINNING, r"time_left\(\)\?;\n +spin_loop\(\)")],
-    ("python", "callback_way"): [(ASLEEP, r"event_loop\.turn\("), (PAUSED, r"event_loop\.call_when_ready\(")],
-    ("rust", "callback_way"): [(ASLEEP, r"event_loop\.turn\("), (PAUSED, r"event_loop\.call_when_ready\(")],
-    ("python", "generator_way"): [
-        (ASLEEP, r"event_loop\.turn\("),
-        (PAUSED, r"call_when_ready\(.*\n +yield future"),
-    ],
-    ("rust", "generator_way"): [(ASLEEP, r"event_loop\.turn\("), (PAUSED, r"return self\.pause\(State::(?!Waiting)")],
+    ("rust", "thread_way"): [(ASLEEP, r"^ +in_threads\("), (ASLEEP, r"blocking_way\(work, cancellation\)")],
+    ("python", "nonblocking_way"): [(SPINNING, r"sock\.(connect_ex|send|recv)\(")],
+    ("rust", "nonblocking_way"): [(SPINNING, r"if !ready \{\n +spin_loop\(\)")],
+    ("python", "callback_way"): [(ASLEEP, r"event_loop\.run\("), (PAUSED, r"event_loop\.call_when_ready\(")],
+    ("rust", "callback_way"): [(ASLEEP, r"event_loop\.run\("), (PAUSED, r"event_loop\.call_when_ready\(")],
+    ("python", "generator_way"): [(ASLEEP, r"event_loop\.run\("), (PAUSED, r"call_when_ready\(.*\n +yield future")],
+    ("rust", "generator_way"): [(ASLEEP, r"event_loop\.run\("), (PAUSED, r"yield_\(ready\(")],
     ("python", "yield_from_way"): [
-        (ASLEEP, r"event_loop\.turn\("),
-        (PAUSED, r"yield from (?!due|future)"),
+        (ASLEEP, r"event_loop\.run\("),
+        (PAUSED, r"yield from (?!future)"),
         (PAUSED, r"call_when_ready\(.*\n +yield from future"),
-        (PAUSED, r"yield self"),
     ],
-    ("rust", "yield_from_way"): [
-        (ASLEEP, r"borrow_mut\(\)\.turn\("),
-        (PAUSED, r"^(?! *//)(?!.*\b(due|poll_fn)\().*\.await"),
-        (PAUSED, r"call_when_ready\(.*\n +Poll::Pending"),
-    ],
-    ("python", "asyncio_way"): [(PAUSED, r"await (?!asyncio\.sleep)")],
+    ("rust", "yield_from_way"): [(ASLEEP, r"event_loop\.run\("), (PAUSED, r"^(?! *//)(?!.*\bwoken\().*\.await")],
+    ("python", "asyncio_way"): [(PAUSED, r"await (?!woken)")],
     ("rust", "asyncio_way"): [
-        (PAUSED, r"^(?! *//)(?!.*\b(sleep_until|join_next)\().*\.await"),
-        (ASLEEP, r"runtime\.block_on\("),
+        (PAUSED, r"^(?! *//)(?!.*\b(woken|notified|join_next|tick)\().*\.await"),
+        (ASLEEP, r"event_loop\.block_on\("),
     ],
     ("python", "event_loop"): [(ASLEEP, r"_selector\.select\(")],
     ("rust", "event_loop"): [(ASLEEP, r"self\.poll\.poll\(")],
+    ("python", "executor"): [(PAUSED, r"yield self")],
+    ("rust", "executor"): [(PAUSED, r"YIELDED\.set\(.*\n +Poll::Pending")],
 }
 """For each language and file: the kinds of waiting, each with a pattern; the line on which a match ends is marked."""
 
-#: What a strategy is made of besides its own file: the event loop, or another strategy.
-_BUILDS_UPON = re.compile(r"^from \.(event_loop|\w+_way) import", re.MULTILINE)
+#: What a strategy is made of besides its own file: the event loop, what drives coroutines on it, or another strategy.
+_BUILDS_UPON = re.compile(r"^from \.(event_loop|executor|\w+_way) import", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -170,7 +164,7 @@ def _path(language: str, file: str) -> str:
     """Return where the file is in the repository, below ``python/aio_strategies`` or ``src``."""
     if language == "python":
         return f"lecture/{file}.py"
-    return f"{file}.rs" if file == "event_loop" else f"strategies/{file}.rs"
+    return f"strategies/{file}.rs" if file.endswith("_way") else f"{file}.rs"
 
 
 def _text(language: str, file: str) -> str:

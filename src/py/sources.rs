@@ -8,7 +8,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../", $name)))),*] };
 }
 
-static FILES: [(&str, &str); 11] = files![
+static FILES: [(&str, &str); 10] = files![
     "event_loop.rs",
     "executor.rs",
     "strategies/asyncio_way.rs",
@@ -19,7 +19,6 @@ static FILES: [(&str, &str); 11] = files![
     "strategies/process_way.rs",
     "strategies/thread_way.rs",
     "strategies/yield_from_way.rs",
-    "threads.rs",
 ];
 
 /// The text of a file of `src/`, as it was when this module was built.

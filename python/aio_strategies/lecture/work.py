@@ -95,7 +95,7 @@ class Work(Protocol):
         """Take notice that there are fewer waiters than were wanted, because the system would not have more."""
 
     def cancel(self) -> None:
-        """End the call: nothing more begins."""
+        """End the call: nothing more begins, and those who wait are woken."""
 
 
 def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) -> Iterator[Assignment]:
@@ -122,17 +122,19 @@ class WorkList:
         self._in_flight = 0
         self._stuck_since: float | None = None
         self._responses: list[Response | None] = [None] * len(targets)
+        self._asleep: set[Slot] = set()
         self._cancelled = False
 
     def next(self, slot: Slot) -> Assignment | Wait | None:
         """Return what the waiter is to do: begin this now, wait, or, if it is None, end."""
         with self._lock:
+            self._asleep.discard(slot)
             if self._cancelled:
                 return None
             if slot.starved:
                 # With fewer waiters there is enough for the others. The last one must stay.
                 slot.starved = False
-                return None if self._in_flight else Wait(time.monotonic() + TRY_AGAIN_AFTER)
+                return None if self._in_flight else self._wait(slot, time.monotonic() + TRY_AGAIN_AFTER)
             ticket = slot.claimed
             if ticket is None:
                 ticket = self._again.popleft() if self._again else next(self._todo, None)
@@ -141,7 +143,7 @@ class WorkList:
             target = self._targets[ticket]
             if target.due > time.monotonic():
                 slot.claimed = ticket
-                return Wait(target.due)
+                return self._wait(slot, target.due)
             slot.claimed = None
             self._in_flight += 1
             return Assignment(ticket, target, self._timeout)
@@ -167,12 +169,20 @@ class WorkList:
         self.shortage = getattr(why, "errno", None) or errno.EAGAIN
 
     def cancel(self) -> None:
-        """End the call: nothing more begins."""
-        self._cancelled = True
+        """End the call: nothing more begins, and those who wait are woken."""
+        with self._lock:
+            self._cancelled = True
+            for slot in self._asleep:
+                slot.wake()
 
     def responses(self) -> list[Response | None]:
         """Return all responses, in the order of the URLs; None for those that have come to nothing."""
         return self._responses
+
+    def _wait(self, slot: Slot, until: float) -> Wait:
+        """Note who waits, for ``cancel``."""
+        self._asleep.add(slot)
+        return Wait(until)
 
     def _is_stuck(self) -> bool:
         """Tell whether no exchange could begin for as long as one may take."""
