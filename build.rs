@@ -11,25 +11,7 @@ use std::process::Command;
 const HELPER: &str = "aio-strategies-helper";
 
 fn main() {
-    // All but src/py: the helper knows no Python.
-    for source in [
-        "build.rs",
-        "Cargo.toml",
-        "Cargo.lock",
-        "src/attempt.rs",
-        "src/bin",
-        "src/cancellation.rs",
-        "src/channel",
-        "src/clock.rs",
-        "src/error.rs",
-        "src/exchange",
-        "src/lab",
-        "src/lib.rs",
-        "src/parent.rs",
-        "src/strategies",
-        "src/target.rs",
-        "src/work.rs",
-    ] {
+    for source in ["build.rs", "Cargo.toml", "Cargo.lock", "src"] {
         println!("cargo:rerun-if-changed={source}");
     }
     println!("cargo:rustc-env=AIO_STRATEGIES_PROFILE={}", variable("PROFILE"));
@@ -63,7 +45,9 @@ fn build_helper() {
     let status = cargo.status().unwrap_or_else(|error| panic!("cannot start {cargo:?}: {error}"));
     assert!(status.success(), "{cargo:?}: {status}");
 
-    let name = format!("{HELPER}{}", env::consts::EXE_SUFFIX);
+    // The target's, which need not be that of the machine that compiles.
+    let suffix = if variable("CARGO_CFG_TARGET_OS") == "windows" { ".exe" } else { "" };
+    let name = format!("{HELPER}{suffix}");
     let built = target_dir.join(&target).join(profile).join(&name);
     std::fs::copy(&built, out_dir.join(&name))
         .unwrap_or_else(|error| panic!("cannot copy {}: {error}", built.display()));

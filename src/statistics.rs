@@ -7,6 +7,8 @@
 //! - Several contrasts are judged together, by Holm's step-down procedure (Scand. J. Statist. 6, 1979).
 
 use libm::erfc;
+use rayon::prelude::*;
+use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
 
 /// The confidence of every interval that is shown.
 pub const CONFIDENCE: f64 = 0.95;
@@ -16,6 +18,9 @@ pub const RELEVANT: f64 = 1.03;
 pub const EQUIVALENT: f64 = 1.05;
 /// A percentile is told only if at least this many values lie beyond it.
 const BEYOND_PERCENTILE: f64 = 10.0;
+/// From so many values on, all columns together, they are sorted in threads. Measured on two busy processors: 2 x 1,000 took
+/// 0.03 ms in one thread and 0.3 ms in several, 2 x 30,000 1.9 and 1.9 ms, 2 x 100,000 7.4 and 5.9 ms.
+const WORTH_THREADS: usize = 200_000;
 /// Up to so many differences the signed-rank distribution is exact, beyond it is normal.
 const MOST_EXACT: usize = 50;
 /// Up to so many values the median's interval is exact; the binomial probabilities of many more underflow.
@@ -76,12 +81,35 @@ fn order_statistic(count: usize, tail: f64) -> Option<usize> {
     below.checked_sub(1)
 }
 
-/// The value that a share `p` (0 to 1) of at least one value does not exceed: the nearest rank, never between values.
+/// For each column, the values that these shares (0 to 1) of its values do not exceed: the nearest rank, never between
+/// values. A column needs at least one value, unless no share is asked for.
+///
+/// Large columns are sorted by as many threads as there are processors.
 #[must_use]
-pub fn percentile(values: &[f64], p: f64) -> f64 {
-    let sorted = sorted(values);
+pub fn percentiles(mut columns: Vec<Vec<f64>>, shares: &[f64]) -> Vec<Vec<f64>> {
+    let values = columns.iter().map(Vec::len).sum::<usize>();
+    if values < WORTH_THREADS || sort_in_threads(&mut columns).is_err() {
+        columns.iter_mut().for_each(|column| column.sort_unstable_by(f64::total_cmp));
+    }
+    columns.iter().map(|sorted| shares.iter().map(|share| nearest_rank(sorted, *share)).collect()).collect()
+}
+
+/// Sorts the columns in a pool that lasts as long as the call: rayon's own pool would hang in a forked child. Where the
+/// system has no threads to give, nothing is done.
+fn sort_in_threads(columns: &mut [Vec<f64>]) -> Result<(), ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().build_scoped(
+        |thread| thread.run(),
+        |pool| {
+            pool.install(|| {
+                columns.par_iter_mut().for_each(|column| column.par_sort_unstable_by(f64::total_cmp));
+            });
+        },
+    )
+}
+
+fn nearest_rank(sorted: &[f64], share: f64) -> f64 {
     // 0.29 * 100 is a little more than 29
-    let rank = (p * sorted.len() as f64 - 1e-9).ceil() as usize;
+    let rank = (share * sorted.len() as f64 - 1e-9).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
 }
 

@@ -25,27 +25,32 @@ pub fn in_threads(
 ) -> Result<(), Error> {
     let ends = Ends::default();
     let ended = thread::scope(|scope| {
-        let mut started = 0;
-        while started < count {
+        let mut threads = Vec::new();
+        while threads.len() < count {
             let cancellation = cancellation.for_worker();
             let (work, ends) = (&work, &ends);
-            let thread = thread::Builder::new().name(format!("{name}-{started}")).stack_size(STACK_SIZE);
+            let thread = thread::Builder::new().name(format!("{name}-{}", threads.len())).stack_size(STACK_SIZE);
             let spawned = thread.spawn_scoped(scope, move || {
                 // One that ended unheard would be waited for in vain.
                 let ended = catch_unwind(AssertUnwindSafe(|| work(&cancellation)));
                 ends.note(ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)))));
             });
-            if let Err(error) = spawned {
-                fewer(&error);
-                break;
+            match spawned {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    fewer(&error);
+                    break;
+                }
             }
-            started += 1;
         }
-        if started == 0 {
+        if threads.is_empty() {
             return work(cancellation);
         }
-        // The scope's own wait could not be interrupted.
-        ends.wait_for(started, cancellation, stop)
+        // Joining could not be interrupted, so that is left until all have said that they have ended.
+        let ended = ends.wait_for(threads.len(), cancellation, stop);
+        // The scope's own wait would be for their work alone, and leave threads behind that are about to go.
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        ended
     });
     cancellation.check()?;
     ended

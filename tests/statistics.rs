@@ -1,7 +1,7 @@
 //! The estimators, against published examples, against the definition, and by simulation.
 
 use aio_strategies::statistics::{
-    CONFIDENCE, Estimate, Verdict, fewest_rounds, hodges_lehmann, holm, judge, median, percentile, signed_rank_p,
+    CONFIDENCE, Estimate, Verdict, fewest_rounds, hodges_lehmann, holm, judge, median, percentiles, signed_rank_p,
     tells_percentile,
 };
 
@@ -105,8 +105,12 @@ fn holm_adjusts_as_r_does() {
     assert!(holm(&[]).is_empty());
 }
 
+fn percentile(values: &[f64], share: f64) -> f64 {
+    percentiles(vec![values.to_vec()], &[share])[0][0]
+}
+
 #[test]
-fn percentile_is_the_nearest_rank_of_the_sorted_values() {
+fn a_percentile_is_the_nearest_rank_of_the_sorted_values() {
     let values: Vec<f64> = (1..=1000).rev().map(f64::from).collect();
     for (p, expected) in [(0.0, 1.0), (0.5, 500.0), (0.9, 900.0), (0.99, 990.0), (0.999, 999.0), (1.0, 1000.0)] {
         assert_close(percentile(&values, p), expected);
@@ -115,6 +119,19 @@ fn percentile_is_the_nearest_rank_of_the_sorted_values() {
     assert_close(percentile(&hundred, 0.29), 29.0);
     assert_close(percentile(&hundred, 0.291), 30.0);
     assert_close(percentile(&[7.0], 0.5), 7.0);
+}
+
+#[test]
+fn percentiles_of_many_values_are_those_of_few() {
+    // 7,919 is prime to each count, so these are all the numbers from 0 on, out of order.
+    let column = |count: u64| (0..count).map(|index| (index * 7_919 % count) as f64).collect::<Vec<_>>();
+    for count in [1_000, 1_000_000] {
+        let found = percentiles(vec![column(count), column(2 * count), column(count)], &[0.5, 0.999]);
+        let count = count as f64;
+        let expected = |count: f64| vec![count * 0.5 - 1.0, count * 0.999 - 1.0];
+        assert_eq!(found, [expected(count), expected(2.0 * count), expected(count)]);
+    }
+    assert_eq!(percentiles(vec![vec![], vec![]], &[]), [[]; 2]);
 }
 
 #[test]

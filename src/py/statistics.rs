@@ -22,10 +22,10 @@ pub(super) fn median(values: Vec<f64>) -> EstimateTuple {
     tuple(statistics::median(&values, CONFIDENCE))
 }
 
-/// The nearest-rank percentile of at least one value.
+/// The nearest-rank percentiles of each column, for these shares of its values.
 #[pyfunction]
-pub(super) fn percentile(values: Vec<f64>, p: f64) -> f64 {
-    statistics::percentile(&values, p)
+pub(super) fn percentiles(py: Python<'_>, columns: Vec<Vec<f64>>, shares: Vec<f64>) -> Vec<Vec<f64>> {
+    py.detach(|| statistics::percentiles(columns, &shares))
 }
 
 /// Whether so many values are enough to tell the percentile.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._native import median, percentile, tells_percentile
+from .._native import median, percentiles, tells_percentile
 from .contrasts import Metric
 from .costs import Costs
 from .settings import Arm
@@ -80,7 +80,7 @@ class Latency:
     @classmethod
     def of(cls, service: Sequence[float], response: Sequence[float]) -> Latency:
         """Sum up the service and the response times of all exchanges."""
-        return cls(len(service), _percentiles(service), _percentiles(response))
+        return cls(len(service), *_percentiles(service, response))
 
 
 @dataclass(frozen=True)
@@ -228,5 +228,6 @@ class ArmTimes:
         return f"<ArmTimes {self.name}: {len(self.runs)} runs, median {self.median_wall:.4f} s>"
 
 
-def _percentiles(values: Sequence[float]) -> dict[float, float]:
-    return {p: percentile(values, p) for p in PERCENTILES if tells_percentile(len(values), p)}
+def _percentiles(service: Sequence[float], response: Sequence[float]) -> list[dict[float, float]]:
+    told = [p for p in PERCENTILES if tells_percentile(len(service), p)]
+    return [dict(zip(told, values, strict=True)) for values in percentiles([service, response], told)]

@@ -5,7 +5,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from .attempt import READ_SIZE, Attempt
+from .attempt import FAILURES, READ_SIZE, Attempt
 from .work import Slot, Wait, Work
 
 
@@ -31,9 +31,11 @@ async def fetch_urls(work: Work) -> None:
         attempt = Attempt(step)
         try:
             while attempt.wants() != "done":
-                with attempt:
+                try:
                     async with asyncio.timeout_at(attempt.deadline):
                         await fetch(attempt, slot)
+                except FAILURES as error:
+                    attempt.failed(error)
         finally:  # where the task is cancelled, too
             close(slot)
         work.put(slot, step.ticket, attempt.finish())

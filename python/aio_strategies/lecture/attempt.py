@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import time
-from types import TracebackType
+from time import monotonic
 from typing import Literal
 
 from ..exceptions import (
@@ -30,6 +29,9 @@ Want = Literal["connect", "send", "receive", "close", "done"]
 """What an attempt wants done next: connect to ``address``, or go on connecting to it; send some of ``unsent``; receive some
 bytes; close the connection, if there is one; nothing any more."""
 
+FAILURES = (RequestError, OSError)
+"""What ends an attempt, or would: see ``Attempt.failed``."""
+
 _PHASES = {"connect": "connect", "send": "write", "receive": "read"}
 _DOING = {"connect": "connecting", "write": "sending the request", "read": "reading the response"}
 _NETWORK_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": WriteError, "read": ReadError}
@@ -38,9 +40,8 @@ _NETWORK_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "writ
 class Attempt(Exchange):
     """One try at one URL: an exchange with a phase and a deadline.
 
-    What it wants is done in a ``with attempt:`` block. Network errors, passed deadlines and violations of HTTP end the
-    block and the attempt; a socket that is not ready ends just the block. Everything else, such as KeyboardInterrupt or
-    CancelledError, goes through.
+    Whatever a socket raises is handed to ``failed`` as it is. So is what the attempt itself raises: a passed deadline, or
+    a violation of HTTP.
     """
 
     def __init__(self, assignment: Assignment) -> None:
@@ -50,7 +51,7 @@ class Attempt(Exchange):
         self.address = target.address
         self.family = socket.AF_INET6 if ":" in target.address[0] else socket.AF_INET
         self.timeout = assignment.timeout
-        self.started = time.monotonic()
+        self.started = monotonic()
         self.deadline = self.started + self.timeout
         self._want: Want = "connect"
         self._phase = "connect"
@@ -58,13 +59,13 @@ class Attempt(Exchange):
 
     def wants(self) -> Want:
         """Tell what is to be done next. To be asked anew after each step and each wait."""
-        if self._want in _PHASES and time.monotonic() >= self.deadline:
+        if monotonic() >= self.deadline and self._want in _PHASES:
             self.failed(TimeoutError())
         return self._want
 
     def time_left(self) -> float:
         """Return the seconds that are left; TimeoutError if there are none."""
-        left = self.deadline - time.monotonic()
+        left = self.deadline - monotonic()
         if left <= 0:
             raise TimeoutError
         return left
@@ -93,13 +94,14 @@ class Attempt(Exchange):
         self._want = "done"
 
     def failed(self, error: RequestError | OSError) -> None:
-        """Take the error that ends it."""
-        self._want = "close"
-        self._error = self._failure(error)
+        """Take the error that ends it; a socket that is not ready has not failed."""
+        if not isinstance(error, BlockingIOError):
+            self._want = "close"
+            self._error = self._failure(error)
 
     def finish(self) -> Response:
         """Return the response, or the record of what ended it."""
-        elapsed = time.monotonic() - self.started
+        elapsed = monotonic() - self.started
         error = self._error
         if error is None:
             return Response(
@@ -117,19 +119,6 @@ class Attempt(Exchange):
         error.bytes_received = self.bytes_received
         error.elapsed = elapsed
         return Response(self.url, start=self.started, elapsed=elapsed, error=error)
-
-    def __enter__(self) -> Attempt:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if isinstance(error, BlockingIOError):
-            return True
-        if isinstance(error, (RequestError, OSError)):
-            self.failed(error)
-            return True
-        return False
 
     def _failure(self, error: RequestError | OSError) -> RequestError:
         if isinstance(error, RequestError):

@@ -3,7 +3,7 @@
 import socket
 
 from ..results import Response
-from .attempt import READ_SIZE, Attempt
+from .attempt import FAILURES, READ_SIZE, Attempt
 from .work import Assignment, Slot, ThreadSlot, Work, assignments
 
 
@@ -18,7 +18,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
     """Fetch one URL, waiting in each call until the kernel has something."""
     attempt = Attempt(assignment)
     while (want := attempt.wants()) != "done":
-        with attempt:
+        try:
             match want:
                 case "connect":
                     slot.sock = socket.socket(attempt.family)
@@ -34,4 +34,6 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                 case "close":
                     slot.close()
                     attempt.closed()
+        except FAILURES as error:
+            attempt.failed(error)
     return attempt.finish()

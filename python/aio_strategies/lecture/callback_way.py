@@ -3,7 +3,7 @@ which function to call when its socket is ready."""
 
 from functools import partial
 
-from .attempt import READ_SIZE, Attempt
+from .attempt import FAILURES, READ_SIZE, Attempt
 from .event_loop import READ, WRITE, EventLoop
 from .work import Assignment, Slot, Wait, Work
 
@@ -39,7 +39,7 @@ class Fetch:
         """Do what the attempt wants until it has to wait, and leave the rest to a callback."""
         event_loop, slot, attempt = self.event_loop, self.slot, self.attempt
         while (want := attempt.wants()) != "done":
-            with attempt:
+            try:
                 match want:
                     case "connect":
                         slot.sock = event_loop.connect(attempt.address, attempt.family)
@@ -53,18 +53,24 @@ class Fetch:
                     case "close":
                         event_loop.close(slot)
                         attempt.closed()
+            except FAILURES as error:
+                attempt.failed(error)
         return self.finish()
 
     def connected(self) -> None:
         """The connection stands, or has failed."""
-        with self.attempt:
+        try:
             self.attempt.connected(self.event_loop.connected(self.slot.sock))
+        except FAILURES as error:
+            self.attempt.failed(error)
         self.go_on()
 
     def readable(self) -> None:
         """The socket has bytes, or has ended."""
-        with self.attempt:
+        try:
             self.attempt.received(self.slot.sock.recv(READ_SIZE))
+        except FAILURES as error:
+            self.attempt.failed(error)
         self.go_on()
 
     def finish(self) -> None:

@@ -3,6 +3,7 @@ nothing of HTTP and nothing of coroutines."""
 
 from __future__ import annotations
 
+import errno
 import heapq
 import os
 import selectors
@@ -21,6 +22,9 @@ from .work import Slot
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
+
+UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
+"""What connecting says at once, if nothing has failed."""
 
 LONGEST_SLEEP = 86_400.0
 """Seconds; what waits for a time longer than the selectors can sleep is looked at anew every day."""
@@ -112,21 +116,18 @@ class EventLoop:
     def connect(self, address: tuple[str, int], family: int) -> socket.socket:
         """Begin to connect; the socket becomes writable when the connection stands or has failed."""
         sock = socket.socket(family)
-        try:
-            sock.setblocking(False)
-            sock.connect(address)
-        except BlockingIOError:
-            pass
-        except BaseException:
+        sock.setblocking(False)
+        error = sock.connect_ex(address)
+        if error not in UNDER_WAY:
             sock.close()
-            raise
+            raise OSError(error, os.strerror(error))
         self._sources[sock] = Source()
         return sock
 
     def connected(self, sock: socket.socket) -> tuple[str, int]:
         """Return this end's address once the socket has become writable; raise the error if connecting has failed."""
-        if errno := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(errno, os.strerror(errno))
+        if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, os.strerror(error))
         name: tuple[str, int] = sock.getsockname()
         return name
 

@@ -15,31 +15,32 @@ MAX_CHUNK_LINE = 1024
 MAX_BODY_BYTES = 256 * 1024 * 1024
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?")
-_FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?")
-_DIGITS = re.compile(rb"[0-9]+")
+_FIELD = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?\n", re.MULTILINE)
+_LENGTH = re.compile(rb"0*([0-9]{1,20})")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
 
 
 class Exchange:
     """A GET request (``unsent``) and the response to it (``receive``)."""
 
+    status = 0
+    version = ""
+    reason = ""
+    bytes_received = 0
+    _interim = 0
+    _pending = b""  # the head, or a line of a chunked body, as far as it has come
+    _body_size = 0
+    _left = 0  # bytes still to come: of the body, or of a chunk
+    _expected = "size"  # the next line of a chunked body: "size", "line end" or "trailer"
+    _trailers = 0
+
     def __init__(self, authority: str, path: str) -> None:
         self.unsent = (
             f"GET {path} HTTP/1.1\r\nHost: {authority}\r\n"
             "User-Agent: aio-strategies\r\nAccept: */*\r\nConnection: close\r\n\r\n"
         ).encode("ascii")
-        self.status = 0
-        self.version = ""
-        self.reason = ""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.bytes_received = 0
-        self._interim = 0
-        self._pending = b""  # the head, or a line of a chunked body, as far as it has come
         self._body: list[bytes] = []
-        self._body_size = 0
-        self._left = 0  # bytes still to come: of the body, or of a chunk
-        self._expected = "size"  # the next line of a chunked body: "size", "line end" or "trailer"
-        self._trailers = 0
         self._take: Callable[[bytes], bool] = self._take_head
 
     @property
@@ -87,21 +88,19 @@ class Exchange:
         if b"\n " in head or b"\n\t" in head:  # folded lines: RFC 9112, 5.2
             head = re.sub(rb"\r\n(?=[ \t])", b"  ", head)
             head = re.sub(rb"\n(?=[ \t])", b" ", head)
-        lines = head.split(b"\n")
-        status_line = _STATUS_LINE.fullmatch(lines[0])
+        line = head[: head.index(b"\n")]
+        status_line = _STATUS_LINE.fullmatch(line)
         if status_line is None:
-            raise RemoteProtocolError(f"the response's head is malformed: invalid status line {lines[0][:100]!r}")
+            raise RemoteProtocolError(f"the response's head is malformed: invalid status line {line[:100]!r}")
         version, status, reason = status_line.groups(b"")
         self.version = "HTTP/1." + version.decode()
         self.status = int(status)
         self.reason = reason.decode() if reason.isascii() else ""
-        self.headers = []
-        for line in lines[1:-2]:  # behind the last field come the empty line and what follows its end
-            field = _FIELD.fullmatch(line)
-            if field is None:
-                raise RemoteProtocolError(f"the response's head is malformed: invalid header {line[:100]!r}")
-            name, value = field.groups()
-            self.headers.append((name, value.strip(b" \t")))
+        fields = _FIELD.findall(head)
+        if len(fields) != head.count(b"\n") - 2:  # besides the fields there are the status line and the empty one
+            line = next(line for line in head.split(b"\n")[1:-2] if not _FIELD.fullmatch(line + b"\n"))
+            raise RemoteProtocolError(f"the response's head is malformed: invalid header {line[:100]!r}")
+        self.headers = [(name, value.strip(b" \t")) for name, value in fields]
         if len(self.headers) > MAX_HEADERS:
             raise HeadersTooLarge(f"the response's head has more than {MAX_HEADERS} fields")
 
@@ -119,11 +118,13 @@ class Exchange:
             elif name == b"content-length":
                 for part in value.split(b","):
                     part = part.strip()
-                    if not _DIGITS.fullmatch(part) or int(part) >= 1 << 64:
+                    digits = _LENGTH.fullmatch(part)
+                    number = int(digits[1]) if digits else 1 << 64
+                    if number >= 1 << 64:
                         raise RemoteProtocolError(f"invalid Content-Length {part[:100]!r}")
-                    if length not in (None, int(part)):
+                    if length not in (None, number):
                         raise RemoteProtocolError(f"contradicting Content-Length {value[:100]!r}")
-                    length = int(part)
+                    length = number
         if self.status in (204, 304):
             chunked, length = False, 0
         if chunked:
@@ -136,6 +137,7 @@ class Exchange:
         if not data:
             return True
         self._append(data)
+        self._bound_body(self._body_size)
         return False
 
     def _take_length(self, data: bytes) -> bool:
@@ -192,7 +194,6 @@ class Exchange:
     def _append(self, data: bytes) -> None:
         self._body.append(data)
         self._body_size += len(data)
-        self._bound_body(self._body_size)
 
     def _bound_body(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
@@ -204,5 +205,9 @@ class Exchange:
 
 def _end_of_head(head: bytes, start: int) -> int:
     """Return the place behind the first empty line at or after ``start``, -1 if there is none."""
-    ends = [(found, len(end)) for end in (b"\n\r\n", b"\n\n") if (found := head.find(end, start)) >= 0]
-    return sum(min(ends)) if ends else -1
+    end = head.find(b"\n\r\n", start)
+    # A bare line end counts, too, but only if it comes first: the rest may be a long body.
+    bare = head.find(b"\n\n", start, end + 1 if end >= 0 else len(head))
+    if bare >= 0:
+        return bare + 2
+    return end + 3 if end >= 0 else -1

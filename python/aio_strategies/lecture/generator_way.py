@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from .attempt import READ_SIZE, Attempt
+from .attempt import FAILURES, READ_SIZE, Attempt
 from .event_loop import READ, WRITE, EventLoop
 from .executor import Future, Task
 from .work import Wait, Work
@@ -31,7 +31,7 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
 
         attempt = Attempt(step)
         while (want := attempt.wants()) != "done":
-            with attempt:
+            try:
                 match want:
                     case "connect":
                         slot.sock = event_loop.connect(attempt.address, attempt.family)
@@ -53,4 +53,6 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
                     case "close":
                         event_loop.close(slot)
                         attempt.closed()
+            except FAILURES as error:
+                attempt.failed(error)
         work.put(slot, step.ticket, attempt.finish())

@@ -5,7 +5,7 @@ from errno import EISCONN
 from os import strerror
 
 from ..results import Response
-from .attempt import READ_SIZE, Attempt
+from .attempt import FAILURES, READ_SIZE, Attempt
 from .work import Assignment, Slot, Work, assignments
 
 
@@ -20,7 +20,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
     """Fetch one URL, asking until the kernel has something."""
     attempt = Attempt(assignment)
     while (want := attempt.wants()) != "done":
-        with attempt:  # Nothing yet ends the block: ask again at once.
+        try:
             match want:
                 case "connect":
                     if slot.sock is None:
@@ -37,6 +37,8 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                 case "close":
                     slot.close()
                     attempt.closed()
+        except FAILURES as error:  # or nothing yet: ask again at once
+            attempt.failed(error)
     return attempt.finish()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from .attempt import READ_SIZE, Attempt
+from .attempt import FAILURES, READ_SIZE, Attempt
 from .event_loop import READ, WRITE, EventLoop
 from .executor import Future, Task
 from .work import Slot, Wait, Work
@@ -37,7 +37,7 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
 def fetch(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Future, None, None]:
     """Fetch one URL."""
     while (want := attempt.wants()) != "done":
-        with attempt:
+        try:
             match want:
                 case "connect":
                     yield from connect(attempt, event_loop, slot)
@@ -48,6 +48,8 @@ def fetch(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Futu
                 case "close":
                     event_loop.close(slot)
                     attempt.closed()
+        except FAILURES as error:
+            attempt.failed(error)
 
 
 def connect(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Future, None, None]:

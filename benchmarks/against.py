@@ -1,0 +1,69 @@
+"""This build against another one: CPU time per request of each arm, in processes that alternate, against one lab.
+
+The ratio is this build's time by the other's: the Hodges-Lehmann centre of the rounds' logarithms, with its 95 % interval.
+Writes results/against.json and prints the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import aio_strategies as aio
+from aio_strategies import _native
+from one_run import one_run
+from save import save
+
+ARMS = [f"{language}/{strategy.key}" for language in ("python", "rust") for strategy in aio.strategies()]
+CONFIDENCE = 0.95
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("other", help="the interpreter of an environment that has the other build")
+    parser.add_argument("--arms", nargs="+", default=ARMS, metavar="ARM", help="such as rust/thread; all if not given")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--concurrency", type=int, default=100)
+    parser.add_argument("--allowed", type=float, default=1.03, help="the ratio that counts as no slower")
+    options = parser.parse_args()
+
+    began = time.monotonic()
+    builds = {"this": sys.executable, "other": options.other}
+    seconds: dict[str, dict[str, list[float]]] = {arm: {build: [] for build in builds} for arm in options.arms}
+    with aio.LabServer(latency=0) as lab:
+        urls = lab.urls(options.requests)
+        for number in range(options.rounds):
+            for arm in options.arms:
+                language, key = arm.split("/")
+                for build in list(builds)[:: -1 if number % 2 else 1]:
+                    found = one_run(key, language, urls, options.concurrency, python=builds[build])
+                    seconds[arm][build].append(found["cpu"])
+
+    print(f"{options.requests} requests, concurrency {options.concurrency}, latency 0, {options.rounds} rounds")
+    print(f"{'CPU µs/request':22}{'other':>8}{'this':>8}   ratio")
+    results = {}
+    for arm, found in seconds.items():
+        differences = [math.log(this / other) for this, other in zip(found["this"], found["other"], strict=True)]
+        ratio, low, high = (math.exp(value) for value in _native.hodges_lehmann(differences, CONFIDENCE))
+        micros = {build: 1e6 * median(values) / options.requests for build, values in found.items()}
+        verdict = "" if high <= options.allowed else "SLOWER" if low > options.allowed else "not told"
+        print(f"{arm:22}{micros['other']:8.1f}{micros['this']:8.1f}   {ratio:.3f} [{low:.3f}, {high:.3f}] {verdict}")
+        results[arm] = {
+            "ratio": ratio,
+            "low": low,
+            "high": high,
+            "microseconds_per_request": micros,
+            "cpu_seconds": {build: " ".join(f"{value:.6f}" for value in values) for build, values in found.items()},
+        }
+    print(f"{time.monotonic() - began:.0f} s")
+    settings = {name: getattr(options, name) for name in ("rounds", "requests", "concurrency", "allowed")}
+    save(Path(__file__), {**settings, "arms": results})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Cancelling ``arun``: when CancelledError arrives, nothing of the native call is left, whatever the strategy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import aio_strategies as aio
+import pytest
+
+psutil = pytest.importorskip("psutil")
+
+PROGRAM = """
+import asyncio, json, multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+import psutil
+import aio_strategies as aio
+
+key, with_pool = sys.argv[1], json.loads(sys.argv[2])
+here = psutil.Process()
+lab_pid = 0
+
+def left(pool):
+    \"\"\"Sockets, threads and children of the call.\"\"\"
+    tasks = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
+    pools = set(pool._processes) if pool else set()
+    return {
+        "sockets": [c.raddr.port for c in here.net_connections(kind="tcp") if c.raddr],
+        "threads": [name for name in tasks if name.startswith("aio-")],
+        "children": [child.pid for child in here.children() if child.pid not in pools | {lab_pid}],
+    }
+
+async def main(lab):
+    task = asyncio.create_task(aio.arun(key, lab.urls(20), concurrency=5, timeout=30))
+    while lab.stats().in_flight < (1 if key in ("blocking", "nonblocking") else 5):
+        await asyncio.sleep(0.01)
+    pool = None
+    if with_pool:  # its processes are forked, and so hold copies of all that is open
+        pool = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork"))
+        assert list(pool.map(abs, [-1, -2])) == [1, 2]
+    under_way = left(pool)
+    cancelled = time.monotonic()
+    task.cancel()
+    try:
+        await task
+        outcome = "finished"
+    except asyncio.CancelledError:
+        took, after, outcome = time.monotonic() - cancelled, left(pool), "CancelledError"
+        if after["threads"]:  # the kernel may list one for a moment that was joined already
+            time.sleep(0.01)
+            after["threads"] = left(pool)["threads"]
+    if pool:
+        pool.shutdown()
+    return {"outcome": outcome, "took": took, "under_way": under_way, "after": after}
+
+with aio.LabServer(latency=20) as lab:
+    lab_pid = lab.pid
+    print(json.dumps(asyncio.run(main(lab))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
+@pytest.mark.parametrize("with_pool", [False, True], ids=["alone", "with_a_process_pool"])
+@pytest.mark.parametrize("key", [strategy.key for strategy in aio.strategies()])
+def test_nothing_is_left(key, with_pool):
+    took = []
+    for _ in range(3):  # one try may meet a busy machine
+        arguments = [sys.executable, "-c", PROGRAM, key, json.dumps(with_pool)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        seen = json.loads(done.stdout)
+        assert seen["outcome"] == "CancelledError"
+        assert seen["under_way"]["threads"], "this looks for the wrong names"
+        assert seen["under_way"]["children" if key == "process" else "sockets"], "this looks in the wrong place"
+        assert seen["after"] == {"sockets": [], "threads": [], "children": []}
+        took.append(seen["took"])
+        if took[-1] < 0.2:
+            break
+    assert min(took) < 0.2

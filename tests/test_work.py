@@ -1,0 +1,202 @@
+"""What comes next, and when, is the work's affair: waiters that find nothing sleep until they are woken."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+import aio_strategies as aio
+import pytest
+from aio_strategies.lecture.work import Assignment, Wait, WorkList
+from aio_strategies.results import Response
+from aio_strategies.targets import Target
+
+KEYS = [strategy.key for strategy in aio.strategies()]
+
+
+def work_off(key: str, work) -> None:
+    """Let the Python version of the strategy work it off."""
+    ended = getattr(import_module(f"aio_strategies.lecture.{key}_way"), f"{key}_way")(work)
+    if ended is not None:
+        asyncio.run(ended)
+
+
+def in_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def targets(lab: aio.LabServer, start: int, count: int) -> list[Target]:
+    return [
+        Target(f"{lab.url}{number}", f"127.0.0.1:{lab.port}", f"/{number}", ("127.0.0.1", lab.port), 0.0)
+        for number in range(start, start + count)
+    ]
+
+
+class Feed:
+    """Work that is found one piece at a time, as a stream's or a crawler's is."""
+
+    waiters = 3
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.found: list[Target] = []
+        self.begun = 0
+        self.responses: list[Response | None] = []
+        self.closed = False
+        self.asleep: set = set()
+        self.asked = 0
+
+    def add(self, found: list[Target]) -> None:
+        with self.lock:
+            self.found += found
+            self.responses += [None] * len(found)
+            self._wake_all()
+
+    def close(self) -> None:
+        with self.lock:
+            self.closed = True
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        while self.asleep:
+            self.asleep.pop().wake()
+
+    def next(self, slot) -> Assignment | Wait | None:
+        with self.lock:
+            self.asked += 1
+            if self.begun < len(self.found):
+                self.begun += 1
+                return Assignment(self.begun - 1, self.found[self.begun - 1], 20.0)
+            if self.closed:
+                return None
+            self.asleep.add(slot)
+            return Wait(None)
+
+    def put(self, slot, ticket: int, response: Response) -> None:
+        with self.lock:
+            self.responses[ticket] = response
+
+    def fewer_waiters(self, why: Exception) -> None:
+        raise why
+
+    def cancel(self) -> None:
+        self.close()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_waiters_that_find_nothing_sleep_until_they_are_woken(key):
+    """The Rust versions: tests/strategies.rs has the same."""
+    feed = Feed()
+    with aio.LabServer(latency=0.1) as lab:
+        running = in_thread(lambda: work_off(key, feed))
+        for batch in range(3):
+            time.sleep(0.2)
+            feed.add(targets(lab, 3 * batch, 3))
+        deadline = time.monotonic() + 20
+        while lab.stats().served < 9 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        feed.close()
+        running.join(timeout=20)
+        assert not running.is_alive()
+        peak = lab.stats().peak_in_flight
+    assert [response.content.split(b"\n")[0].decode() for response in feed.responses] == [f"/{n}" for n in range(9)]
+    assert peak == (1 if key in ("blocking", "nonblocking") else 3)
+    # Asleep: asking again and again is `nonblocking`'s alone.
+    assert key == "nonblocking" or feed.asked < 100
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_cancelled_list_wakes_those_who_wait_for_a_due_time(key):
+    with aio.LabServer(latency=0) as lab:
+        first, *later = targets(lab, 0, 4)
+        work = WorkList([first, *(target._replace(due=time.monotonic() + 3600) for target in later)], 3, 20.0)
+        running = in_thread(lambda: work_off(key, work))
+        while lab.stats().served < 1:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        work.cancel()
+        running.join(timeout=20)
+        assert not running.is_alive()
+    assert [response is None for response in work.responses()] == [False, True, True, True]
+
+
+SHORT_OF_PORTS = """
+import errno, os, socket, sys, time
+import aio_strategies as aio
+
+key = sys.argv[1]
+connect = socket.socket.connect
+began = time.monotonic()
+
+class Short(socket.socket):
+    def connect(self, address):
+        if time.monotonic() < began + 1.5:  # nobody has a port for so long
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        return super().connect(address)
+
+    def connect_ex(self, address):
+        return errno.EADDRNOTAVAIL if time.monotonic() < began + 1.5 else super().connect_ex(address)
+
+with aio.LabServer(latency=0.01) as lab:
+    aio.run(key, lab.urls(1), language="python")  # all is imported
+    socket.socket = Short
+    began = time.monotonic()
+    import warnings
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = aio.run(key, lab.urls(20), language="python", concurrency=5, timeout=20)
+    run.raise_for_errors()
+    assert [type(warning.message) for warning in caught] == [RuntimeWarning], caught
+"""
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key != "asyncio"])  # asyncio connects in its own code
+def test_what_could_not_begin_for_want_of_ports_begins_later(key):
+    subprocess.run([sys.executable, "-c", SHORT_OF_PORTS, key], check=True, timeout=60)
+
+
+FEW_DESCRIPTORS = """
+import resource, sys, warnings
+import aio_strategies as aio
+
+key, language, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with aio.LabServer(latency=0.01, body_size=64) as lab:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = aio.run(key, lab.urls(count), language=language, concurrency=1000)
+    run.raise_for_errors()
+    assert len(run) == count
+    alone = key in ("blocking", "nonblocking")
+    expected = 0 if alone else 1
+    assert [type(warning.message) for warning in caught] == [RuntimeWarning] * expected, caught
+    assert lab.stats().peak_connections == 1 if alone else 50 <= lab.stats().peak_connections <= 256
+print(f"{language}/{key}: {count} URLs, {run.wall:.1f} s, {len(caught)} warning(s)")
+"""
+
+
+def test_few_descriptors(way):
+    """Fewer exchanges are under way then, one warning says so, and no URL is lost."""
+    pytest.importorskip("resource")
+    count = "200" if way.alone else "5000"
+    subprocess.run([sys.executable, "-c", FEW_DESCRIPTORS, way.key, way.language, count], check=True, timeout=100)
+
+
+def test_the_shortage_is_told_by_its_number():
+    with aio.LabServer(latency=0) as lab:
+        work = WorkList(targets(lab, 0, 2), 2, 20.0)
+        work.fewer_waiters(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        assert work.shortage == errno.EMFILE
+        work.fewer_waiters(RuntimeError("can't start new thread"))
+        assert work.shortage == errno.EAGAIN
