@@ -123,8 +123,34 @@ pub(super) enum Next {
     Closed,
 }
 
-/// A connection. Its events only set flags; all work is done in [`Connection::turn`].
-#[allow(clippy::struct_excessive_bools, reason = "each of them changes by itself")]
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It takes requests.
+    Open,
+    /// Its last request has come: what follows is not looked at.
+    Finishing {
+        /// Something followed.
+        excess: bool,
+    },
+    /// Its last reply has left, its sending side is shut, and input is read away until it ends or until this time.
+    Lingering { until: u64 },
+}
+
+/// What is known of the input that the kernel holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// There is none: an event will tell when some has come.
+    Drained,
+    /// There may be some.
+    Waiting,
+    /// There may be some, and behind it is the end: no event will tell of that, so a short read does not mean "drained".
+    Ending,
+    /// The end has been read.
+    Ended,
+}
+
+/// A connection. Its events only change what is known of it; all work is done in [`Connection::turn`].
 #[derive(Debug)]
 pub(super) struct Connection {
     /// None once closed.
@@ -133,32 +159,16 @@ pub(super) struct Connection {
     pub(super) id: u64,
     /// When it was accepted.
     accepted: u64,
-    /// Whether it is on the list of those that want another turn.
-    pub(super) again: bool,
-    /// Whether the poll knows it.
-    pub(super) registered: bool,
-    /// The timer it waits for; timers with another time are void.
-    pub(super) until: u64,
     /// Number of the first exchange, which is in flight without a request since the connection was accepted.
     opening: Option<u64>,
-    /// Input may be waiting in the kernel.
-    readable: bool,
-    /// An event has told of the end of input: there will be no other, so a short read does not mean "drained".
-    read_closed: bool,
-    /// The end of input has been read.
-    ended: bool,
+    stage: Stage,
+    input: Input,
     /// The kernel took no more bytes; an event will tell when it does.
     blocked: bool,
     /// The beginning of a head.
-    input: Vec<u8>,
+    head: Vec<u8>,
     /// Requests in their order of arrival; the first one's reply is next to leave.
     exchanges: VecDeque<Exchange>,
-    /// No request is read after the last of these.
-    finishing: bool,
-    /// Input came after the last request.
-    excess: bool,
-    /// Its last reply has left, its sending side is shut, and input is read away until it ends or until this time.
-    lingering: Option<u64>,
     /// The log holds records of this connection that lack the time of closing.
     listed: bool,
 }
@@ -169,19 +179,12 @@ impl Connection {
             stream: Some(stream),
             id,
             accepted,
-            again: false,
-            registered: false,
-            until: 0,
             opening: Some(exchange),
-            readable: true, // the request may have come already
-            read_closed: false,
-            ended: false,
+            stage: Stage::Open,
+            input: Input::Waiting, // the request may have come already
             blocked: false,
-            input: Vec::new(),
+            head: Vec::new(),
             exchanges: VecDeque::new(),
-            finishing: false,
-            excess: false,
-            lingering: None,
             listed: false,
         }
     }
@@ -193,15 +196,20 @@ impl Connection {
 
     /// Notes what an event says.
     pub(super) fn notice(&mut self, event: &Event) {
-        // An error is found by reading.
-        self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
-        self.read_closed |= event.is_read_closed();
+        self.input = match self.input {
+            // An error is found by reading.
+            Input::Ended if !event.is_error() => Input::Ended,
+            Input::Ending => Input::Ending,
+            _ if event.is_read_closed() => Input::Ending,
+            _ if event.is_readable() || event.is_error() => Input::Waiting,
+            input => input,
+        };
         self.blocked &= !(event.is_writable() || event.is_error());
     }
 
     /// Does what can be done now: reads, and sends the replies whose time has come.
     pub(super) fn turn(&mut self, service: &mut Service) -> Next {
-        if let Some(until) = self.lingering {
+        if let Stage::Lingering { until } = self.stage {
             return self.linger(until, service);
         }
         for _ in 0..BURST {
@@ -216,9 +224,11 @@ impl Connection {
                         return next;
                     }
                 }
-                None if self.ended => return self.close(&mut service.log()),
-                None if self.readable => return Next::Again,
-                None => return Next::Event,
+                None => match self.input {
+                    Input::Ended => return self.close(&mut service.log()),
+                    Input::Waiting | Input::Ending => return Next::Again,
+                    Input::Drained => return Next::Event,
+                },
             }
         }
         Next::Again
@@ -227,22 +237,22 @@ impl Connection {
     /// Reads what there is, up to a share, and takes in the requests.
     fn read(&mut self, service: &mut Service) -> io::Result<()> {
         for _ in 0..BURST {
-            if !self.readable || self.exchanges.len() >= MAX_PIPELINED {
+            let waiting = matches!(self.input, Input::Waiting | Input::Ending);
+            if !waiting || self.exchanges.len() >= MAX_PIPELINED {
                 break;
             }
             let Some(mut stream) = self.stream.as_ref() else { break };
             match stream.read(&mut service.scratch) {
-                Ok(0) => {
-                    self.ended = true;
-                    self.readable = false;
-                }
+                Ok(0) => self.input = Input::Ended,
                 Ok(count) => {
                     let now = monotonic_ns();
                     // A short read has drained the socket: what comes next makes a new event.
-                    self.readable = count == service.scratch.len() || self.read_closed;
+                    if self.input == Input::Waiting && count < service.scratch.len() {
+                        self.input = Input::Drained;
+                    }
                     self.take(count, now, service);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.input = Input::Drained,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -252,32 +262,31 @@ impl Connection {
 
     /// Takes in the first `count` bytes of the scratch buffer, which arrived at `now`.
     fn take(&mut self, count: usize, now: u64, service: &mut Service) {
-        if self.finishing {
-            self.excess = true;
+        if let Stage::Finishing { excess } = &mut self.stage {
+            *excess = true;
             return;
         }
         let scratch = std::mem::take(&mut service.scratch);
-        if self.input.is_empty() {
+        if self.head.is_empty() {
             let used = self.take_requests(&scratch[..count], now, service);
-            self.input.extend_from_slice(&scratch[used..count]);
+            self.head.extend_from_slice(&scratch[used..count]);
         } else {
-            self.input.extend_from_slice(&scratch[..count]);
-            let input = std::mem::take(&mut self.input);
+            self.head.extend_from_slice(&scratch[..count]);
+            let input = std::mem::take(&mut self.head);
             let used = self.take_requests(&input, now, service);
-            self.input = input;
-            self.input.drain(..used);
+            self.head = input;
+            self.head.drain(..used);
         }
         service.scratch = scratch;
-        if self.finishing {
-            self.excess = !self.input.is_empty();
-            self.input = Vec::new();
+        if let Stage::Finishing { excess } = &mut self.stage {
+            *excess = !std::mem::take(&mut self.head).is_empty();
         }
     }
 
     /// Takes in the complete requests at the start of `input`; returns their length.
     fn take_requests(&mut self, input: &[u8], now: u64, service: &mut Service) -> usize {
         let mut used = 0;
-        while !self.finishing && used < input.len() {
+        while self.stage == Stage::Open && used < input.len() {
             let Some(request) = http::parse(&input[used..]) else { break };
             used += request.length;
             self.begin(&request, now, service);
@@ -297,7 +306,9 @@ impl Connection {
             0
         };
         let buffer = service.spare.pop().unwrap_or_default();
-        self.finishing = !request.keep_alive;
+        if !request.keep_alive {
+            self.stage = Stage::Finishing { excess: false };
+        }
         self.exchanges.push_back(Exchange {
             id,
             status: request.status,
@@ -354,7 +365,7 @@ impl Connection {
             let _ = stream.shutdown(Shutdown::Write); // fails where the peer is gone, which reading will tell
         }
         let until = last_byte + LINGER;
-        self.lingering = Some(until);
+        self.stage = Stage::Lingering { until };
         Some(self.linger(until, service))
     }
 
@@ -399,7 +410,11 @@ impl Connection {
 
     /// Whether closing now might send a reset, which would destroy the reply on its way.
     fn may_have_unread_input(&self, last: &Exchange) -> bool {
-        !self.ended && (self.readable || self.excess || last.status != 200)
+        match self.input {
+            Input::Ended => false,
+            Input::Waiting | Input::Ending => true,
+            Input::Drained => self.stage == Stage::Finishing { excess: true } || last.status != 200,
+        }
     }
 
     /// Reads input away until it ends, or until the time is over.

@@ -39,13 +39,25 @@ struct Listener {
     ready: bool,
 }
 
+/// A connection, and what the loop knows of it.
+#[derive(Debug)]
+struct Seat {
+    connection: Connection,
+    /// It is on the list of those that want another turn.
+    again: bool,
+    /// The poll knows it.
+    registered: bool,
+    /// The timer it waits for; timers with another time are void.
+    until: u64,
+}
+
 /// The lab server.
 #[derive(Debug)]
 pub(super) struct Server {
     poll: Poll,
     stop: Arc<Waker>,
     listeners: Vec<Listener>,
-    connections: Slab<Connection>,
+    seats: Slab<Seat>,
     timers: Timers,
     service: Service,
     /// Connections accepted and not yet served; empty between turns of the loop.
@@ -69,7 +81,7 @@ impl Server {
             timers: Timers::new(registry, ALARM)?,
             poll,
             listeners,
-            connections: Slab::new(),
+            seats: Slab::new(),
             service: Service::new(config, log),
             accepted: Vec::new(),
             again: Vec::new(),
@@ -97,8 +109,8 @@ impl Server {
                 result => result?,
             }
             for key in std::mem::take(&mut self.again) {
-                if let Some(connection) = self.connections.get_mut(key) {
-                    connection.again = false;
+                if let Some(seat) = self.seats.get_mut(key) {
+                    seat.again = false;
                 }
                 self.turn(key);
             }
@@ -110,8 +122,8 @@ impl Server {
                         self.listeners[LISTENERS - key].ready = true;
                     }
                     Token(key) => {
-                        if let Some(connection) = self.connections.get_mut(key) {
-                            connection.notice(event);
+                        if let Some(seat) = self.seats.get_mut(key) {
+                            seat.connection.notice(event);
                             self.turn(key);
                         }
                     }
@@ -126,34 +138,34 @@ impl Server {
 
     /// Gives a connection its turn, and sees to what it waits for then.
     fn turn(&mut self, key: usize) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(seat) = self.seats.get_mut(key) else { return };
+        let connection = &mut seat.connection;
         let next = connection.turn(&mut self.service);
-        if next != Next::Closed && !connection.registered {
+        if next != Next::Closed && !seat.registered {
             let interests = Interest::READABLE | Interest::WRITABLE;
-            let registered = connection
+            seat.registered = connection
                 .stream_mut()
                 .is_some_and(|stream| self.poll.registry().register(stream, Token(key), interests).is_ok());
-            if !registered {
+            if !seat.registered {
                 // no memory for it in the kernel
                 connection.close(&mut self.service.log());
-                self.connections.remove(key);
+                self.seats.remove(key);
                 return;
             }
-            connection.registered = true;
         }
         match next {
             Next::Event => {}
-            Next::Until(until) if connection.until == until => {} // set before
+            Next::Until(until) if seat.until == until => {} // set before
             Next::Until(until) => {
-                connection.until = until;
+                seat.until = until;
                 self.timers.set(Timer { until, key, id: connection.id });
             }
-            Next::Again if connection.again => {} // an event came while it was on the list
+            Next::Again if seat.again => {} // an event came while it was on the list
             Next::Again => {
-                connection.again = true;
+                seat.again = true;
                 self.again.push(key);
             }
-            Next::Closed => drop(self.connections.remove(key)),
+            Next::Closed => drop(self.seats.remove(key)),
         }
     }
 
@@ -163,10 +175,10 @@ impl Server {
         while let Some(Timer { until, key, id }) = self.timers.take_due(now) {
             if Token(key) == ALARM {
                 self.listeners.iter_mut().for_each(|listener| listener.ready = true);
-            } else if let Some(connection) = self.connections.get_mut(key)
-                && (connection.id, connection.until) == (id, until)
+            } else if let Some(seat) = self.seats.get_mut(key)
+                && (seat.connection.id, seat.until) == (id, until)
             {
-                connection.until = 0;
+                seat.until = 0;
                 self.turn(key);
             }
         }
@@ -207,7 +219,7 @@ impl Server {
 
         let mut accepted = std::mem::take(&mut self.accepted);
         for connection in accepted.drain(..) {
-            let key = self.connections.insert(connection);
+            let key = self.seats.insert(Seat { connection, again: false, registered: false, until: 0 });
             self.turn(key);
         }
         self.accepted = accepted; // for its memory
