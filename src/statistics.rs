@@ -8,7 +8,7 @@
 
 use libm::erfc;
 use rayon::prelude::*;
-use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadBuilder, ThreadPoolBuildError, ThreadPoolBuilder};
 
 /// The confidence of every interval that is shown.
 pub const CONFIDENCE: f64 = 0.95;
@@ -89,7 +89,9 @@ fn order_statistic(count: usize, tail: f64) -> Option<usize> {
 pub fn percentiles(mut columns: Vec<Vec<f64>>, shares: &[f64]) -> Vec<Vec<f64>> {
     let values = columns.iter().map(Vec::len).sum::<usize>();
     if values < WORTH_THREADS || sort_in_threads(&mut columns).is_err() {
-        columns.iter_mut().for_each(|column| column.sort_unstable_by(f64::total_cmp));
+        for column in &mut columns {
+            column.sort_unstable_by(f64::total_cmp);
+        }
     }
     columns.iter().map(|sorted| shares.iter().map(|share| nearest_rank(sorted, *share)).collect()).collect()
 }
@@ -97,14 +99,11 @@ pub fn percentiles(mut columns: Vec<Vec<f64>>, shares: &[f64]) -> Vec<Vec<f64>> 
 /// Sorts the columns in a pool that lasts as long as the call: rayon's own pool would hang in a forked child. Where the
 /// system has no threads to give, nothing is done.
 fn sort_in_threads(columns: &mut [Vec<f64>]) -> Result<(), ThreadPoolBuildError> {
-    ThreadPoolBuilder::new().build_scoped(
-        |thread| thread.run(),
-        |pool| {
-            pool.install(|| {
-                columns.par_iter_mut().for_each(|column| column.par_sort_unstable_by(f64::total_cmp));
-            });
-        },
-    )
+    ThreadPoolBuilder::new().build_scoped(ThreadBuilder::run, |pool| {
+        pool.install(|| {
+            columns.par_iter_mut().for_each(|column| column.par_sort_unstable_by(f64::total_cmp));
+        });
+    })
 }
 
 fn nearest_rank(sorted: &[f64], share: f64) -> f64 {

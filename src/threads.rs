@@ -49,7 +49,9 @@ pub fn in_threads(
         // Joining could not be interrupted, so that is left until all have said that they have ended.
         let ended = ends.wait_for(threads.len(), cancellation, stop);
         // The scope's own wait would be for their work alone, and leave threads behind that are about to go.
-        threads.into_iter().for_each(|thread| drop(thread.join()));
+        for thread in threads {
+            let _ = thread.join();
+        }
         ended
     });
     cancellation.check()?;

@@ -15,17 +15,14 @@ use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
 use aio_strategies::error::Error;
 use aio_strategies::exchange::Limits;
-use aio_strategies::strategies::{Way, by_key};
+use aio_strategies::strategies::{STRATEGIES, Way};
 use aio_strategies::target::Target;
 use aio_strategies::work::{Due, List, Next, Slot, Work};
-
-const KEYS: [&str; 8] =
-    ["blocking", "process", "thread", "nonblocking", "callback", "generator", "yield_from", "asyncio"];
 
 /// Each strategy: its key, whether it has one exchange at a time, and its function.
 fn ways() -> impl Iterator<Item = (&'static str, bool, Way)> {
     let helper = Path::new(env!("CARGO_BIN_EXE_aio-strategies-helper"));
-    KEYS.into_iter().map(move |key| (key, matches!(key, "blocking" | "nonblocking"), by_key(key, helper).unwrap()))
+    STRATEGIES.iter().map(move |(key, make)| (*key, matches!(*key, "blocking" | "nonblocking"), make(helper)))
 }
 
 /// What a strategy makes of a list.

@@ -3,6 +3,9 @@
 //! It is crossed once per call of a strategy, never once per request. It keeps no state of its own between calls, no
 //! thread and no runtime: there is nothing that a fork could break.
 
+// Python's sequences and paths arrive as values of our own.
+#![allow(clippy::needless_pass_by_value)]
+
 mod arrow;
 mod background;
 mod convert;

@@ -5,10 +5,10 @@ use pyo3::prelude::*;
 
 /// Names files of `src/`, each with its text.
 macro_rules! files {
-    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../", $name)))),*] };
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../", $name)))),*] };
 }
 
-static FILES: [(&str, &str); 10] = files![
+static FILES: &[(&str, &str)] = files![
     "event_loop.rs",
     "executor.rs",
     "strategies/asyncio_way.rs",

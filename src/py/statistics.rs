@@ -1,8 +1,5 @@
 //! The estimators of `crate::statistics`, for Python.
 
-// Python's sequences arrive as vectors of our own.
-#![allow(clippy::needless_pass_by_value)]
-
 use pyo3::prelude::*;
 
 use crate::statistics::{self, CONFIDENCE, Estimate, Verdict};

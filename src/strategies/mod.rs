@@ -22,19 +22,26 @@ use crate::work::Work;
 /// A strategy as a function: it works all of it off; an error means that it could not, or was cancelled.
 pub type Way = Box<dyn Fn(&Arc<dyn Work>, &Cancellation) -> Result<(), Error> + Send + Sync>;
 
-/// The strategy of this key; `helper` is the helper program's path, which some start.
+/// Makes a strategy; the path is that of the helper program, which some start.
+pub type Make = fn(&Path) -> Way;
+
+/// All strategies, by their keys.
+pub const STRATEGIES: &[(&str, Make)] = &[
+    ("blocking", |_| Box::new(blocking_way::blocking_way)),
+    ("process", |helper| {
+        let helper = helper.to_owned();
+        Box::new(move |work, cancellation| process_way::process_way(work, cancellation, &helper))
+    }),
+    ("thread", |_| Box::new(thread_way::thread_way)),
+    ("nonblocking", |_| Box::new(nonblocking_way::nonblocking_way)),
+    ("callback", |_| Box::new(callback_way::callback_way)),
+    ("generator", |_| Box::new(generator_way::generator_way)),
+    ("yield_from", |_| Box::new(yield_from_way::yield_from_way)),
+    ("asyncio", |_| Box::new(asyncio_way::asyncio_way)),
+];
+
+/// The strategy of this key.
 #[must_use]
 pub fn by_key(key: &str, helper: &Path) -> Option<Way> {
-    let helper = helper.to_owned();
-    Some(match key {
-        "blocking" => Box::new(blocking_way::blocking_way),
-        "process" => Box::new(move |work, cancellation| process_way::process_way(work, cancellation, &helper)),
-        "thread" => Box::new(thread_way::thread_way),
-        "nonblocking" => Box::new(nonblocking_way::nonblocking_way),
-        "callback" => Box::new(callback_way::callback_way),
-        "generator" => Box::new(generator_way::generator_way),
-        "yield_from" => Box::new(yield_from_way::yield_from_way),
-        "asyncio" => Box::new(asyncio_way::asyncio_way),
-        _ => return None,
-    })
+    STRATEGIES.iter().find(|(name, _)| *name == key).map(|(_, make)| make(helper))
 }
