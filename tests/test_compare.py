@@ -20,6 +20,7 @@ import psutil
 import pytest
 from aio_strategies.catalogue import STRATEGIES
 from aio_strategies.comparison.settings import Arm
+from aio_strategies.comparison.typical_runs import exchange_at
 from aio_strategies.exceptions import ComparisonError, ConnectError, Error
 from aio_strategies.lab.log import LogRecord
 from aio_strategies.measuring.crew import ArmFailed
@@ -475,12 +476,12 @@ class TestMeasured:
         assert sorted(totals)[len(totals) // 2] > 0.035
 
     def test_every_exchange_was_seen_from_both_sides(self, measured):
-        exchanges = measured.exchanges
+        kept = measured.kept_exchanges
         expected = sum(4 * run.batches for run in measured.timed_runs if "twin" not in run.arm)
-        assert len(exchanges) == expected
-        for exchange in exchanges:
+        assert len(kept) == expected
+        for exchange in (exchange_at(measured, place) for place in range(len(kept))):
             assert 0 <= exchange.start <= exchange.accepted <= exchange.asked < exchange.first_byte
-            assert exchange.first_byte <= exchange.last_byte <= exchange.start + exchange.service
+            assert exchange.first_byte <= exchange.last_byte <= exchange.end
             assert exchange.service >= 0.002
             assert (exchange.status, exchange.size, exchange.error) == (200, 1024, None)
 
@@ -510,15 +511,15 @@ class TestMeasured:
         comparison = aio.compare(["thread"], ["rust"], urls=[scripted.url("flaky")], rounds=2, progress=show)
         arm = comparison.arm("rust/thread")
         assert arm.errors == sum(run.batches for run in arm.runs)
-        assert "RemoteProtocolError" in comparison.exchanges[0].error
+        assert "RemoteProtocolError" in comparison.kept_exchanges.column("error")[0]
         assert re.search(r"warning: rust/thread: \d+ requests failed", str(comparison))
         assert "出错：rust/thread" in comparison.to_markdown("zh")
 
     def test_the_open_model(self):
         comparison = aio.compare(["asyncio"], rate=200, requests=10, latency=0.005, rounds=2, progress=False)
         assert all(wall > 9 / 200 for arm in comparison.arms for wall in arm.walls)
-        for exchange in comparison.exchanges:
-            assert exchange.start >= exchange.request / 200
+        for exchange in (exchange_at(comparison, place) for place in range(len(comparison.kept_exchanges))):
+            assert exchange.start >= exchange.intended == exchange.request / 200
         rows = list(comparison.requests.rows())
         assert {row["intended"] for row in rows} == {i / 200 for i in range(10)}
         assert all(row["response"] == pytest.approx(row["start"] + row["service"] - row["intended"]) for row in rows)

@@ -369,7 +369,7 @@ class TestFrames:
 
     def test_requests(self, measured):
         frame = measured.requests
-        assert len(frame) == len(measured.exchanges)
+        assert len(frame) == len(measured.kept_exchanges)
         assert set(frame["arm"]) == {arm.name for arm in measured.arms}
 
     def test_csv(self, measured):
@@ -411,7 +411,7 @@ class TestExport:
             "hosts": None,
         }
         assert [run["index"] for run in document["runs"]] == list(range(30))
-        assert len(document["requests"]["run"]) == len(measured.exchanges)
+        assert len(document["requests"]["run"]) == len(measured.kept_exchanges)
 
     def test_environment_tells_the_machine_and_the_builds_but_no_host(self, measured):
         environment = measured.environment
@@ -465,7 +465,7 @@ class TestFiles:
         (tmp_path / "c.json").write_text(measured.to_json(), encoding="utf-8")
         loaded = aio.load(tmp_path / "c.json")
         assert loaded.contrasts == measured.contrasts
-        assert len(loaded.exchanges) == 0
+        assert len(loaded.kept_exchanges) == 0
         assert loaded.to_trace()["traceEvents"] == []
 
     def test_infinity_comes_back(self, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import aio_strategies as aio
 import pytest
 from aio_strategies.comparison.costs import Costs
-from aio_strategies.comparison.kept_exchanges import Exchanges
+from aio_strategies.comparison.kept_exchanges import KeptExchanges
 from aio_strategies.lab.log import LogRecord
 from test_comparison import made
 
@@ -27,7 +27,7 @@ def record(asked, last_byte):
 
 def exchanges(comparison, clients, records=None):
     """Return exchanges of the first run, at these times of the client: (start, service)."""
-    kept = Exchanges()
+    kept = KeptExchanges()
     first = comparison.timed_runs[0]
     kept.add(first.index, 0, 0.0, clients, records or [None] * len(clients), {})
     return kept
@@ -145,7 +145,7 @@ class TestDelays:
         comparison = made({"rust/process": [wall]}, requests=len(records), **settings)
         clients = [(0.001, wall - 0.001)] * len(records)
         comparison = changed(comparison, peak_in_flight=len(records))
-        return sentence(replace(comparison, exchanges=exchanges(comparison, clients, records)), lang)
+        return sentence(replace(comparison, kept_exchanges=exchanges(comparison, clients, records)), lang)
 
     def test_before_between_and_after(self):
         records = [record(0.02, 0.04), record(0.03, 0.05)]
@@ -166,14 +166,14 @@ class TestDelays:
     def test_the_last_of_several_waves_waits_for_others(self):
         comparison = changed(made({"rust/thread": [0.06]}, requests=2, concurrency=1), peak_in_flight=1)
         kept = exchanges(comparison, [(0.0, 0.03)] * 2, [record(0.001, 0.03), record(0.03, 0.06)])
-        assert "between" not in sentence(replace(comparison, exchanges=kept))
+        assert "between" not in sentence(replace(comparison, kept_exchanges=kept))
 
 
 class TestWithARate:
     def paced(self, starts):
         comparison = changed(made({"python/blocking": [0.2]}, requests=len(starts)), peak_in_flight=1)
         comparison = replace(comparison, settings=replace(comparison.settings, rate=100.0))
-        return replace(comparison, exchanges=exchanges(comparison, [(start, 0.02) for start in starts]))
+        return replace(comparison, kept_exchanges=exchanges(comparison, [(start, 0.02) for start in starts]))
 
     def test_what_is_in_flight_depends_on_it(self):
         text = sentence(self.paced([0.0, 0.01]))
@@ -201,11 +201,11 @@ class TestWithoutALab:
 
     def test_the_clients_own_clock_tells_what_overlapped(self):
         one_by_one = exchanges(self.comparison, [(0.01 * i, 0.01 - 1e-9) for i in range(20)])
-        text = sentence(replace(self.comparison, exchanges=one_by_one))
+        text = sentence(replace(self.comparison, kept_exchanges=one_by_one))
         assert text == "one exchange in flight at a time; an exchange took 10 ms (median); it used 2 % of a core"
         together = exchanges(self.comparison, [(0.0, 0.01)] * 20)
-        assert sentence(replace(self.comparison, exchanges=together)).startswith("all 20 in flight at once; ")
-        assert "一个请求耗时 10 ms（中位数）" in sentence(replace(self.comparison, exchanges=together), "zh")
+        assert sentence(replace(self.comparison, kept_exchanges=together)).startswith("all 20 in flight at once; ")
+        assert "一个请求耗时 10 ms（中位数）" in sentence(replace(self.comparison, kept_exchanges=together), "zh")
 
 
 class TestReservations:

@@ -11,17 +11,17 @@ from itertools import pairwise
 
 import pytest
 from aio_strategies.display.har import to_har
-from aio_strategies.display.timeline import ExchangeTimes, Phase, Timeline, lanes, phases
+from aio_strategies.display.timeline import Exchange, Phase, Timeline, lanes, phases
 from aio_strategies.display.trace import to_trace
 
 BEGAN = datetime(2026, 3, 1, 12, 30, tzinfo=timezone(timedelta(hours=8)))
-WHOLE = ExchangeTimes(
+WHOLE = Exchange(
     "http://127.0.0.1:8000/a?b=1&c=", 0.0, 0.01, 0.06, 0.011, 0.012, 0.052, 0.053, 0.054, status=200, size=13
 )
-FAILED = ExchangeTimes("http://127.0.0.1:1/", 0.0, 0.06, 0.0625, error="[Errno 111] Connection refused")
+FAILED = Exchange("http://127.0.0.1:1/", 0.0, 0.06, 0.0625, error="[Errno 111] Connection refused")
 
 
-def random_exchange(rng: random.Random, number: int) -> ExchangeTimes:
+def random_exchange(rng: random.Random, number: int) -> Exchange:
     """Any times that a batch may have, and some that it should not: a server's before the start or behind the end."""
     intended = rng.choice([0.0, rng.uniform(0, 0.5)])
     start = intended + rng.choice([0.0, rng.expovariate(10)])
@@ -32,7 +32,7 @@ def random_exchange(rng: random.Random, number: int) -> ExchangeTimes:
     known = rng.choice([0, 1, 2, 3, 5, 5, 5])
     marks = [time if place < known and rng.random() < 0.95 else None for place, time in enumerate(times)]
     failed = rng.random() < 0.2
-    return ExchangeTimes(
+    return Exchange(
         f"http://127.0.0.1:8000/{number}/é?q={number}",
         intended,
         start,
@@ -86,7 +86,7 @@ class TestTimeline:
         ],
     )
     def test_phases_of_what_is_not_known_in_full(self, times, names):
-        assert [phase.name for phase in phases(ExchangeTimes("http://h/", 0, 1, 2, **times))] == names
+        assert [phase.name for phase in phases(Exchange("http://h/", 0, 1, 2, **times))] == names
 
     @seeds
     def test_phases_have_no_gaps(self, seed):
@@ -100,7 +100,7 @@ class TestTimeline:
 
     def test_lanes_are_the_lowest_that_are_free(self):
         spans = [(0, 3), (0, 1), (1, 2), (1.5, 4), (3, 4), (2, 3)]
-        assert lanes([ExchangeTimes("", 0, start, end) for start, end in spans]) == [0, 1, 1, 2, 0, 1]
+        assert lanes([Exchange("", 0, start, end) for start, end in spans]) == [0, 1, 1, 2, 0, 1]
         assert lanes([]) == []
 
     @seeds

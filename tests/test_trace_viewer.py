@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.display.timeline import ExchangeTimes, Timeline
+from aio_strategies.display.timeline import Exchange, Timeline
 from aio_strategies.display.trace import to_trace
 from browser import Page, browser, free_port, running, wait_for
 
@@ -35,13 +35,13 @@ def batch(name: str, requests: int, concurrency: int) -> Timeline:
         start = (number // concurrency) * 0.026 + (number % concurrency) * 0.0003
         end = start + 0.0245
         exchanges.append(
-            ExchangeTimes(
+            Exchange(
                 f"http://127.0.0.1:8000/{number}",
                 0.0,
                 start,
                 end,
                 accepted=start + 0.001,
-                request=start + 0.0021,
+                asked=start + 0.0021,
                 first_byte=start + 0.0222,
                 last_byte=start + 0.0223,
                 status=200,
@@ -49,7 +49,7 @@ def batch(name: str, requests: int, concurrency: int) -> Timeline:
             )
         )
     # one that never reached the server
-    exchanges[-1] = ExchangeTimes(exchanges[-1].url, 0.0, start, end, error="ConnectTimeout: it took too long")
+    exchanges[-1] = Exchange(exchanges[-1].url, 0.0, start, end, error="ConnectTimeout: it took too long")
     return Timeline(name, exchanges, datetime(2026, 3, 1, tzinfo=UTC))
 
 

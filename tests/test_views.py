@@ -18,8 +18,9 @@ from itertools import pairwise
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.comparison.kept_exchanges import Exchanges
+from aio_strategies.comparison.kept_exchanges import KeptExchanges
 from aio_strategies.comparison.sweep import Scaling
+from aio_strategies.comparison.typical_runs import exchange_at
 from aio_strategies.display.axis import Axis, spanning, spread
 from aio_strategies.display.charts import Dot, Panel, dots_picture, in_flight, peak, thinned, waterfall_picture
 from aio_strategies.display.density import SHADES, density
@@ -38,7 +39,7 @@ ALL = tuple(f"{language}/{strategy.key}" for strategy in aio.strategies() for la
 def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, errors=None):
     """Make a comparison with the exchanges of one run of each arm."""
     rng = random.Random(1)
-    walls, exchanges = {}, Exchanges()
+    walls, exchanges = {}, KeptExchanges()
     for number, arm in enumerate(arms):
         free = [0.0] * (1 if "blocking" in arm else concurrency)
         clients, records = [], []
@@ -51,7 +52,7 @@ def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, err
             records.append(LogRecord(request + 1, request + 1, "/", 200, 100, *times) if phases else None)
         exchanges.add(1000 * number + 1, 0, 0.0, clients, records, errors or {})
         walls[arm] = around(max(start + service for start, service in clients), 12)
-    return made(walls, requests=requests, concurrency=concurrency, latency=latency, exchanges=exchanges)
+    return made(walls, requests=requests, concurrency=concurrency, latency=latency, kept_exchanges=exchanges)
 
 
 def scaled(values=(10, 30, 100), arms=FOUR):
@@ -224,7 +225,7 @@ class TestWaterfall:
         comparison = compared(10, 10)
         picture = comparison.waterfall()
         drawn = [bar for panel in bars(picture, "exchanges") for bar in panel]
-        exchanges = list(comparison.exchanges)
+        exchanges = [exchange_at(comparison, place) for place in range(len(comparison.kept_exchanges))]
         zero = min(x for panel in bars(picture, "queued") for x, _, _ in panel)
         x, latest = max(zip([bar[0] for bar in drawn], exchanges, strict=True), key=lambda pair: pair[0])
         scale = (x - zero) / latest.start
@@ -269,9 +270,9 @@ class TestWaterfall:
     def test_arms_that_fetched_fewer_are_told(self):
         comparison = compared(10, 10)
         assert not any("different numbers of exchanges" in text for text in texts(comparison.waterfall()))
-        fewer = replace(comparison, exchanges=Exchanges())
+        fewer = replace(comparison, kept_exchanges=KeptExchanges())
         for run, count in ((1, 10), (1001, 4)):
-            fewer.exchanges.add(run, 0, 0.0, [(0.0, 0.02)] * count, [None] * count, {})
+            fewer.kept_exchanges.add(run, 0, 0.0, [(0.0, 0.02)] * count, [None] * count, {})
         assert any("different numbers of exchanges" in text for text in texts(fewer.waterfall()))
 
     def test_notes_are_whole(self):

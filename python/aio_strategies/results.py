@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .display.charts import Panel
     from .display.picture import Picture
+    from .display.timeline import Exchange
 
 __all__ = ["CPUTime", "Headers", "Response", "Run"]
 
@@ -233,17 +234,34 @@ class Run(Sequence[Response]):
 
         return in_flight_picture([self._panel()], "Exchanges in flight", ", ".join(self._facts()))
 
+    def _exchanges(self) -> list[Exchange]:
+        from .display.timeline import Exchange
+
+        return [
+            Exchange(
+                url=response.url,
+                intended=response.start,  # when it was due is not known here
+                start=response.start,
+                end=response.end,
+                status=response.status_code,
+                size=None if response.error is not None else len(response.content),
+                error=None if response.error is None else f"{type(response.error).__name__}: {response.error.message}",
+                request=request,
+            )
+            for request, response in enumerate(self)
+        ]
+
     def _panel(self) -> Panel:
         from .display.charts import Panel
 
-        starts = [response.start for response in self]
+        exchanges = self._exchanges()
         return Panel(
             name=f"{self.language}/{self.strategy}",
             kind=self.language,
-            starts=starts,
-            ends=[response.end for response in self],
-            intended=starts,  # when each was due is not known here
-            failed=frozenset(place for place, response in enumerate(self) if response.error is not None),
+            starts=[exchange.start for exchange in exchanges],
+            ends=[exchange.end for exchange in exchanges],
+            intended=[exchange.intended for exchange in exchanges],
+            failed=frozenset(exchange.request for exchange in exchanges if exchange.error is not None),
         )
 
     @overload

@@ -55,7 +55,7 @@ def to_dict(findings: Findings, *, requests: bool) -> dict[str, Any]:
         "left_out": dict(findings.left_out),
     }
     if requests:
-        whole["requests"] = findings.exchanges.to_dict()
+        whole["requests"] = findings.kept_exchanges.to_dict()
     plain: dict[str, Any] = _plain(whole)
     return plain
 

@@ -191,8 +191,8 @@ def _slower_zh(shift: float) -> str:
 def _errors(findings: Findings) -> Iterator[Caveat]:
     for arm in findings.arms:
         if arm.errors:
-            kept = (exchange for run in arm.runs for exchange in findings.exchanges.rows_of(run.index))
-            late = sum("Timeout" in (exchange.error or "") for exchange in kept)
+            kept = (error for run in arm.runs for error in findings.kept_exchanges.errors_of(run.index))
+            late = sum("Timeout" in error for error in kept)
             times_out = f", {late} of them by a time-out" if late else ""
             times_out_zh = f"，其中超时 {late} 次" if late else ""
             yield Caveat(

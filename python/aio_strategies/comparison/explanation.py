@@ -14,6 +14,7 @@ from ..display.text import pad, width
 from .arm_times import ArmTimes
 from .caveats import MOST_SERVER_LOAD
 from .findings import Findings
+from .kept_exchanges import KeptBatch
 
 __all__ = ["Explanation", "explain"]
 
@@ -92,7 +93,7 @@ class Clause(NamedTuple):
     text_zh: str
 
 
-def _clauses(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> list[Clause]:
+def _clauses(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> list[Clause]:
     return [
         *_projected(arm),
         *_overlap(findings, arm, batches),
@@ -114,7 +115,7 @@ def _projected(arm: ArmTimes) -> Iterator[Clause]:
         yield Clause(f"projected from {_count(timed, 'request')}", f"由 {timed:,} 个请求推算")
 
 
-def _overlap(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
+def _overlap(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
     """Tell how many exchanges were under way at once, and what that makes of their waiting."""
     settings, timed = findings.settings, _timed(arm)
     peak = _peak(arm, batches)
@@ -178,14 +179,14 @@ def _service(findings: Findings, arm: ArmTimes) -> Iterator[Clause]:
         yield Clause(f"an exchange took {_ms(middle)} ms (median)", f"一个请求耗时 {_ms(middle)} ms（中位数）")
 
 
-def _late_starts(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
+def _late_starts(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
     """Tell how far it fell behind the rate."""
     if findings.settings.rate is None or arm.strategy is None:
         return
     lateness = (
         [
             start - findings.due(batch.run, request)
-            for request, start in zip(batch.requests, batch.starts, strict=True)
+            for request, start in zip(batch.column("request"), batch.column("start"), strict=True)
             if start is not None
         ]
         for batch in batches
@@ -198,12 +199,12 @@ def _late_starts(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> It
         )
 
 
-def _delays(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
+def _delays(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
     """Tell how long the requests took to reach the server, and how long it took to end once all replies had left it."""
     # of the runs as they were, not as projected
     wall = statistics.median(run.wall for run in arm.runs)
-    asked = [times for batch in batches if (times := [time for time in batch.asked if time is not None])]
-    left = [times for batch in batches if (times := [time for time in batch.last_bytes if time is not None])]
+    asked = [times for batch in batches if (times := [time for time in batch.column("asked") if time is not None])]
+    left = [times for batch in batches if (times := [time for time in batch.column("last_byte") if time is not None])]
     # else, the last request waits for others to end, or to be due
     one_wave = findings.settings.rate is None and (_peak(arm, batches) or 0) >= _timed(arm)
     last_reply = _median(map(max, left))
@@ -261,7 +262,7 @@ def _cpu(arm: ArmTimes) -> Iterator[Clause]:
         yield Clause(f"it kept a core busy for {percent} of the time", f"{percent_zh} 的时间里处理器在为它忙碌")
 
 
-def _reached(findings: Findings, arm: ArmTimes, batches: list[_Batch]) -> Iterator[Clause]:
+def _reached(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
     """Hold it against the reference line that is its own."""
     ideal, serial = findings.ideal, findings.serial
     if not ideal or not serial:
@@ -292,27 +293,12 @@ def _errors(arm: ArmTimes) -> Iterator[Clause]:
 # --- what they are made of
 
 
-class _Batch(NamedTuple):
-    """The exchanges of a batch, in columns, as there may be a hundred thousand; None for what nobody saw."""
-
-    run: int
-    requests: list[int]
-    starts: list[float | None]
-    services: list[float | None]
-    asked: list[float | None]
-    last_bytes: list[float | None]
-
-
-def _batches(findings: Findings) -> dict[str, list[_Batch]]:
+def _batches(findings: Findings) -> dict[str, list[KeptBatch]]:
     """Return the batches whose exchanges were kept, by the arm's name."""
-    exchanges = findings.exchanges
-    columns = [exchanges.column(name) for name in ("request", "start", "service", "asked", "last_byte")]
     names = {run.index: run.arm for run in findings.timed_runs}
-    by_arm: dict[str, list[_Batch]] = {}
-    for run, batch in exchanges.kept_batches:
-        places = exchanges.places(run, batch)
-        of_batch = ([column[place] for place in places] for column in columns)
-        by_arm.setdefault(names[run], []).append(_Batch(run, *of_batch))
+    by_arm: dict[str, list[KeptBatch]] = {}
+    for batch in findings.kept_exchanges.batches:
+        by_arm.setdefault(names[batch.run], []).append(batch)
     return by_arm
 
 
@@ -321,16 +307,16 @@ def _timed(arm: ArmTimes) -> int:
     return min(run.requests for run in arm.runs)
 
 
-def _peak(arm: ArmTimes, batches: list[_Batch]) -> int | None:
+def _peak(arm: ArmTimes, batches: list[KeptBatch]) -> int | None:
     """Return the most exchanges under way at once: by the lab server, else by the client's clock, if it told."""
     if arm.peak_in_flight is not None:
         return arm.peak_in_flight
     return max((peak for peak in map(_most_overlapping, batches) if peak), default=None)
 
 
-def _most_overlapping(batch: _Batch) -> int | None:
+def _most_overlapping(batch: KeptBatch) -> int | None:
     changes = []
-    for start, service in zip(batch.starts, batch.services, strict=True):
+    for start, service in zip(batch.column("start"), batch.column("service"), strict=True):
         if start is None or service is None:
             return None
         changes += [(start, 1), (start + service, -1)]

@@ -11,7 +11,7 @@ from .arm_times import ArmTimes, Latency, TimedRun
 from .conditions import Conditions
 from .contrasts import Contrast, Metric, aa_contrast, contrasts
 from .costs import Costs
-from .kept_exchanges import Exchanges
+from .kept_exchanges import KeptExchanges
 from .settings import Arm, Settings
 
 __all__ = ["Findings"]
@@ -29,7 +29,7 @@ class Findings:
         left_out: the arms that are not available here, such as ``rust/process``, and why.
         costs: what each arm was seen to cost, in a pass of its own, by the arm's name.
         conditions: what else the machine did.
-        exchanges: the exchanges of the timed runs, as many as were kept.
+        kept_exchanges: the exchanges of the timed runs, as many as were kept, in columns.
         failures: what a user's arm raised after the gate, by the arm's name.
         unchecked: the user's arms of which nobody could tell whether they did the same work.
         printed: what the user's arms printed when they ran for the first time, by the arm's name, if it was anything.
@@ -45,7 +45,7 @@ class Findings:
     left_out: Mapping[str, str]
     costs: Mapping[str, Costs] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
-    exchanges: Exchanges = field(default_factory=Exchanges)
+    kept_exchanges: KeptExchanges = field(default_factory=KeptExchanges)
     failures: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
     printed: Mapping[str, str] = field(default_factory=dict)
@@ -235,7 +235,7 @@ class Findings:
     def _latencies(self) -> dict[str, Latency]:
         arms = {run.index: run.arm for run in self.timed_runs}
         times: dict[str, tuple[list[float], list[float]]] = {}
-        columns = map(self.exchanges.column, ("run", "request", "start", "service", "error"))
+        columns = map(self.kept_exchanges.column, ("run", "request", "start", "service", "error"))
         for run, request, start, seconds, error in zip(*columns, strict=True):
             if start is None or seconds is None or error is not None:
                 continue

@@ -1,50 +1,19 @@
-"""When each exchange of the timed runs began, was served and ended: the raw material of latencies and timelines."""
+"""When each exchange of the timed runs began, was served and ended: the raw material of latencies and timelines.
+
+There may be a million, so they are kept in columns. ``typical_runs.py`` makes an ``Exchange`` of one.
+"""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from ..display.timeline import Exchange
 from ..lab.log import LogRecord
 
-__all__ = ["Exchange", "Exchanges"]
-
-
-class Exchange(NamedTuple):
-    """One exchange; times are seconds from the start of its batch, None where nobody saw it.
-
-    Attributes:
-        run: the index of the timed run.
-        batch: the number of the batch within the run, from 0.
-        request: the index of the URL.
-        start: when the client began, before it connected. (Of a user's arm: when the lab server accepted.)
-        service: seconds from then to the end. (Of a user's arm: until the lab server had sent the last byte.)
-        accepted: when the lab server accepted the connection.
-        asked: when the whole request had reached it.
-        first_byte: when the first byte of its reply left.
-        last_byte: when the last byte had left.
-        closed: when it saw the connection closed.
-        status: the status of the reply.
-        size: bytes of the reply's body.
-        error: what went wrong.
-    """
-
-    run: int
-    batch: int
-    request: int
-    start: float | None
-    service: float | None
-    accepted: float | None
-    asked: float | None
-    first_byte: float | None
-    last_byte: float | None
-    closed: float | None
-    status: int | None
-    size: int | None
-    error: str | None
-
+__all__ = ["KeptBatch", "KeptExchanges"]
 
 _WHOLE = ("run", "batch", "request")
 _TIMES = ("start", "service", "accepted", "asked", "first_byte", "last_byte", "closed")
@@ -59,12 +28,24 @@ _SERVER = {
 }
 
 
-class Exchanges(Sequence[Exchange]):
-    """The exchanges that were kept, in columns. A column is None-free: nan and -1 stand for what is not known."""
+class KeptExchanges:
+    """The exchanges that were kept, in columns; ``len()`` is their number, and each has its place, from 0.
+
+    The columns are those of a saved comparison. Times are seconds from the start of the batch.
+
+    - ``run``: the index of the timed run; ``batch``: the number of the batch within the run, from 0
+    - ``request``: the index of the URL
+    - ``start``: when the client began, before it connected (of a program: when the lab server accepted)
+    - ``service``: seconds from then to the end (of a program: until the lab server had sent the last byte)
+    - ``accepted``, ``asked``, ``first_byte``, ``last_byte``, ``closed``: as in ``Exchange``
+    - ``status`` and ``size`` of the reply; ``error``: what went wrong
+
+    What nobody saw is None.
+    """
 
     def __init__(self) -> None:
+        # None-free: nan and -1 stand for what is not known.
         self._columns: dict[str, array[Any]] = {
-            # in the order of Exchange
             **{name: array("q") for name in _WHOLE},
             **{name: array("d") for name in _TIMES},
             **{name: array("q") for name in _COUNTS},
@@ -116,44 +97,62 @@ class Exchanges(Sequence[Exchange]):
     def __len__(self) -> int:
         return len(self._columns["run"])
 
-    def __getitem__(self, index: Any) -> Any:
-        places = range(len(self))[index]
-        if isinstance(places, range):
-            return [self[place] for place in places]
-        return self._at(places)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return (*self._columns, "error")
 
-    def __iter__(self) -> Iterator[Exchange]:
-        return map(Exchange, *map(self.column, Exchange._fields))
-
-    def column(self, name: str) -> list[Any]:
-        """Return a column by the name of ``Exchange``'s attribute."""
+    def column(self, name: str, places: Sequence[int] | None = None) -> list[Any]:
+        """Return a column, or its values at some places."""
         if name == "error":
-            return list(map(self._errors.get, range(len(self))))
-        return _all_known(name, self._columns[name])
+            return list(map(self._errors.get, range(len(self)) if places is None else places))
+        column = self._columns[name]
+        return _all_known(name, column if places is None else [column[place] for place in places])
 
-    def rows_of(self, run: int, batch: int | None = None) -> list[Exchange]:
-        """Return the exchanges of a run, or of one batch of it."""
-        batches = [kept for index, kept in self._index() if index == run] if batch is None else [batch]
-        return [self._at(place) for number in batches for place in self.places(run, number)]
+    def exchange(self, place: int, *, url: str, intended: float) -> Exchange | None:
+        """Return one of them as a record; None if nobody saw when it began or ended.
+
+        Args:
+            place: its place.
+            url: its URL, which is not kept here.
+            intended: when it was due, in seconds from the batch's start.
+        """
+        start, end = self.span(place)
+        if math.isnan(start) or math.isnan(end):
+            return None
+        names = (*_SERVER, *_COUNTS)
+        known = {name: _all_known(name, (self._columns[name][place],))[0] for name in names}
+        error = self._errors.get(place)
+        return Exchange(url, intended, start, end, **known, error=error, request=self.request(place))
+
+    @property
+    def batches(self) -> list[KeptBatch]:
+        """The batches that exchanges were kept of."""
+        return [KeptBatch(self, run, number) for run, number in self._index()]
 
     @property
     def kept_runs(self) -> set[int]:
         """The indexes of the runs that exchanges were kept of."""
-        return {run for run, _ in self.kept_batches}
+        return {run for run, _ in self._index()}
 
-    @property
-    def kept_batches(self) -> list[tuple[int, int]]:
-        """The batches that exchanges were kept of: each one's run, and its number within the run."""
-        return list(self._index())
+    def errors_of(self, run: int) -> list[str]:
+        """Return what went wrong in a run, for each exchange that failed."""
+        runs = self._columns["run"]
+        return [error for place, error in self._errors.items() if runs[place] == run]
 
     def places(self, run: int, batch: int) -> Sequence[int]:
-        """Return the places of a batch's exchanges in this sequence."""
+        """Return the places of a batch's exchanges."""
         return self._index().get((run, batch), ())
 
     def span(self, place: int) -> tuple[float, float]:
         """Return an exchange's start and end; nan where nobody saw it."""
         start: float = self._columns["start"][place]
         return start, start + self._columns["service"][place]
+
+    def run(self, place: int) -> int:
+        """Return the index of an exchange's run."""
+        run: int = self._columns["run"][place]
+        return run
 
     def request(self, place: int) -> int:
         """Return the index of an exchange's URL."""
@@ -174,10 +173,10 @@ class Exchanges(Sequence[Exchange]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the columns as lists."""
-        return {name: self.column(name) for name in Exchange._fields}
+        return {name: self.column(name) for name in self.columns}
 
     @classmethod
-    def from_dict(cls, columns: Mapping[str, Iterable[Any]]) -> Exchanges:
+    def from_dict(cls, columns: Mapping[str, Iterable[Any]]) -> KeptExchanges:
         """Make it of what ``to_dict`` returned."""
         exchanges = cls()
         for name in (*_WHOLE, *_COUNTS):
@@ -187,13 +186,29 @@ class Exchanges(Sequence[Exchange]):
         exchanges._errors = {place: error for place, error in enumerate(columns["error"]) if error is not None}
         return exchanges
 
-    def _at(self, place: int) -> Exchange:
-        values = [_known(name, column[place]) for name, column in self._columns.items()]
-        return Exchange._make([*values, self._errors.get(place)])
 
+class KeptBatch:
+    """The exchanges of one batch: a view of the columns in which they are kept. What nobody saw is None.
 
-def _known(name: str, value: Any) -> Any:
-    return _all_known(name, (value,))[0]
+    Attributes:
+        run: the index of the timed run.
+        number: the number of the batch within the run, from 0.
+    """
+
+    __slots__ = ("_exchanges", "_places", "number", "run")
+
+    def __init__(self, exchanges: KeptExchanges, run: int, number: int) -> None:
+        self._exchanges = exchanges
+        self._places = exchanges.places(run, number)
+        self.run = run
+        self.number = number
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column of ``KeptExchanges``, for this batch."""
+        return self._exchanges.column(name, self._places)
 
 
 def _all_known(name: str, column: Iterable[Any]) -> list[Any]:

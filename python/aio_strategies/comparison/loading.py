@@ -16,7 +16,7 @@ from .arm_times import TimedRun
 from .comparison import Comparison
 from .conditions import Conditions
 from .costs import Costs
-from .kept_exchanges import Exchanges
+from .kept_exchanges import KeptExchanges
 from .settings import Arm, Settings
 
 __all__ = ["from_dict", "load"]
@@ -69,7 +69,7 @@ def _from_current(whole: Mapping[str, Any]) -> Comparison:
         whole["left_out"],
         costs={name: _made(Costs, costs) for name, costs in whole["costs"].items()},
         conditions=_made(Conditions, whole["conditions"]),
-        exchanges=Exchanges.from_dict(whole["requests"]) if "requests" in whole else Exchanges(),
+        kept_exchanges=KeptExchanges.from_dict(whole["requests"]) if "requests" in whole else KeptExchanges(),
         failures=whole["failures"],
         unchecked=tuple(whole["unchecked"]),
         printed=whole.get("printed", {}),

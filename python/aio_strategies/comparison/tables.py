@@ -57,7 +57,7 @@ def to_html(findings: Findings) -> str:
     parts.append(html_notes([note for note in notes(findings, "en") if not note.startswith(_WARNING)]))
     parts.append(folded("why", explain(findings)._repr_html_()))
     parts += [folded("costs and latencies", html_table(table)) for table in others]
-    if findings.exchanges:
+    if len(findings.kept_exchanges):
         names = [arm.name for arm in findings.arms[:_MOST_WATERFALLS]]
         parts.append(folded("waterfalls", waterfall(findings, names)._repr_html_()))
     return "".join(parts)

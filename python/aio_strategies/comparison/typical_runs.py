@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ..display.timeline import ExchangeTimes, Timeline
+from ..display.timeline import Exchange, Timeline
 from ..lab.log import path_of
 from .arm_times import ArmTimes, TimedRun
 from .findings import Findings
 from .kept_exchanges import Exchange
 
-__all__ = ["exchange_times", "timelines", "typical_runs"]
+__all__ = ["exchange_at", "timelines", "typical_runs"]
 
 
 def timelines(findings: Findings) -> list[Timeline]:
@@ -19,9 +19,9 @@ def timelines(findings: Findings) -> list[Timeline]:
     """
     made = []
     for name, run in typical_runs(findings).items():
-        times = [exchange_times(findings, exchange) for exchange in findings.exchanges.rows_of(run.index, 0)]
-        began = datetime.fromtimestamp(run.began, UTC)
-        made.append(Timeline(name, [time for time in times if time is not None], began))
+        places = findings.kept_exchanges.places(run.index, 0)
+        exchanges = [exchange for place in places if (exchange := exchange_at(findings, place)) is not None]
+        made.append(Timeline(name, exchanges, datetime.fromtimestamp(run.began, UTC)))
     return made
 
 
@@ -29,7 +29,7 @@ def typical_runs(findings: Findings) -> dict[str, TimedRun]:
     """Return each arm's most typical run, by the arm's name: of those whose exchanges were kept, the one whose wall
     time is nearest to the arm's median. An arm without any is left out.
     """
-    kept = findings.exchanges.kept_runs
+    kept = findings.kept_exchanges.kept_runs
     found = {arm.name: _typical(arm, kept) for arm in findings.arms}
     return {name: run for name, run in found.items() if run is not None}
 
@@ -40,26 +40,12 @@ def _typical(arm: ArmTimes, kept: set[int]) -> TimedRun | None:
     return min(runs, key=lambda run: abs(run.wall * arm.requests / run.requests - middle), default=None)
 
 
-def exchange_times(findings: Findings, exchange: Exchange) -> ExchangeTimes | None:
-    """Return the times of an exchange; None if nobody saw when it began or ended."""
-    if exchange.start is None or exchange.service is None:
-        return None
-    settings = findings.settings
+def exchange_at(findings: Findings, place: int) -> Exchange | None:
+    """Return the exchange that is kept at this place; None if nobody saw when it began or ended."""
+    kept, settings = findings.kept_exchanges, findings.settings
+    run, request = kept.run(place), kept.request(place)
     if settings.urls is not None:
-        url = settings.urls[exchange.request]
+        url = settings.urls[request]
     else:
-        url = (findings.url or "http://lab/").rstrip("/") + path_of(exchange.request)
-    return ExchangeTimes(
-        url=url,
-        intended=findings.due(exchange.run, exchange.request),
-        start=exchange.start,
-        end=exchange.start + exchange.service,
-        accepted=exchange.accepted,
-        request=exchange.asked,
-        first_byte=exchange.first_byte,
-        last_byte=exchange.last_byte,
-        closed=exchange.closed,
-        status=exchange.status,
-        size=exchange.size,
-        error=exchange.error,
-    )
+        url = (findings.url or "http://lab/").rstrip("/") + path_of(request)
+    return kept.exchange(place, url=url, intended=findings.due(run, request))

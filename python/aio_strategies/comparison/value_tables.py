@@ -135,9 +135,9 @@ def runs(findings: Findings) -> Frame:
 
 def requests(findings: Findings) -> Frame:
     """Make the table of the exchanges that were kept."""
-    exchanges = findings.exchanges
+    exchanges = findings.kept_exchanges
     timed = {run.index: run for run in findings.timed_runs}
-    columns = {name: exchanges.column(name) for name, _, _ in _REQUESTS if name in Exchange._fields}
+    columns = {name: exchanges.column(name) for name, _, _ in _REQUESTS if name in exchanges.columns}
     columns["round"] = [timed[run].round for run in columns["run"]]
     columns["arm"] = [timed[run].arm for run in columns["run"]]
     columns["intended"] = list(map(findings.due, columns["run"], columns["request"]))

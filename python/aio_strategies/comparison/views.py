@@ -12,7 +12,7 @@ from ..display.density import MOST_BARS
 from ..display.timeline import phases
 from .arm_times import ArmTimes
 from .findings import Findings
-from .typical_runs import exchange_times, typical_runs
+from .typical_runs import exchange_at, typical_runs
 
 __all__ = ["curves", "in_flight", "wall_times", "waterfall"]
 
@@ -90,11 +90,11 @@ def chosen_panels(findings: Findings, arms: Collection[str] | None = None) -> tu
 
 
 def _panel(findings: Findings, arm: ArmTimes, run: int) -> Panel:
-    exchanges = findings.exchanges
+    exchanges = findings.kept_exchanges
     places = [place for place in exchanges.places(run, 0) if not math.isnan(exchanges.span(place)[1])]
     spans = [exchanges.span(place) for place in places]
-    few = [exchanges[place] for place in places] if len(places) <= MOST_BARS else []
-    parts = [phases(times) for times in (exchange_times(findings, exchange) for exchange in few) if times]
+    few = places if len(places) <= MOST_BARS else []
+    parts = [phases(exchange) for exchange in (exchange_at(findings, place) for place in few) if exchange]
     return Panel(
         name=arm.name,
         kind=arm.language or "",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .timeline import ExchangeTimes, Timeline, phases
+from .timeline import Exchange, Timeline, phases
 
 __all__ = ["to_har"]
 
@@ -55,7 +55,7 @@ def _page(id_: str, timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _entry(page: str, began: datetime, exchange: ExchangeTimes) -> tuple[datetime, dict[str, Any]]:
+def _entry(page: str, began: datetime, exchange: Exchange) -> tuple[datetime, dict[str, Any]]:
     started = began + timedelta(seconds=exchange.intended)
     timings = _timings(exchange)
     entry = {
@@ -83,7 +83,7 @@ def _entry(page: str, began: datetime, exchange: ExchangeTimes) -> tuple[datetim
     return started, entry
 
 
-def _response(exchange: ExchangeTimes) -> dict[str, Any]:
+def _response(exchange: Exchange) -> dict[str, Any]:
     response = {
         "status": exchange.status or 0,
         "statusText": "",
@@ -100,10 +100,10 @@ def _response(exchange: ExchangeTimes) -> dict[str, Any]:
     return response
 
 
-def _timings(exchange: ExchangeTimes) -> dict[str, float]:
+def _timings(exchange: Exchange) -> dict[str, float]:
     """Return how many milliseconds each part took, -1 for one that there was not."""
     timings = {
-        "blocked": _ms(max(0.0, exchange.start - exchange.intended)),
+        "blocked": _ms(max(0.0, exchange.queued)),
         "dns": -1,
         "connect": -1,
         "ssl": -1,
@@ -114,7 +114,7 @@ def _timings(exchange: ExchangeTimes) -> dict[str, float]:
     parts = phases(exchange)
     timings |= {phase.name: _ms(phase.end - phase.start) for phase in parts}
     if not parts:
-        timings["wait"] = _ms(exchange.end - exchange.start)
+        timings["wait"] = _ms(exchange.service)
     return timings
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-__all__ = ["ExchangeTimes", "Phase", "Timeline", "lanes", "phases"]
+__all__ = ["Exchange", "Phase", "Timeline", "lanes", "phases"]
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeTimes:
-    """One exchange. Its times are seconds from the batch's beginning, on the client's clock.
+class Exchange:
+    """One exchange: the one record of it, for waterfalls, traces, archives and sentences.
+
+    Its times are seconds from the batch's beginning, on the client's clock. ``LogRecord`` is the server's own view.
 
     Attributes:
         url: the URL.
@@ -21,13 +23,14 @@ class ExchangeTimes:
         start: when the client began it, before the connection was made.
         end: when the client had its outcome.
         accepted: when the server had accepted the connection, or None if that is unknown.
-        request: when the server had the whole head of the request, or None.
+        asked: when the server had the whole head of the request, or None.
         first_byte: just before the server sent the reply's first byte, or None.
         last_byte: just after the server sent the reply's last byte, or None.
         closed: when the server's end of the connection was closed, or None.
         status: the reply's status, or None if there was no reply.
         size: bytes of the reply's body, or None.
         error: what went wrong, or None.
+        request: the index of the URL among those of the batch.
     """
 
     url: str
@@ -35,13 +38,29 @@ class ExchangeTimes:
     start: float
     end: float
     accepted: float | None = None
-    request: float | None = None
+    asked: float | None = None
     first_byte: float | None = None
     last_byte: float | None = None
     closed: float | None = None
     status: int | None = None
     size: int | None = None
     error: str | None = None
+    request: int = 0
+
+    @property
+    def queued(self) -> float:
+        """The seconds that it waited inside the strategy, from the intended start to the start."""
+        return self.start - self.intended
+
+    @property
+    def service(self) -> float:
+        """The service time: seconds from the start to the end."""
+        return self.end - self.start
+
+    @property
+    def response(self) -> float:
+        """The response time: seconds from the intended start to the end."""
+        return self.end - self.intended
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +77,7 @@ class Timeline:
     """
 
     name: str
-    exchanges: Sequence[ExchangeTimes]
+    exchanges: Sequence[Exchange]
     began: datetime
 
     def __post_init__(self) -> None:
@@ -79,7 +98,7 @@ class Phase(NamedTuple):
     end: float
 
 
-def phases(exchange: ExchangeTimes) -> list[Phase]:
+def phases(exchange: Exchange) -> list[Phase]:
     """Return the parts from the exchange's start to its end, without gaps; none where the server's times are unknown.
 
     The last one lasts until the client had its outcome, be it a failure. A phase whose end is unknown counts to the one
@@ -87,7 +106,7 @@ def phases(exchange: ExchangeTimes) -> list[Phase]:
     """
     times: dict[PhaseName, float | None] = {
         "connect": exchange.accepted,
-        "send": exchange.request,
+        "send": exchange.asked,
         "wait": exchange.first_byte,
     }
     ends = [(name, time) for name, time in times.items() if time is not None]
@@ -105,7 +124,7 @@ def phases(exchange: ExchangeTimes) -> list[Phase]:
     return parts
 
 
-def lanes(exchanges: Iterable[ExchangeTimes]) -> list[int]:
+def lanes(exchanges: Iterable[Exchange]) -> list[int]:
     """Return each exchange's lane, from 0: the lowest that is free from its start to its end.
 
     The exchanges of one lane do not overlap, and there are as many lanes as exchanges that were under way at once.

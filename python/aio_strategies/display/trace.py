@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from .timeline import ExchangeTimes, Timeline, lanes, phases
+from .timeline import Exchange, Timeline, lanes, phases
 
 __all__ = ["to_trace"]
 
@@ -56,7 +56,7 @@ def _metadata(process: int, what: str, thread: int = 0, **args: str | int) -> _E
     return {"ph": "M", "pid": process, "tid": thread, "name": what, "args": args}
 
 
-def _slices(process: int, thread: int, exchange: ExchangeTimes) -> Iterator[_Event]:
+def _slices(process: int, thread: int, exchange: Exchange) -> Iterator[_Event]:
     parts = urlsplit(exchange.url)
     name = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     yield {**_slice(process, thread, name, "exchange", exchange.start, exchange.end), "args": _arguments(exchange)}
@@ -71,12 +71,12 @@ def _slice(process: int, thread: int, name: str, category: str, start: float, en
     return {"ph": "X", "pid": process, "tid": thread, "name": name, "cat": category, **times}
 
 
-def _arguments(exchange: ExchangeTimes) -> dict[str, Any]:
+def _arguments(exchange: Exchange) -> dict[str, Any]:
     times = {
         "intended_ms": exchange.intended,
-        "queued_ms": exchange.start - exchange.intended,
-        "service_time_ms": exchange.end - exchange.start,
-        "response_time_ms": exchange.end - exchange.intended,
+        "queued_ms": exchange.queued,
+        "service_time_ms": exchange.service,
+        "response_time_ms": exchange.response,
         "server_last_byte_ms": exchange.last_byte,
         "server_closed_ms": exchange.closed,
     }

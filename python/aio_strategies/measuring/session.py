@@ -18,7 +18,7 @@ from ..comparison.arm_times import TimedRun
 from ..comparison.comparison import Comparison
 from ..comparison.conditions import Conditions
 from ..comparison.costs import Costs
-from ..comparison.kept_exchanges import Exchanges
+from ..comparison.kept_exchanges import KeptExchanges
 from ..comparison.settings import Arm, Settings
 from ..display.progress import Show
 from ..exceptions import ComparisonError
@@ -153,7 +153,7 @@ class Session:
         self._renewal_seconds = 0.0
         self._costs: dict[str, Costs] = {}
         self._conditions = Conditions()
-        self._exchanges = Exchanges()
+        self._exchanges = KeptExchanges()
         self._kept: dict[Arm, int] = {}
         self._failures: dict[str, list[str]] = {}
         self._unchecked: set[str] = set()
@@ -174,7 +174,7 @@ class Session:
             self._plan.left_out,
             costs=self._costs,
             conditions=self._conditions,
-            exchanges=self._exchanges,
+            kept_exchanges=self._exchanges,
             failures=self._failures,
             unchecked=tuple(sorted(self._unchecked)),
             printed=self._printed,
