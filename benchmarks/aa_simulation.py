@@ -40,7 +40,7 @@ def experiment(record: dict[str, list[float]], draw: random.Random) -> tuple[int
 
 
 def main() -> None:
-    comparison = aio.compare([], arms=dict.fromkeys(NAMES, same), rounds=ROUNDS, seed=1)
+    comparison = aio.compare([], programs=dict.fromkeys(NAMES, same), rounds=ROUNDS, seed=1)
     record = {arm.name: [round(wall, 6) for wall in arm.walls] for arm in comparison.arms}
     draw = random.Random(1)
     results = [experiment(record, draw) for _ in range(EXPERIMENTS)]

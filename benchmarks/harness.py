@@ -51,7 +51,7 @@ def aa() -> dict:
     for process in background:
         process.start()
     try:
-        found = [aio.compare([], arms={"one": same, "other": same}, budget=12, seed=n) for n in range(COMPARISONS)]
+        found = [aio.compare([], programs={"one": same, "other": same}, budget=12, seed=n) for n in range(COMPARISONS)]
     finally:
         for process in background:
             process.kill()
@@ -71,7 +71,7 @@ def power() -> dict:
     seconds = []
     for seed in range(COMPARISONS):
         began = time.monotonic()
-        found.append(aio.compare([], arms={"plain": same, "slowed": slowed}, budget=20, seed=seed))
+        found.append(aio.compare([], programs={"plain": same, "slowed": slowed}, budget=20, seed=seed))
         seconds.append(time.monotonic() - began)
     contrasts = [comparison.contrast("slowed", "plain") for comparison in found]
     called = sum(contrast.verdict == "slower" for contrast in contrasts)
@@ -122,9 +122,10 @@ def overhead() -> dict:
 def differences_from_the_log(requests: int) -> dict:
     comparison = aio.compare(["thread", "callback", "asyncio"], requests=requests, rounds=20, seed=1)
     spans: dict[tuple[int, int], list[float]] = {}
-    for exchange in comparison.exchanges:
-        first, last = spans.setdefault((exchange.run, exchange.batch), [float("inf"), 0.0])
-        spans[exchange.run, exchange.batch] = [min(first, exchange.accepted), max(last, exchange.closed)]
+    for exchange in comparison.exchanges.rows():
+        batch = exchange["run"], exchange["batch"]
+        first, last = spans.setdefault(batch, [float("inf"), 0.0])
+        spans[batch] = [min(first, exchange["accepted"]), max(last, exchange["closed"])]
     print(f"{requests} requests, 20 ms, 10 at a time: wall time - span of the log")
     results = {}
     for arm in comparison.arms:

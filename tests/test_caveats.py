@@ -92,7 +92,9 @@ def test_a_lab_that_cannot_keep_up_is_noticed():
             thread.join()
 
     for _ in range(3):  # other programs may keep the server from working as hard as it could
-        comparison = aio.compare([], arms={"hammer": hammer}, requests=20_000, latency=0.0, rounds=4, progress=False)
+        comparison = aio.compare(
+            [], programs={"hammer": hammer}, requests=20_000, latency=0.0, rounds=4, progress=False
+        )
         if comparison.arm("hammer").server_load > 0.7:
             break
     assert comparison.arm("hammer").server_load > 0.7
@@ -138,7 +140,7 @@ def test_a_program_that_slows_down_is_noticed(tmp_path):
         time.sleep(0.0005 * done)
         return aio.python.callback_way(urls)
 
-    comparison = aio.compare(["callback"], ["python"], arms={"tiring": tiring}, rounds=14, **LIGHT)
+    comparison = aio.compare(["callback"], ["python"], programs={"tiring": tiring}, rounds=14, **LIGHT)
     assert "drift" in kinds(comparison)
     assert any(warning.arm in ("tiring", None) for warning in comparison.warnings if warning.kind == "drift")
 

@@ -135,9 +135,8 @@ class TestRun:
 
     def test_no_url(self):
         done = aio_strategies("run", "thread", "no url at all")
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("aio-strategies: error: ")
-        assert len(done.stderr.splitlines()) == 1
+        assert (done.returncode, done.stdout) == (2, "")  # a wrong argument, as any other
+        assert 'error: argument URL: "no url at all" is no URL that can be fetched' in done.stderr.splitlines()[-1]
 
 
 class TestRunFile:
@@ -336,14 +335,28 @@ class TestArguments:
             (["compare", "--budget", "-3"], "argument --budget: "),
             (
                 ["compare", "--strategies", "thread,fork"],
-                "'fork' is no strategy: choose from blocking, process, thread",
+                "no strategy 'fork'; allowed: blocking, process, thread",
             ),
-            (["compare", "--languages", "go"], "'go' is no language: choose from python, rust"),
-            (["compare", "--rounds", "0"], "argument --rounds: '0' is no whole number from 1 on"),
+            (["compare", "--languages", "go"], "no language 'go'; allowed: python, rust"),
+            (["compare", "--rounds", "0"], "argument --rounds: rounds must be at least 1, not 0"),
             (["compare", "--json", "--markdown"], "not allowed with argument"),
-            (["run", "fork"], "'fork' is no strategy: choose from blocking, "),
-            (["run", "thread", "-c", "many"], "'many' is no whole number from 1 on"),
-            (["serve", "--port", "65536"], "'65536' is no port: it must be a whole number from 0 to 65535"),
+            (["run", "fork"], "no strategy 'fork'; allowed: blocking, "),
+            (["run", "thread", "-c", "many"], "'many' is no whole number"),
+            (["serve", "--port", "65536"], "port must be 0 to 65535, not 65536"),
+            (["compare", "--url", "ftp://x/"], 'argument --url: "ftp://x/" has the scheme "ftp"; allowed: "http"'),
+            (["compare", "--timeout", "0"], "argument --timeout: timeout must be a finite number of seconds above 0"),
+            (
+                ["compare", "--rate", "0"],
+                "argument --rate: rate must be a finite number of requests per second above 0",
+            ),
+            (["compare", "--latency", "2000m"], "argument --latency: latency must be 0 to 86400 seconds, not 120000.0"),
+            (["compare", "--seed", "-1"], "argument --seed: seed must be 0 to 18446744073709551615, not -1"),
+            (["compare", "--lang", "python"], "the code's language is --language python"),
+            (["compare", "--lang", "fr"], "lang must be 'en' or 'zh', not 'fr'"),
+            (["run", "thread", "--lang", "rust"], "unrecognized arguments: --lang"),
+            (["run", "thread", "--timeout", "0"], "argument --timeout: timeout must be"),
+            (["run", "thread", "https://x/"], 'argument URL: "https://x/" has the scheme "https"; allowed: "http"'),
+            (["serve", "--bandwidth", "0"], "argument --bandwidth: bandwidth must be 1 to 1e+15 bytes per second"),
             (["serve", "--body-size", "1.5"], "'1.5' is no number of bytes: write it as 1500, 64KiB or 10MB"),
             ([], "the following arguments are required: COMMAND"),
         ],

@@ -37,7 +37,7 @@ URLS = ["http://example.org/a", "http://example.org/b"]
 
 def plan_of(strategies=None, languages=("python", "rust"), **changes):
     arguments = {
-        "arms": None,
+        "programs": None,
         "baseline": None,
         "urls": None,
         "requests": 10,
@@ -139,29 +139,35 @@ class TestArguments:
         assert (settings.urls, settings.requests, settings.latency) == (tuple(URLS), 2, None)
 
     def test_arms_of_one_s_own_come_last_and_may_be_alone(self):
-        assert [arm.name for arm in plan_of("thread", "rust", arms={"mine": print}).arms] == ["rust/thread", "mine"]
-        assert [arm.name for arm in plan_of([], arms={"mine": "pass"}).arms] == ["mine"]
+        assert [arm.name for arm in plan_of("thread", "rust", programs={"mine": print}).arms] == ["rust/thread", "mine"]
+        assert [arm.name for arm in plan_of([], programs={"mine": "pass"}).arms] == ["mine"]
 
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"strategies": ["threads"]}, "'threads' is none of the strategies: blocking, "),
+            ({"strategies": ["threads"]}, "no strategy 'threads'; allowed: blocking, "),
             ({"strategies": []}, "strategies is empty"),
-            ({"languages": ["go"]}, "'go' is none of the languages: python, rust"),
-            ({"urls": "http://example.org/"}, "one string"),
+            ({"languages": ["go"]}, "no language 'go'; allowed: python, rust"),
             ({"urls": []}, "urls is empty"),
+            ({"urls": ["ftp://x"]}, '"ftp://x" has the scheme "ftp"; allowed: "http"'),
+            ({"urls": ["nonsense"]}, "it has no scheme"),
+            ({"timeout": math.inf}, "timeout must be a finite number of seconds above 0 (at most 1e9), not inf"),
+            ({"latency": 1e6}, "latency must be 0 to 86400 seconds, not 1000000.0"),
+            ({"latency": math.nan}, "latency must be 0 to 86400 seconds, not nan"),
+            ({"budget": math.nan}, "(inf for no limit), not nan"),
+            ({"seed": -1}, "seed must be 0 to 18446744073709551615, not -1"),
             ({"requests": 0}, "requests must be at least 1, not 0"),
             ({"concurrency": -1}, "concurrency must be at least 1, not -1"),
             ({"rounds": 0}, "rounds must be at least 1, not 0"),
-            ({"latency": -0.1}, "latency must be a number of seconds, not -0.1"),
-            ({"timeout": float("nan")}, "timeout must be a number of seconds, not nan"),
-            ({"budget": -1}, "budget must be a number of seconds, not -1"),
+            ({"latency": -0.1}, "latency must be 0 to 86400 seconds, not -0.1"),
+            ({"timeout": float("nan")}, "timeout must be a finite number of seconds above 0 (at most 1e9), not nan"),
+            ({"budget": -1}, "budget must be a number of seconds of at least 0 (inf for no limit), not -1"),
             ({"rate": 0}, "rate must be a finite number of requests per second above 0"),
             ({"baseline": "thread"}, "baseline 'thread' is none of the arms: python/blocking, "),
-            ({"arms": {"": print}}, "the name of an arm must be some text, not ''"),
-            ({"arms": {"mine (twin)": print}}, "names that end with (twin) are taken"),
-            ({"arms": {"rust/mine": print}}, "names that begin with python/ or rust/ are taken"),
-            ({"arms": {"mine": "def"}}, "arms['mine'] is no Python source: invalid syntax"),
+            ({"programs": {"": print}}, "the name of a program must be some text, not ''"),
+            ({"programs": {"mine (twin)": print}}, "names that end with (twin) are taken"),
+            ({"programs": {"rust/mine": print}}, "names that begin with python/ or rust/ are taken"),
+            ({"programs": {"mine": "def"}}, "programs['mine'] is no Python source: invalid syntax"),
         ],
     )
     def test_wrong_ones_are_refused_before_anything_runs(self, changes, message, stand_in):
@@ -169,6 +175,46 @@ class TestArguments:
         with pytest.raises(ValueError, match=re.escape(message)):
             aio.compare(**changes)
         assert crew.log == []
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"latency": "20ms"}, "latency must be a number of seconds, not '20ms'"),
+            ({"concurrency": True}, "concurrency must be an integer of at least 1, not True"),
+            ({"requests": 1.5}, "requests must be an integer of at least 1, not 1.5"),
+            ({"rounds": "3"}, "rounds must be an integer of at least 1, not '3'"),
+            ({"timeout": None}, "timeout must be a number of seconds, not None"),
+            ({"rate": "1"}, "rate must be a number of requests per second or None, not '1'"),
+            ({"budget": "30s"}, "budget must be a number of seconds, not '30s'"),
+            ({"seed": 1.0}, "seed must be an integer, 0 to 18446744073709551615, not 1.0"),
+            ({"urls": "http://example.org/"}, "urls must be an iterable of strings, not a single str"),
+            ({"urls": 7}, "urls must be an iterable of strings, not int"),
+            ({"urls": [b"http://example.org/"]}, "urls must hold strings, not bytes"),
+            ({"strategies": 7}, "strategies must be names, not 7"),
+            ({"languages": [7]}, "language must be a str, not int"),
+            ({"programs": [print]}, "programs must be a mapping of names to programs"),
+            ({"progress": 3}, "progress must be True, False, None or a callable, not 3"),
+            ({"lab": "http://127.0.0.1:8000/"}, "lab must be a LabServer, not 'http://127.0.0.1:8000/'"),
+        ],
+    )
+    def test_those_of_a_wrong_type_are_refused_before_anything_runs(self, changes, message, stand_in):
+        crew = stand_in()
+        with pytest.raises(TypeError, match=re.escape(message)):
+            aio.compare(**changes)
+        with pytest.raises(TypeError, match=re.escape(message)):
+            asyncio.run(aio.acompare(**changes))
+        with pytest.raises(TypeError, match=re.escape(message)):
+            aio.scaling("latency" if "requests" in changes or "concurrency" in changes else "requests", [1], **changes)
+        assert crew.log == []
+
+    def test_numbers_of_other_libraries_are_numbers(self):
+        numpy = pytest.importorskip("numpy")
+        settings = plan_of(requests=numpy.int64(3), latency=numpy.float32(0.5), concurrency=numpy.uint8(2)).settings
+        assert (settings.requests, settings.latency, settings.concurrency) == (3, 0.5, 2)
+        assert {type(settings.requests), type(settings.latency)} == {int, float}
+
+    def test_a_budget_may_have_no_end(self):
+        assert plan_of(budget=math.inf).settings.budget == math.inf
 
     @pytest.mark.parametrize(
         ("arm", "message"),
@@ -179,7 +225,7 @@ class TestArguments:
     )
     def test_an_arm_that_is_no_program(self, arm, message):
         with pytest.raises(TypeError, match=message):
-            aio.compare([], arms={"mine": arm})
+            aio.compare([], programs={"mine": arm})
 
     def test_an_arm_that_is_not_available_is_left_out_with_the_reason(self, monkeypatch, stand_in):
         crew = stand_in()
@@ -192,6 +238,70 @@ class TestArguments:
         assert "not available here: rust/thread, there are no threads on the moon" in str(comparison)
         with pytest.raises(ComparisonError, match=r"^rust/thread cannot be compared: not available here,"):
             aio.compare(["thread"], ["rust"], urls=URLS, progress=False)
+
+
+class TestOnALabOfOnesOwn:
+    def test_it_is_the_referee_and_its_settings_are_told(self):
+        with aio.LabServer(latency=0.004, jitter=0.001, body_size=65536, bandwidth=50e6, seed=3) as lab:
+            comparison = aio.compare(["callback"], lab=lab, requests=4, concurrency=2, rounds=2, progress=False)
+            assert lab.stats().served  # it runs on
+        settings = comparison.settings
+        assert (settings.latency, settings.jitter, settings.body_size, settings.bandwidth) == (
+            0.004,
+            0.001,
+            65536,
+            50e6,
+        )
+        assert (settings.urls, settings.requests) == (None, 4)
+        assert (comparison.ideal, comparison.serial) == pytest.approx((0.008, 0.016))
+        assert [arm.peak_in_flight for arm in comparison.arms] == [2, 2]
+        assert set(comparison.exchanges["size"]) == {65536}
+        assert comparison.exchanges["first_byte"][0] is not None
+        told = "latency 4 ms, jitter up to 1 ms, body 64 KiB, bandwidth 50 MB/s per connection, 2 rounds"
+        assert told in str(comparison)
+        assert "延迟 4 ms，抖动至多 1 ms，响应体 64 KiB，每个连接带宽 50 MB/s，2 轮取中位数" in comparison.to_text("zh")
+
+    def test_what_is_usual_is_not_told(self):
+        with aio.LabServer(latency=0.002) as lab:
+            comparison = aio.compare("callback", "rust", lab=lab, latency=0.002, requests=2, rounds=1, progress=False)
+        assert "latency 2 ms, 1 round" in str(comparison)
+
+    def test_in_acompare_and_scaling(self):
+        with aio.LabServer(latency=0.002, body_size=10) as lab:
+            arguments = {"strategies": "callback", "languages": "rust", "lab": lab, "rounds": 1, "progress": False}
+            comparison = asyncio.run(aio.acompare(**arguments, requests=2))
+            assert comparison.arms[0].peak_in_flight == 2
+            swept = aio.scaling("requests", [1, 3], **arguments)
+            assert [one.settings.body_size for one in swept] == [10, 10]
+            assert set(swept[1].exchanges["size"]) == {10}
+            with pytest.raises(ValueError, match="latency cannot be swept with lab="):
+                aio.scaling("latency", [0.1], **arguments)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"urls": URLS}, "give lab= or urls=, not both"),
+            ({"latency": 0.02}, "latency=0.02 contradicts lab=, whose latency is 0.004"),
+            ({"requests": 10}, "lab keeps log_limit=4 records only; requests=10 need as many"),
+        ],
+    )
+    def test_contradictions_are_refused_at_the_call(self, changes, message, stand_in):
+        crew = stand_in()
+        with aio.LabServer(latency=0.004, log_limit=4) as lab, pytest.raises(ValueError, match=re.escape(message)):
+            aio.compare(lab=lab, **changes)
+        assert crew.log == []
+
+    def test_one_that_runs_no_more_is_refused_at_the_call(self, stand_in):
+        crew = stand_in()
+        with aio.LabServer() as lab:
+            pass
+        with pytest.raises(ValueError, match="lab is closed: give a LabServer that is running"):
+            aio.compare(lab=lab)
+        with aio.LabServer() as dead:
+            os.kill(dead.pid, signal.SIGKILL)
+            with pytest.raises(RuntimeError, match="has ended: killed by SIGKILL"):
+                aio.compare(lab=dead)
+        assert crew.log == []
 
 
 class TestGate:
@@ -289,7 +399,7 @@ class TestRounds:
     def test_no_look_is_enough_that_could_not_give_a_verdict(self, stand_in):
         # 8 strategies and 5 arms make 27 contrasts, of which none can be judged by 10 rounds
         stand_in()
-        comparison = aio.compare(urls=URLS, arms=dict.fromkeys("abcde", print), budget=1e6, progress=False)
+        comparison = aio.compare(urls=URLS, programs=dict.fromkeys("abcde", print), budget=1e6, progress=False)
         assert len(comparison.contrasts) == 27
         assert (comparison.rounds, comparison.ended) == (15, "precise")
 
@@ -520,7 +630,7 @@ class TestMeasured:
         assert all(wall > 9 / 200 for arm in comparison.arms for wall in arm.walls)
         for exchange in (exchange_at(comparison, place) for place in range(len(comparison.kept_exchanges))):
             assert exchange.start >= exchange.intended == exchange.request / 200
-        rows = list(comparison.requests.rows())
+        rows = list(comparison.exchanges.rows())
         assert {row["intended"] for row in rows} == {i / 200 for i in range(10)}
         assert all(row["response"] == pytest.approx(row["start"] + row["service"] - row["intended"]) for row in rows)
         assert {row["observer"] for row in rows} == {"client"}
@@ -530,8 +640,8 @@ class TestMeasured:
             aio.rust.callback_way(urls)
 
         settings = {"rate": 50, "requests": 10, "latency": 0.005, "rounds": 2, "progress": False}
-        comparison = aio.compare([], arms={"mine": mine}, **settings)
-        rows = list(comparison.requests.rows())
+        comparison = aio.compare([], programs={"mine": mine}, **settings)
+        rows = list(comparison.exchanges.rows())
         assert {(row["intended"], row["observer"]) for row in rows} == {(0.0, "server")}
         assert all(row["response"] > 0 for row in rows)
 
@@ -563,7 +673,7 @@ class TestCosts:
             return aio.python.blocking_way(urls) if block else None
 
         comparison = aio.compare(
-            ["blocking", "process"], ["python"], arms={"hungry": hungry}, **(FAST | {"rounds": 1, "latency": 0.02})
+            ["blocking", "process"], ["python"], programs={"hungry": hungry}, **(FAST | {"rounds": 1, "latency": 0.02})
         )
         peak = {arm.name: arm.costs.peak_memory for arm in comparison.arms}
         assert held > 300_000_000
@@ -668,7 +778,7 @@ class TestEnd:
         with pytest.raises(
             ComparisonError, match="fatal cannot be compared: its worker process died: killed by SIGABRT"
         ):
-            aio.compare([], arms={"fatal": fatal}, **FAST)
+            aio.compare([], programs={"fatal": fatal}, **FAST)
         assert workers() == []
 
 

@@ -18,6 +18,7 @@ from aio_strategies.comparison.archive import SCHEMA
 from aio_strategies.comparison.arm_times import TimedRun
 from aio_strategies.comparison.comparison import Comparison
 from aio_strategies.comparison.settings import Settings
+from aio_strategies.comparison.sweep import Scaling
 from aio_strategies.exceptions import SchemaError
 from aio_strategies.measuring.environment import describe
 from test_exports import ARCHIVE, check
@@ -32,7 +33,7 @@ def made(walls, *, latency=0.02, requests=10, concurrency=10, errors=0, timed=No
     settings = Settings(
         strategies=tuple(dict.fromkeys(strategy for _, strategy in arms)),
         languages=tuple(dict.fromkeys(language for language, _ in arms)) or ("python",),
-        arms=tuple(own),
+        programs=tuple(own),
         baseline=next(iter(walls)),
         urls=None if latency is not None else ("http://example.org/",) * requests,
         requests=requests,
@@ -367,16 +368,16 @@ class TestFrames:
         assert frame.where(twin=True)["arm"] == ["python/blocking (twin)"] * 6
         assert sorted(frame["index"]) == list(range(30))
 
-    def test_requests(self, measured):
-        frame = measured.requests
+    def test_exchanges(self, measured):
+        frame = measured.exchanges
         assert len(frame) == len(measured.kept_exchanges)
         assert set(frame["arm"]) == {arm.name for arm in measured.arms}
 
     def test_csv(self, measured):
-        for table in ("summary", "runs", "requests"):
+        for table in ("summary", "runs", "exchanges"):
             lines = measured.to_csv(table).splitlines()
             assert len(lines) == 1 + len(getattr(measured, table))
-        with pytest.raises(ValueError, match="table must be 'summary', 'runs' or 'requests', not 'all'"):
+        with pytest.raises(ValueError, match="table must be 'summary', 'runs' or 'exchanges', not 'all'"):
             measured.to_csv("all")
 
     def test_dataframes(self, measured):
@@ -384,21 +385,28 @@ class TestFrames:
         polars = pytest.importorskip("polars")
         assert polars.DataFrame(measured.runs).height == 30
         assert measured.summary.to_polars()["wall"].to_list() == measured.summary["wall"]
-        frame = measured.requests.to_pandas()
+        frame = measured.exchanges.to_pandas()
         assert isinstance(frame, pandas.DataFrame)
         assert frame.groupby("arm")["service"].median().min() >= 0.002
 
 
+def test_comparisons_are_compared_by_identity(measured):
+    copy = pickle.loads(pickle.dumps(measured))
+    assert measured == measured
+    assert measured != copy
+    assert len({measured, copy}) == 2
+
+
 class TestExport:
     def test_json_has_everything(self, measured):
-        document = json.loads(measured.to_json(requests=True))
-        assert document == measured.to_dict(requests=True)
-        assert "requests" not in measured.to_dict()
+        document = json.loads(measured.to_json(exchanges=True))
+        assert document == measured.to_dict(exchanges=True)
+        assert "exchanges" not in measured.to_dict()
         assert (document["schema"], document["seed"], document["rounds"]) == (SCHEMA, 7, 6)
         assert document["settings"] == {
             "strategies": ["blocking", "thread"],
             "languages": ["python", "rust"],
-            "arms": [],
+            "programs": [],
             "baseline": "python/blocking",
             "urls": None,
             "requests": 12,
@@ -409,9 +417,12 @@ class TestExport:
             "rounds": 6,
             "budget": 30.0,
             "hosts": None,
+            "jitter": 0.0,
+            "body_size": 1024,
+            "bandwidth": None,
         }
         assert [run["index"] for run in document["runs"]] == list(range(30))
-        assert len(document["requests"]["run"]) == len(measured.kept_exchanges)
+        assert len(document["exchanges"]["run"]) == len(measured.kept_exchanges)
 
     def test_environment_tells_the_machine_and_the_builds_but_no_host(self, measured):
         environment = measured.environment
@@ -421,10 +432,10 @@ class TestExport:
         assert environment["cpu"]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", environment["date"])
         assert platform.node() not in environment.values()
-        assert sys.prefix not in measured.to_json(requests=True)
+        assert sys.prefix not in measured.to_json(exchanges=True)
 
     def test_a_comparison_can_be_pickled(self, measured):
-        assert pickle.loads(pickle.dumps(measured)).to_json(requests=True) == measured.to_json(requests=True)
+        assert pickle.loads(pickle.dumps(measured)).to_json(exchanges=True) == measured.to_json(exchanges=True)
 
     def test_trace_and_archive_have_every_arm(self, measured):
         names = [arm.name for arm in measured.arms]
@@ -455,7 +466,7 @@ class TestFiles:
     def test_save_and_load(self, measured, tmp_path, name):
         measured.save(tmp_path / name)
         loaded = aio.load(tmp_path / name)
-        assert loaded.to_dict(requests=True) == measured.to_dict(requests=True)
+        assert loaded.to_dict(exchanges=True) == measured.to_dict(exchanges=True)
         assert str(loaded) == str(measured)
         assert loaded.to_har() == measured.to_har()
         if name.endswith("gz"):
@@ -490,6 +501,31 @@ class TestFiles:
         assert "ideal 20.0 ms" in str(comparison)
         assert comparison.to_dict()["schema"] == SCHEMA
         assert [warning.kind for warning in comparison.warnings] == ["few_rounds"]
+
+    def test_a_file_of_the_second_version(self):
+        comparison = aio.load(DATA / "comparison_schema_2.json")
+        old = json.loads((DATA / "comparison_schema_2.json").read_text(encoding="utf-8"))
+        assert [arm.name for arm in comparison.arms] == [arm["arm"] for arm in old["arms"]]
+        assert (comparison.settings.programs, comparison.settings.body_size) == (("mine",), 1024)
+        assert comparison.kept_exchanges.to_dict() == old["requests"]
+        assert len(comparison.exchanges) == len(old["requests"]["run"])
+        now = comparison.to_dict(exchanges=True)
+        assert now["schema"] == SCHEMA
+        for name in ("arms", "contrasts", "runs", "costs", "conditions", "environment", "ideal", "serial", "aa_check"):
+            assert now[name] == old[name], name
+
+    def test_a_sweep_is_saved_and_loaded(self, tmp_path, measured):
+        swept = Scaling("requests", [12, 24], [measured, measured])
+        swept.save(tmp_path / "sweep.json.gz")
+        loaded = aio.load(tmp_path / "sweep.json.gz")
+        assert isinstance(loaded, Scaling)
+        assert (loaded.parameter, loaded.values) == ("requests", (12, 24))
+        assert [one.to_dict(exchanges=True) for one in loaded] == [measured.to_dict(exchanges=True)] * 2
+        assert str(loaded) == str(swept)
+        assert list(loaded.summary.rows()) == list(swept.summary.rows())
+        (tmp_path / "bad.json").write_text(f'{{"schema": {SCHEMA}, "kind": "scaling", "parameter": "requests"}}')
+        with pytest.raises(SchemaError, match="damaged"):
+            aio.load(tmp_path / "bad.json")
 
     def test_a_file_of_a_newer_version_says_so(self, measured, tmp_path):
         newer = measured.to_dict() | {"schema": SCHEMA + 1}
@@ -589,9 +625,12 @@ class TestScaling:
     @pytest.mark.parametrize(
         ("arguments", "changes", "error", "message"),
         [
-            (("rounds", [1]), {}, ValueError, "must be one of requests, concurrency, latency, not 'rounds'"),
+            (("rounds", [1]), {}, ValueError, "must be 'requests', 'concurrency' or 'latency', not 'rounds'"),
             (("requests", []), {}, ValueError, "values is empty"),
             (("requests", [1]), {"requests": 5}, TypeError, "requests is what is swept"),
+            (("requests", [5, 0]), {}, ValueError, "requests must be at least 1, not 0"),
+            (("concurrency", [1, True]), {}, TypeError, "concurrency must be an integer of at least 1, not True"),
+            (("requests", [1]), {"budget": -1}, ValueError, "budget must be"),
         ],
     )
     def test_wrong_arguments(self, arguments, changes, error, message):

@@ -77,12 +77,12 @@ class TestTimeline:
         ("times", "names"),
         [
             ({"accepted": 1.1}, ["connect", "send"]),
-            ({"accepted": 1.1, "request": 1.2}, ["connect", "send", "wait"]),
-            ({"request": 1.2}, ["send", "wait"]),
+            ({"accepted": 1.1, "asked": 1.2}, ["connect", "send", "wait"]),
+            ({"asked": 1.2}, ["send", "wait"]),
             # a connection that was there before
-            ({"accepted": 0.5, "request": 1.2, "first_byte": 1.3}, ["send", "wait", "receive"]),
+            ({"accepted": 0.5, "asked": 1.2, "first_byte": 1.3}, ["send", "wait", "receive"]),
             # the client had given up
-            ({"accepted": 1.1, "request": 1.2, "first_byte": 5.0}, ["connect", "send", "wait"]),
+            ({"accepted": 1.1, "asked": 1.2, "first_byte": 5.0}, ["connect", "send", "wait"]),
         ],
     )
     def test_phases_of_what_is_not_known_in_full(self, times, names):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import aio_strategies as aio
 import pytest
@@ -45,6 +47,40 @@ def test_all_names_exist(module):
     for name in loaded.__all__:
         assert getattr(loaded, name, None) is not None, name
     assert set(loaded.__all__) <= set(dir(loaded))
+
+
+def test_dir_is_what_is_public():
+    assert dir(aio) == sorted(aio.__all__)
+    assert not {"annotations", "TYPE_CHECKING", "Any", "results", "calling"} & set(dir(aio))
+
+
+def test_star_import_gives_every_name():
+    names = {}
+    exec("from aio_strategies import *", names)
+    assert set(aio.__all__) <= set(names)
+
+
+def test_every_public_name_is_documented():
+    reference = (Path(__file__).parent.parent / "docs" / "api.md").read_text(encoding="utf-8")
+    assert [name for name in aio.__all__ if f"`{name}`" not in reference and f"`{name}(" not in reference] == []
+    for name in aio.__all__:
+        value = getattr(aio, name)
+        if isinstance(value, type):
+            assert value.__doc__, name
+            assert value.__module__.startswith("aio_strategies"), name
+
+
+def test_every_exception_is_raised_or_the_base_of_one_that_is():
+    """By the Python sources and by ``src/py``, where the native code names the classes that it raises."""
+    root = Path(__file__).parent.parent
+    files = [*(root / "python").rglob("*.py"), *(root / "src" / "py").rglob("*.rs")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files if file.name != "exceptions.py")
+    classes = {name: getattr(aio.exceptions, name) for name in aio.exceptions.__all__}
+    raised = {
+        kind for name, kind in classes.items() if re.search(rf'"{name}"|\b{name}\(|raise {name}\b|: {name}[,}}]', text)
+    }
+    idle = [name for name, kind in classes.items() if not any(issubclass(one, kind) for one in raised)]
+    assert idle == []
 
 
 def test_both_languages_have_the_same_names():

@@ -39,6 +39,7 @@ class Shown:
         self.err = ""
         self.error = ""
         self.html = ""
+        self.markdown = ""
 
 
 class Kernel:
@@ -58,6 +59,7 @@ class Kernel:
                 shown.error += "\n".join(content["traceback"])
             elif message["msg_type"] in ("display_data", "execute_result"):
                 shown.html += content["data"].get("text/html", "")
+                shown.markdown += content["data"].get("text/markdown", "")
 
         reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=watch, timeout=60)
         shown.status = reply["content"]["status"]
@@ -90,7 +92,7 @@ def fresh(kernel):
 
 class TestAiotime:
     def test_shows_the_comparison_and_returns_it_only_when_asked(self, kernel):
-        shown = kernel.run("%aiotime thread callback -n 4 -r 2 -c 2 --lang python --latency 1ms")
+        shown = kernel.run("%aiotime thread callback -n 4 -r 2 -c 2 --language python --latency 1ms")
         assert (shown.status, shown.err) == ("ok", "")
         assert "thread" in shown.html
         assert "callback" in shown.html
@@ -105,12 +107,20 @@ class TestAiotime:
         assert "blocking" not in quiet.html
         assert kernel.run("print(%aiotime -q thread -r 1 -n 1 --latency 1ms)").status == "error"  # as for all magics
 
+    def test_lang_is_the_readers_language(self, kernel):
+        shown = kernel.run("%aiotime thread -n 2 -r 1 --latency 1ms --lang zh")
+        assert (shown.status, shown.err) == ("ok", "")
+        assert "| 多线程 |" in shown.markdown
+
     @pytest.mark.parametrize(
         ("line", "message"),
         [
-            ("%aiotime threads", "'threads' is no strategy: choose from blocking, "),
+            ("%aiotime threads", "no strategy 'threads'; allowed: blocking, "),
             ("%aiotime thread --latency 3xs", "'3xs' is no duration: write it as 20ms"),
-            ("%aiotime thread -n 0", "'0' is no whole number from 1 on"),
+            ("%aiotime thread -n 0", "requests must be at least 1, not 0"),
+            ("%aiotime thread --latency 2000m", "latency must be 0 to 86400 seconds, not 120000.0"),
+            ("%aiotime thread --lang python", "--lang: it is the reader's language, en or zh; the code's language is"),
+            ("%%aiobench mine --timeout 0\npass", "timeout must be a finite number of seconds above 0"),
             ("%aiotime", "the following arguments are required: KEY"),
             ("%aiobench", "%%aiobench times a cell"),
             ("%%aiobench mine --host a:b\npass", "'a:b' is no host: write it as example.com or example.com:80"),

@@ -47,6 +47,28 @@ def test_raise_for_status():
     assert pickle.loads(pickle.dumps(caught.value)).response.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("status", "success"), [(199, False), (200, True), (204, True), (299, True), (300, False), (404, False)]
+)
+def test_is_success_as_in_httpx(status, success):
+    assert response(status_code=status).is_success is success
+
+
+def test_json_as_in_httpx():
+    assert response(content='{"异步": [1.5, null]}'.encode()).json() == {"异步": [1.5, None]}
+    assert response(content='"é"'.encode("utf-16")).json() == "é"
+    assert response(content=b"1.5").json(parse_float=str) == "1.5"
+    with pytest.raises(ValueError, match="Expecting value"):
+        response(content=b"<html>").json()
+
+
+def test_one_that_failed_is_no_success_and_has_no_json():
+    failed = aio.Response("http://a/", error=aio.ConnectError("refused"))
+    assert failed.is_success is False
+    with pytest.raises(aio.ConnectError, match="refused"):
+        failed.json()
+
+
 def test_a_run_is_a_sequence():
     responses = [response(content=bytes([number])) for number in range(3)]
     run = aio.Run(responses, strategy="thread", language="rust", wall=0.5, cpu=CPUTime(0.25, 0.125))

@@ -239,7 +239,7 @@ class TestCommand:
     def test_a_wrong_strategy(self):
         done = self.run("fiber")
         assert done.returncode == 2
-        assert "'fiber' is no strategy: choose from blocking, " in done.stderr
+        assert "no strategy 'fiber'; allowed: blocking, " in done.stderr
 
 
 def test_nothing_is_imported_before_it_is_asked_for():

@@ -36,7 +36,7 @@ print("printed by an arm")
 
 
 def compare(arm, **changes):
-    return aio.compare([], arms={"mine": arm}, **(FAST | changes)).arm("mine")
+    return aio.compare([], programs={"mine": arm}, **(FAST | changes)).arm("mine")
 
 
 class TestKinds:
@@ -76,7 +76,7 @@ class TestKinds:
         assert compare(SOURCE).peak_in_flight == 4
 
     def test_what_it_prints_at_first_is_kept(self):
-        comparison = aio.compare("callback", "python", arms={"loud": SOURCE, "quiet": contents}, **FAST)
+        comparison = aio.compare("callback", "python", programs={"loud": SOURCE, "quiet": contents}, **FAST)
         assert comparison.printed == {"loud": "printed by an arm\n"}
 
     def test_plain_source(self):
@@ -89,7 +89,7 @@ class TestKinds:
             time.sleep(0.02)
             return aio.python.callback_way(urls)
 
-        comparison = aio.compare("callback", "python", arms={"slowed": slowed}, **(FAST | {"rounds": 6}))
+        comparison = aio.compare("callback", "python", programs={"slowed": slowed}, **(FAST | {"rounds": 6}))
         contrast = comparison.contrast("slowed", "python/callback")
         assert contrast.ratio < 0.6
         assert "slowed" in str(comparison)
@@ -106,6 +106,18 @@ class TestFaults:
         assert "IndexError: list index out of range" in str(caught.value)
         assert "return urls[17]" in str(caught.value)
 
+    def test_one_of_a_cell_is_shown_with_its_source(self):
+        """The worker cannot read a notebook's cell; nor does cloudpickle tell where code came from."""
+        import linecache
+
+        cell = "def mine(urls):\n    def inner():\n        return urls[23]  # here\n    return inner()\n"
+        linecache.cache["<cell 7>"] = (len(cell), None, cell.splitlines(keepends=True), "<cell 7>")
+        names = {"__name__": "__main__"}
+        exec(compile(cell, "<cell 7>", "exec"), names)
+        with pytest.raises(ComparisonError) as caught:
+            compare(names["mine"])
+        assert 'File "<cell 7>", line 3, in inner\n    return urls[23]  # here' in str(caught.value)
+
     def test_source_that_raises(self):
         with pytest.raises(ComparisonError, match="ZeroDivisionError: division by zero") as caught:
             compare("first = 1\nsecond = first / 0\n")
@@ -113,7 +125,7 @@ class TestFaults:
 
     def test_one_that_fetches_something_else(self):
         with pytest.raises(ComparisonError, match="5 bytes of content, but 1024"):
-            aio.compare("blocking", "rust", arms={"mine": lambda urls: [b"wrong"] * len(urls)}, **FAST)
+            aio.compare("blocking", "rust", programs={"mine": lambda urls: [b"wrong"] * len(urls)}, **FAST)
 
     def test_one_that_fetches_too_little_and_does_not_tell(self):
         def lazy(urls):
@@ -136,7 +148,9 @@ class TestFaults:
 
     def test_one_that_nobody_can_check_is_told_of(self):
         with aio.LabServer(latency=0.001) as lab:
-            comparison = aio.compare([], arms={"mine": lambda urls: None}, urls=lab.urls(2), rounds=1, progress=False)
+            comparison = aio.compare(
+                [], programs={"mine": lambda urls: None}, urls=lab.urls(2), rounds=1, progress=False
+            )
         assert comparison.unchecked == ("mine",)
         assert "warning: mine: it returned no contents, so nobody could check that" in str(comparison)
 
@@ -170,7 +184,7 @@ def test_a_process_pool_of_a_function_beside_it(tmp_path):
                     return list(executor.map(fetch, urls))
 
             # no guard: a worker does not run this program again
-            c = aio.compare([], arms={"pool": pool}, requests=4, latency=0.05, rounds=1, progress=False)
+            c = aio.compare([], programs={"pool": pool}, requests=4, latency=0.05, rounds=1, progress=False)
             print(c.arm("pool").peak_in_flight, c.arm("pool").costs.processes)
             """
         ),
@@ -186,8 +200,8 @@ def test_in_a_notebook_s_cell_sync_and_awaited():
         "import aio_strategies as aio",
         "from urllib.request import urlopen\ndef read(url):\n    return urlopen(url).read()",
         "def mine(urls):\n    return [read(url) for url in urls]",
-        "c = aio.compare(['callback'], arms={'mine': mine}, requests=4, latency=0.005, rounds=2)\nc",
-        "d = await aio.acompare(['callback'], arms={'mine': mine}, requests=4, latency=0.005, rounds=2)\nd",
+        "c = aio.compare(['callback'], programs={'mine': mine}, requests=4, latency=0.005, rounds=2)\nc",
+        "d = await aio.acompare(['callback'], programs={'mine': mine}, requests=4, latency=0.005, rounds=2)\nd",
         "print(c.arm('mine').peak_in_flight, d.arm('mine').errors, aio.last_comparison() is d)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

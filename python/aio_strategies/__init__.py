@@ -16,19 +16,33 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native, python, rust
 from .calling import arun, run
-from .catalogue import strategies
+from .catalogue import Catalogue, Strategy, strategies
+from .checks import Lang
 from .exceptions import *  # noqa: F403
 from .exceptions import __all__ as _exceptions
 from .measuring.comparing import acompare, compare, last_comparison
-from .results import Headers, Response, Run
+from .results import CPUTime, Headers, Response, Run
 
 if TYPE_CHECKING:
+    from .comparison.arm_times import ArmTimes, Latency, TimedRun
+    from .comparison.caveats import Caveat
     from .comparison.comparison import Comparison
-    from .comparison.contrasts import Contrast
+    from .comparison.conditions import Conditions
+    from .comparison.contrasts import Contrast, Metric, Verdict
+    from .comparison.costs import Costs
+    from .comparison.explanation import Explanation
+    from .comparison.findings import Ending
+    from .comparison.kept_exchanges import KeptBatch, KeptExchanges
     from .comparison.loading import load
-    from .comparison.sweep import Scaling
-    from .frame import Frame
-    from .lab.server import LabServer
+    from .comparison.settings import Arm, Settings
+    from .comparison.side_by_side import Comparisons
+    from .comparison.sweep import Parameter, Scaling
+    from .display.code import Listing, Mark
+    from .display.picture import Picture
+    from .display.timeline import Exchange
+    from .frame import Field, Frame
+    from .lab.log import ExchangeLog, LogRecord
+    from .lab.server import LabServer, LabStats
     from .measuring.sweeping import scaling
     from .sources import Sources, source
 
@@ -36,27 +50,79 @@ __version__: str = _native.build_info()["version"]
 
 # Imported when they are first asked for: a caller who only fetches should not wait for them.
 _LATER = {
+    "Arm": ".comparison.settings",
+    "ArmTimes": ".comparison.arm_times",
+    "Caveat": ".comparison.caveats",
     "Comparison": ".comparison.comparison",
+    "Comparisons": ".comparison.side_by_side",
+    "Conditions": ".comparison.conditions",
     "Contrast": ".comparison.contrasts",
+    "Costs": ".comparison.costs",
+    "Ending": ".comparison.findings",
+    "Exchange": ".display.timeline",
+    "ExchangeLog": ".lab.log",
+    "Explanation": ".comparison.explanation",
+    "Field": ".frame",
     "Frame": ".frame",
+    "KeptBatch": ".comparison.kept_exchanges",
+    "KeptExchanges": ".comparison.kept_exchanges",
     "LabServer": ".lab.server",
+    "LabStats": ".lab.server",
+    "Latency": ".comparison.arm_times",
+    "Listing": ".display.code",
+    "LogRecord": ".lab.log",
+    "Mark": ".display.code",
+    "Metric": ".comparison.contrasts",
+    "Parameter": ".comparison.sweep",
+    "Picture": ".display.picture",
     "Scaling": ".comparison.sweep",
+    "Settings": ".comparison.settings",
     "Sources": ".sources",
+    "TimedRun": ".comparison.arm_times",
+    "Verdict": ".comparison.contrasts",
     "load": ".comparison.loading",
     "scaling": ".measuring.sweeping",
     "source": ".sources",
 }
 
 __all__ = [
+    "Arm",
+    "ArmTimes",
+    "CPUTime",
+    "Catalogue",
+    "Caveat",
     "Comparison",
+    "Comparisons",
+    "Conditions",
     "Contrast",
+    "Costs",
+    "Ending",
+    "Exchange",
+    "ExchangeLog",
+    "Explanation",
+    "Field",
     "Frame",
     "Headers",
+    "KeptBatch",
+    "KeptExchanges",
     "LabServer",
+    "LabStats",
+    "Lang",
+    "Latency",
+    "Listing",
+    "LogRecord",
+    "Mark",
+    "Metric",
+    "Parameter",
+    "Picture",
     "Response",
     "Run",
     "Scaling",
+    "Settings",
     "Sources",
+    "Strategy",
+    "TimedRun",
+    "Verdict",
     "acompare",
     "arun",
     "compare",
@@ -90,4 +156,4 @@ def load_ipython_extension(ipython: Any) -> None:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

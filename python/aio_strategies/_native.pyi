@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import final
+from typing import Literal, final
 
 from typing_extensions import CapsuleType
 
@@ -27,6 +27,7 @@ __all__ = [
     "tells_percentile",
 ]
 
+_Verdict = Literal["faster", "slower", "equivalent", "no significant difference"]
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
 _Outcomes = tuple[list[_Outcome], int | None]
 
@@ -47,7 +48,7 @@ def fewest_rounds(contrasts: int) -> int: ...
 def hodges_lehmann(differences: Sequence[float], confidence: float) -> tuple[float, float, float]: ...
 def judge(
     differences: Sequence[Sequence[float]],
-) -> list[tuple[float, float, float, float, str, int | None]]: ...
+) -> list[tuple[float, float, float, float, _Verdict, int | None]]: ...
 
 @final
 class Background:

@@ -1,4 +1,4 @@
-"""Reads what is typed behind a command or a magic.
+"""Reads what is typed behind a command or a magic, and has it checked by ``checks.py``, as every function does.
 
 All raise ``argparse.ArgumentTypeError``, whose words are shown to whoever has typed it.
 """
@@ -6,64 +6,71 @@ All raise ``argparse.ArgumentTypeError``, whose words are shown to whoever has t
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
+
+from . import checks
+from .catalogue import LANGUAGES, STRATEGIES
+from .units import byte_count, seconds
 
 if TYPE_CHECKING:
     from .lab.hosts import Host
 
-__all__ = ["duration", "host", "language_name", "list_of", "port_number", "positive", "size", "strategy_key"]
+__all__ = [
+    "bandwidth",
+    "body_size",
+    "budget",
+    "concurrency",
+    "host",
+    "jitter",
+    "lang",
+    "language_name",
+    "latency",
+    "list_of",
+    "port",
+    "rate",
+    "requests",
+    "rounds",
+    "seed",
+    "strategy_key",
+    "timeout",
+    "url",
+]
 
 T = TypeVar("T")
-
-
-def duration(text: str) -> float:
-    """Read a duration in seconds, as ``20ms``."""
-    from .units import seconds
-
-    return _read(seconds, text)
-
-
-def size(text: str) -> int:
-    """Read a number of bytes, as ``64KiB``."""
-    from .units import byte_count
-
-    return _read(byte_count, text)
-
-
-def positive(text: str) -> int:
-    """Read a whole number from 1 on."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
-
-
-def port_number(text: str) -> int:
-    """Read the number of a port, or 0."""
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: it must be a whole number from 0 to 65535")
-    return int(text)
+U = TypeVar("U")
 
 
 def strategy_key(text: str) -> str:
     """Read the key of a strategy."""
-    from .catalogue import STRATEGIES
-
-    return _one_of(tuple(STRATEGIES), "strategy", text)
+    return _checked(lambda key: checks.check_name("strategy", key, STRATEGIES), text)
 
 
 def language_name(text: str) -> str:
-    """Read the name of a language."""
-    from .catalogue import LANGUAGES
+    """Read the name of a language of the code."""
+    return _checked(lambda name: checks.check_name("language", name, LANGUAGES), text)
 
-    return _one_of(LANGUAGES, "language", text)
+
+def lang(text: str) -> str:
+    """Read the reader's language."""
+    if text in LANGUAGES:
+        raise argparse.ArgumentTypeError(
+            f"it is the reader's language, en or zh; the code's language is --language {text}"
+        )
+    return _checked(checks.check_lang, text)
+
+
+def url(text: str) -> str:
+    """Read a URL that could be fetched."""
+    return _checked(lambda one: checks.check_fetchable_urls([one])[0], text)
 
 
 def host(text: str) -> Host:
     """Read a host, as ``example.com:80``."""
     from .lab.hosts import read_host
 
-    return _read(read_host, text)
+    return _checked(read_host, text)
 
 
 def list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:
@@ -75,14 +82,39 @@ def list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:
     return read
 
 
-def _read(reader: Callable[[str], T], text: str) -> T:
+def _reader(read: Callable[[str], T], check: Callable[[T], U]) -> Callable[[str], U]:
+    return lambda text: _checked(check, _checked(read, text))
+
+
+def _checked(check: Callable[[T], U], value: T) -> U:
     try:
-        return reader(text)
-    except ValueError as error:
+        return check(value)
+    except (ValueError, TypeError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _one_of(known: Sequence[str], kind: str, text: str) -> str:
-    if text not in known:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {kind}: choose from {', '.join(known)}")
-    return text
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]+", text):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
+
+
+requests = _reader(_whole, checks.check_requests)
+concurrency = _reader(_whole, checks.check_concurrency)
+rounds = _reader(_whole, checks.check_rounds)
+port = _reader(_whole, checks.check_port)
+seed = _reader(_whole, checks.check_seed)
+rate = _reader(_number, checks.check_rate)
+latency = _reader(seconds, checks.check_latency)
+jitter = _reader(seconds, checks.check_jitter)
+timeout = _reader(seconds, checks.check_timeout)
+budget = _reader(seconds, checks.check_budget)
+body_size = _reader(byte_count, checks.check_body_size)
+bandwidth = _reader(byte_count, checks.check_bandwidth)

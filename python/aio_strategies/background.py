@@ -1,4 +1,4 @@
-"""Beside an event loop: work on a thread of its own, watched until it ends and stopped with the task that waits for it."""
+"""Beside an event loop: work on a thread of its own, watched until it ends, stopped with the task that waits for it."""
 
 from __future__ import annotations
 

@@ -60,14 +60,14 @@ async def arun(
 ) -> Run:
     """Fetch URLs by a strategy while other coroutines of the loop go on.
 
-    In Python, ``asyncio`` runs in the loop itself, the others in a thread beside it; in Rust, all do. Cancelled, a native
-    call closes its connections, and ends its threads and processes, before ``CancelledError`` is raised. A Python one
-    in a thread begins no more exchanges then, and those under way are waited for.
+    In Python, ``asyncio`` runs in the loop itself, the others in a thread beside it; in Rust, all do. Cancelled, a
+    native call closes its connections, and ends its threads and processes, before ``CancelledError`` is raised. A
+    Python one in a thread begins no more exchanges then, and those under way are waited for.
 
     Args and exceptions are those of ``run``.
     """
     find(strategy, language)
-    way = {"python": python, "rust": rust}[language].beside(strategy)
+    way: AsyncStrategyFunction = {"python": python, "rust": rust}[language].beside(strategy)
     return await way(urls, concurrency=concurrency, timeout=timeout, rate=rate)
 
 

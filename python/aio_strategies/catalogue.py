@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from .checks import check_name
+
 if TYPE_CHECKING:
     from .display.tables import Table
 
@@ -160,9 +162,7 @@ def by_key(key: str) -> Strategy:
     Raises:
         ValueError: no such strategy.
     """
-    if key not in STRATEGIES:
-        raise ValueError(f"no strategy {key!r}; allowed: {', '.join(STRATEGIES)}")
-    return STRATEGIES[key]
+    return STRATEGIES[check_name("strategy", key, STRATEGIES)]
 
 
 def find(strategy: str, language: str) -> Strategy:
@@ -172,8 +172,7 @@ def find(strategy: str, language: str) -> Strategy:
         ValueError: no such strategy or language, or the strategy is not available in the language on this machine.
     """
     found = by_key(strategy)
-    if language not in LANGUAGES:
-        raise ValueError(f"no language {language!r}; allowed: {', '.join(LANGUAGES)}")
+    check_name("language", language, LANGUAGES)
     if language in found.unavailable:
         raise ValueError(f"{strategy!r} is not available in {language} here, because {found.unavailable[language]}")
     return found

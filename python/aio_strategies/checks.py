@@ -1,10 +1,65 @@
-"""Every check of an argument, with the words of its error."""
+"""Every check of an argument, with the words of its error; the functions, the magics and the command line share them.
+
+A value of the wrong type is a TypeError, one out of range a ValueError; both say what is allowed. A bool is no number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import numbers
+import operator
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
 
-__all__ = ["check_concurrency", "check_rate", "check_timeout", "check_urls"]
+from ._native import parse_urls
+
+__all__ = [
+    "DEFAULT_BODY_SIZE",
+    "DEFAULT_LATENCY",
+    "Lang",
+    "check_bandwidth",
+    "check_baseline",
+    "check_body_size",
+    "check_budget",
+    "check_choice",
+    "check_concurrency",
+    "check_count",
+    "check_fetchable_urls",
+    "check_jitter",
+    "check_lang",
+    "check_latency",
+    "check_log_limit",
+    "check_name",
+    "check_names",
+    "check_number_of_urls",
+    "check_port",
+    "check_program_name",
+    "check_programs",
+    "check_progress",
+    "check_rate",
+    "check_requests",
+    "check_rounds",
+    "check_seed",
+    "check_text",
+    "check_timeout",
+    "check_urls",
+]
+
+DEFAULT_LATENCY = 0.02
+"""Seconds after which a lab server answers, if nothing is said."""
+
+DEFAULT_BODY_SIZE = 1024
+"""Bytes of a lab server's pages, if nothing is said."""
+
+Lang = Literal["en", "zh"]
+"""The reader's language: English or Chinese. (``language`` is that of the code: ``"python"`` or ``"rust"``.)"""
+
+#: The longest latency and jitter, in seconds: a day.
+_LONGEST = 86_400.0
+
+
+# --- URLs
 
 
 def check_urls(urls: Iterable[str]) -> list[str]:
@@ -28,36 +83,67 @@ def check_urls(urls: Iterable[str]) -> list[str]:
     return checked
 
 
-def check_concurrency(concurrency: int) -> int:
-    """Return ``concurrency``.
+def check_fetchable_urls(urls: Iterable[str]) -> list[str]:
+    """Return the URLs as a list, each of them one that could be fetched.
+
+    Raises:
+        TypeError: not an iterable of strings.
+        ValueError: there are none, one is malformed (``InvalidURL``), or its scheme is none that can be fetched
+            (``UnsupportedProtocol``).
+    """
+    checked = check_urls(urls)
+    parse_urls(checked)
+    return checked
+
+
+def check_number_of_urls(n: int) -> int:
+    """Return ``n``, the number of a lab's URLs, as an int of at least 0."""
+    return _integer("n", n, 0, sys.maxsize)
+
+
+# --- how much, and how fast
+
+
+def check_count(name: str, value: int) -> int:
+    """Return a number of things as an int of at least 1.
 
     Raises:
         TypeError: not an integer.
         ValueError: below 1.
     """
-    if not isinstance(concurrency, int) or isinstance(concurrency, bool):
-        raise TypeError(f"concurrency must be an integer of at least 1, not {concurrency!r}")
-    if concurrency < 1:
-        raise ValueError(f"concurrency must be at least 1, not {concurrency}")
-    return concurrency
+    return _integer(name, value, 1)
+
+
+def check_concurrency(concurrency: int) -> int:
+    """Return ``concurrency``, at least 1."""
+    return check_count("concurrency", concurrency)
+
+
+def check_requests(requests: int) -> int:
+    """Return ``requests``, at least 1."""
+    return check_count("requests", requests)
+
+
+def check_rounds(rounds: int | None) -> int | None:
+    """Return ``rounds``, at least 1, or None."""
+    return None if rounds is None else check_count("rounds", rounds)
 
 
 def check_timeout(timeout: float) -> float:
-    """Return ``timeout`` as a float.
+    """Return ``timeout`` in seconds, above 0 and finite.
 
     Raises:
         TypeError: not a number.
         ValueError: not finite, or not above 0.
     """
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool):
-        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
-    if not 0 < timeout <= 1e9:
+    seconds = _real("timeout", timeout, "a number of seconds")
+    if not 0 < seconds <= 1e9:
         raise ValueError(f"timeout must be a finite number of seconds above 0 (at most 1e9), not {timeout}")
-    return float(timeout)
+    return seconds
 
 
 def check_rate(rate: float | None) -> float | None:
-    """Return ``rate`` as a float, or None.
+    """Return ``rate`` in requests per second, or None.
 
     Raises:
         TypeError: neither a number nor None.
@@ -65,8 +151,213 @@ def check_rate(rate: float | None) -> float | None:
     """
     if rate is None:
         return None
-    if not isinstance(rate, int | float) or isinstance(rate, bool):
-        raise TypeError(f"rate must be a number of requests per second or None, not {rate!r}")
-    if not 1e-6 <= rate <= 1e9:
+    per_second = _real("rate", rate, "a number of requests per second or None")
+    if not 1e-6 <= per_second <= 1e9:
         raise ValueError(f"rate must be a finite number of requests per second above 0 (1e-6 to 1e9), not {rate}")
-    return float(rate)
+    return per_second
+
+
+def check_budget(budget: float) -> float:
+    """Return ``budget`` in seconds, at least 0; infinity is no limit.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative, or not a number (nan).
+    """
+    seconds = _real("budget", budget, "a number of seconds")
+    if not seconds >= 0:  # so written, nan is refused too
+        raise ValueError(f"budget must be a number of seconds of at least 0 (inf for no limit), not {budget}")
+    return seconds
+
+
+# --- the lab server
+
+
+def check_latency(latency: float) -> float:
+    """Return ``latency`` in seconds, 0 to a day."""
+    return _between("latency", latency, 0, _LONGEST, "seconds")
+
+
+def check_jitter(jitter: float) -> float:
+    """Return ``jitter`` in seconds, 0 to a day."""
+    return _between("jitter", jitter, 0, _LONGEST, "seconds")
+
+
+def check_bandwidth(bandwidth: float | None) -> float | None:
+    """Return ``bandwidth`` in bytes per second, 1 to 1e15, or None."""
+    return None if bandwidth is None else _between("bandwidth", bandwidth, 1, 1e15, "bytes per second, or None")
+
+
+def check_body_size(body_size: int) -> int:
+    """Return ``body_size`` in bytes, 0 to 2**40."""
+    return _integer("body_size", body_size, 0, 1 << 40)
+
+
+def check_port(port: int, *, least: int = 0) -> int:
+    """Return ``port``, from ``least`` to 65535."""
+    return _integer("port", port, least, 65535)
+
+
+def check_seed(seed: int) -> int:
+    """Return ``seed``, 0 to 2**64 - 1."""
+    return _integer("seed", seed, 0, (1 << 64) - 1)
+
+
+def check_log_limit(log_limit: int) -> int:
+    """Return ``log_limit``, 1 to 2**32 - 1."""
+    return _integer("log_limit", log_limit, 1, (1 << 32) - 1)
+
+
+def check_text(name: str, value: str) -> str:
+    """Return a text.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    return value
+
+
+# --- names
+
+
+def check_name(kind: str, name: str, known: Collection[str]) -> str:
+    """Return the name of a ``"strategy"`` or a ``"language"``, if it is known.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is not known.
+    """
+    check_text(kind, name)
+    if name not in known:
+        raise ValueError(f"no {kind} {name!r}; allowed: {', '.join(known)}")
+    return name
+
+
+def check_names(
+    argument: str, kind: str, given: str | Sequence[str] | None, known: Collection[str], *, may_be_none: bool = False
+) -> tuple[str, ...]:
+    """Return names, each once; one may be given alone, and None stands for all.
+
+    Raises:
+        TypeError: not a sequence of texts.
+        ValueError: one is not known, or there are none, unless there may be.
+    """
+    if given is None:
+        return tuple(known)
+    try:
+        names = [given] if isinstance(given, str) else list(given)
+    except TypeError:
+        raise TypeError(f"{argument} must be names, not {given!r}") from None
+    if not names and not may_be_none:
+        raise ValueError(f"{argument} is empty; allowed: {', '.join(known)}")
+    return tuple(dict.fromkeys(check_name(kind, name, known) for name in names))
+
+
+def check_baseline(baseline: str, arms: Sequence[str]) -> str:
+    """Return the name of the baseline, if it is one of the arms.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if baseline not in arms:
+        raise ValueError(f"baseline {baseline!r} is none of the arms: {', '.join(arms)}")
+    return baseline
+
+
+def check_programs(programs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the programs by their names.
+
+    Raises:
+        TypeError: it is no mapping.
+    """
+    if programs is None:
+        return {}
+    if not isinstance(programs, Mapping):
+        raise TypeError(f"programs must be a mapping of names to programs, as {{'mine': mine}}, not {programs!r}")
+    return programs
+
+
+def check_program_name(name: str, languages: Collection[str]) -> str:
+    """Return the name of a program, which must not be taken for a strategy's or a twin's.
+
+    Raises:
+        ValueError: it is no text, or it is taken.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"the name of a program must be some text, not {name!r}")
+    if name.endswith("(twin)"):
+        raise ValueError(f"programs[{name!r}]: names that end with (twin) are taken")
+    if "/" in name and name.partition("/")[0] in languages:
+        raise ValueError(
+            f"programs[{name!r}]: names that begin with {' or '.join(f'{x}/' for x in languages)} are taken"
+        )
+    return name
+
+
+def check_choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    """Return the value, if it is one of those allowed.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if value not in allowed:
+        *others, last = map(repr, allowed)
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, not {value!r}")
+    return value
+
+
+def check_lang(lang: str) -> str:
+    """Return the reader's language.
+
+    Raises:
+        ValueError: it is neither ``"en"`` nor ``"zh"``.
+    """
+    return check_choice("lang", lang, ("en", "zh"))
+
+
+def check_progress(progress: Any) -> None:
+    """Check what shows how far it is.
+
+    Raises:
+        TypeError: not True, False, None or a callable.
+    """
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"progress must be True, False, None or a callable, not {progress!r}")
+
+
+# --- numbers
+
+
+def _integer(name: str, value: int, low: int, high: int | None = None) -> int:
+    """Return the number as an int, or say what is wrong with it."""
+    allowed = f"at least {low}" if high is None else f"{low} to {high}"
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        of_range = " of " if high is None else ", "
+        raise TypeError(f"{name} must be an integer{of_range}{allowed}, not {value!r}") from None
+    if number < low or (high is not None and number > high):
+        raise ValueError(f"{name} must be {allowed}, not {value!r}")
+    return number
+
+
+def _real(name: str, value: float, what: str) -> float:
+    """Return the number as a float; infinite, if it is too large for one."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {what}, not {value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _between(name: str, value: float, low: float, high: float, unit: str) -> float:
+    """Return the number as a float, or say what is wrong with it."""
+    number = _real(name, value, f"a number of {unit}")
+    if not low <= number <= high:
+        raise ValueError(f"{name} must be {low:g} to {high:g} {unit}, not {value!r}")
+    return number

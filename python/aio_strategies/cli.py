@@ -13,9 +13,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .arguments import duration, host, language_name, list_of, port_number, positive, size, strategy_key
+from . import arguments
 
 if TYPE_CHECKING:
     from .catalogue import Strategy
@@ -29,11 +30,11 @@ _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
     Args:
-        arguments: the arguments behind the program's name; None for those of this process.
+        words: the arguments behind the program's name; None for those of this process.
 
     Raises:
         SystemExit: with 0 after ``--help`` and ``--version``, with 2 for a wrong argument.
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack Chinese characters
-    own, program_arguments = _split(sys.argv[1:] if arguments is None else arguments)
+    own, program_arguments = _split(sys.argv[1:] if words is None else words)
     options = _parser().parse_args(own)
     options.program_arguments = program_arguments
     try:
@@ -283,38 +284,52 @@ def _count(number: int, noun: str) -> str:
 # --- the arguments
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split off what is behind the Python file of ``run --as-host HOST file.py``: it is the program's own."""
-    for place, word in enumerate(arguments):
-        if place and word.endswith(".py") and arguments[place - 1] != "--as-host":
-            before = arguments[: place + 1]
+    for place, word in enumerate(words):
+        if place and word.endswith(".py") and words[place - 1] != "--as-host":
+            before = words[: place + 1]
             if before[0] == "run" and any(word.partition("=")[0] == "--as-host" for word in before):
-                return list(before), list(arguments[place + 1 :])
+                return list(before), list(words[place + 1 :])
             break
-    return list(arguments), []
+    return list(words), []
 
 
 def _parser() -> argparse.ArgumentParser:
     from .catalogue import LANGUAGES
 
     parser = argparse.ArgumentParser(
-        prog=_PROGRAM, description="Time strategies of I/O concurrency in Python and Rust side by side."
+        prog=_PROGRAM,
+        description="Time strategies of I/O concurrency in Python and Rust side by side.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add = partial(commands.add_parser, allow_abbrev=False)  # --lang is no abbreviation of --language
 
-    compare = commands.add_parser(
+    compare = add(
         "compare",
         help="time strategies side by side",
         description="Time strategies side by side on the same work, against a lab server unless there are URLs.",
     )
     compare.set_defaults(command=_compare)
-    compare.add_argument("--strategies", type=list_of(strategy_key), metavar="A,B", help="(default: all)")
     compare.add_argument(
-        "--languages", type=list_of(language_name), default=LANGUAGES, metavar="A,B", help="(default: both)"
+        "--strategies", type=arguments.list_of(arguments.strategy_key), metavar="A,B", help="(default: all)"
     )
     compare.add_argument(
-        "--url", nargs="+", action="extend", metavar="URL", help="what to fetch instead of a lab's pages"
+        "--languages",
+        type=arguments.list_of(arguments.language_name),
+        default=LANGUAGES,
+        metavar="A,B",
+        help="of the code (default: both)",
+    )
+    compare.add_argument(
+        "--url",
+        type=arguments.url,
+        nargs="+",
+        action="extend",
+        metavar="URL",
+        help="what to fetch instead of a lab's pages",
     )
     _add_requests(compare)
     _add_concurrency(compare)
@@ -323,14 +338,24 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--baseline", metavar="ARM", help="what all others are held against, as rust/thread (default: the first)"
     )
-    compare.add_argument("--rate", type=float, metavar="N", help="requests due a second (default: all at once)")
-    compare.add_argument("--rounds", type=positive, metavar="N", help="(default: until it is precise, 10 to 60)")
     compare.add_argument(
-        "--budget", type=duration, default=30.0, metavar="TIME", help="of the whole comparison (default: 30s)"
+        "--rate", type=arguments.rate, metavar="N", help="requests due a second (default: all at once)"
     )
-    compare.add_argument("--seed", type=int, metavar="N", help="of the random order of runs (default: drawn)")
     compare.add_argument(
-        "--lang", choices=["en", "zh"], default="en", help="language of the table; zh has the lecture's columns"
+        "--rounds", type=arguments.rounds, metavar="N", help="(default: until it is precise, 10 to 60)"
+    )
+    compare.add_argument(
+        "--budget", type=arguments.budget, default=30.0, metavar="TIME", help="of the whole comparison (default: 30s)"
+    )
+    compare.add_argument(
+        "--seed", type=arguments.seed, metavar="N", help="of the random order of runs (default: drawn)"
+    )
+    compare.add_argument(
+        "--lang",
+        type=arguments.lang,
+        default="en",
+        metavar="en|zh",
+        help="the reader's language, of the table; zh has the lecture's columns (default: en)",
     )
     compare.add_argument("--save", metavar="FILE", help="keep everything in a file, for aio.load (.gz: compressed)")
     output = compare.add_mutually_exclusive_group()
@@ -338,7 +363,7 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
     output.add_argument("--json", action="store_true", help="print settings, environment and raw times as JSON")
 
-    run = commands.add_parser(
+    run = add(
         "run",
         help="fetch URLs with one strategy, or run a Python file offline",
         usage=f"{_PROGRAM} run STRATEGY [URL ...] [options]\n"
@@ -349,44 +374,50 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
     run.add_argument(
-        "--as-host", type=host, action="append", metavar="HOST", help="the host to answer for, as example.com:80"
+        "--as-host",
+        type=arguments.host,
+        action="append",
+        metavar="HOST",
+        help="the host to answer for, as example.com:80",
     )
     run.add_argument(
         "strategy", type=_strategy_or_file, metavar="STRATEGY|FILE.py", help="see: aio-strategies strategies"
     )
-    run.add_argument("urls", nargs="*", metavar="URL")
-    run.add_argument("--language", choices=LANGUAGES, default="rust", help="(default: rust)")
+    run.add_argument("urls", type=arguments.url, nargs="*", metavar="URL")
+    run.add_argument("--language", choices=LANGUAGES, default="rust", help="of the code (default: rust)")
     _add_requests(run)
     _add_concurrency(run)
     _add_latency(run)
     _add_timeout(run)
     run.add_argument("--json", action="store_true", help="print the outcome as JSON, without the bodies")
 
-    serve = commands.add_parser(
+    serve = add(
         "serve",
         help="start a lab server",
         description="Start a lab server, print its URL and serve until Ctrl-C.",
     )
     serve.set_defaults(command=_serve)
-    serve.add_argument("--port", type=port_number, default=0, metavar="N", help="(default: a free one)")
+    serve.add_argument("--port", type=arguments.port, default=0, metavar="N", help="(default: a free one)")
     _add_latency(serve)
-    serve.add_argument("--jitter", type=duration, default=0.0, metavar="TIME", help="(default: 0)")
-    serve.add_argument("--body-size", type=size, default=1024, metavar="BYTES", help="(default: 1KiB)")
-    serve.add_argument("--bandwidth", type=size, metavar="BYTES", help="a second (default: unlimited)")
+    serve.add_argument("--jitter", type=arguments.jitter, default=0.0, metavar="TIME", help="(default: 0)")
+    serve.add_argument("--body-size", type=arguments.body_size, default=1024, metavar="BYTES", help="(default: 1KiB)")
+    serve.add_argument("--bandwidth", type=arguments.bandwidth, metavar="BYTES", help="a second (default: unlimited)")
     serve.add_argument("--json", action="store_true", help="print a line of JSON at the start and one at the end")
 
-    source = commands.add_parser(
+    source = add(
         "source",
         help="show the sources of a strategy",
         description="Show the Python and the Rust version of a strategy, the lines that wait marked: side by side if"
         " the terminal is wide enough.",
     )
     source.set_defaults(command=_source)
-    source.add_argument("strategy", type=strategy_key, metavar="STRATEGY", help="see: aio-strategies strategies")
-    source.add_argument("--language", choices=[*LANGUAGES, "both"], default="both", help="(default: both)")
+    source.add_argument(
+        "strategy", type=arguments.strategy_key, metavar="STRATEGY", help="see: aio-strategies strategies"
+    )
+    source.add_argument("--language", choices=[*LANGUAGES, "both"], default="both", help="of the code (default: both)")
     source.add_argument("--whole", action="store_true", help="show the files that it builds upon, too")
 
-    strategies = commands.add_parser("strategies", help="list the strategies", description="List the strategies.")
+    strategies = add("strategies", help="list the strategies", description="List the strategies.")
     strategies.set_defaults(command=_strategies)
     strategies.add_argument("--json", action="store_true", help="print them as JSON, with all that is known of them")
     return parser
@@ -394,30 +425,46 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-n", "--requests", type=positive, default=10, metavar="N", help="pages of the lab to fetch (default: 10)"
+        "-n",
+        "--requests",
+        type=arguments.requests,
+        default=10,
+        metavar="N",
+        help="pages of the lab to fetch (default: 10)",
     )
 
 
 def _add_concurrency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-c", "--concurrency", type=positive, default=10, metavar="N", help="fetches in flight (default: 10)"
+        "-c",
+        "--concurrency",
+        type=arguments.concurrency,
+        default=10,
+        metavar="N",
+        help="fetches in flight (default: 10)",
     )
 
 
 def _add_latency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--latency", type=duration, default=0.02, metavar="TIME", help="after which the lab answers (default: 20ms)"
+        "--latency",
+        type=arguments.latency,
+        default=0.02,
+        metavar="TIME",
+        help="after which the lab answers (default: 20ms)",
     )
 
 
 def _add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=duration, default=30.0, metavar="TIME", help="of each fetch (default: 30s)")
+    parser.add_argument(
+        "--timeout", type=arguments.timeout, default=30.0, metavar="TIME", help="of each fetch (default: 30s)"
+    )
 
 
 def _strategy_or_file(text: str) -> str:
     if text.endswith(".py"):
         return text
-    return strategy_key(text)
+    return arguments.strategy_key(text)
 
 
 class _Version(argparse.Action):

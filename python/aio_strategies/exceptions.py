@@ -8,14 +8,14 @@ a worker process can send it home.
     Error
     ├── RequestError
     │   ├── TransportError
-    │   │   ├── TimeoutException (TimeoutError): ConnectTimeout, ReadTimeout, WriteTimeout, TotalTimeout
+    │   │   ├── TimeoutException (TimeoutError): ConnectTimeout, TotalTimeout
     │   │   ├── NetworkError (OSError)
-    │   │   │   ├── ConnectError (ConnectionError): NameResolutionError, SSLError
+    │   │   │   ├── ConnectError (ConnectionError): NameResolutionError
     │   │   │   ├── ReadError (ConnectionError)
     │   │   │   └── WriteError (ConnectionError)
-    │   │   ├── ProtocolError: LocalProtocolError, RemoteProtocolError > IncompleteBody, HeadersTooLarge
+    │   │   ├── ProtocolError: RemoteProtocolError > IncompleteBody, HeadersTooLarge
     │   │   └── UnsupportedProtocol (ValueError)
-    │   ├── DecodingError, TooManyRedirects, ResponseTooLarge
+    │   ├── ResponseTooLarge
     │   └── InternalError
     ├── HTTPStatusError
     ├── ComparisonError
@@ -32,7 +32,6 @@ __all__ = [
     "ComparisonError",
     "ConnectError",
     "ConnectTimeout",
-    "DecodingError",
     "Error",
     "ForkedProcessError",
     "HTTPStatusError",
@@ -40,24 +39,19 @@ __all__ = [
     "IncompleteBody",
     "InternalError",
     "InvalidURL",
-    "LocalProtocolError",
     "NameResolutionError",
     "NetworkError",
     "ProtocolError",
     "ReadError",
-    "ReadTimeout",
     "RemoteProtocolError",
     "RequestError",
     "ResponseTooLarge",
-    "SSLError",
     "SchemaError",
     "TimeoutException",
-    "TooManyRedirects",
     "TotalTimeout",
     "TransportError",
     "UnsupportedProtocol",
     "WriteError",
-    "WriteTimeout",
 ]
 
 
@@ -128,14 +122,6 @@ class ConnectTimeout(TimeoutException):
     """The deadline passed before the connection stood."""
 
 
-class ReadTimeout(TimeoutException):
-    """No byte of the response came for too long."""
-
-
-class WriteTimeout(TimeoutException):
-    """The peer took no byte of the request for too long."""
-
-
 class TotalTimeout(TimeoutException):
     """The deadline of the whole exchange (``timeout=``) passed after the connection stood."""
 
@@ -152,10 +138,6 @@ class NameResolutionError(ConnectError):
     """The host name has no address, or no name server answered."""
 
 
-class SSLError(ConnectError):
-    """The TLS handshake failed."""
-
-
 class ReadError(NetworkError, ConnectionError):
     """The connection broke while the response was read."""
 
@@ -166,10 +148,6 @@ class WriteError(NetworkError, ConnectionError):
 
 class ProtocolError(TransportError):
     """HTTP was violated."""
-
-
-class LocalProtocolError(ProtocolError):
-    """This side was about to violate HTTP."""
 
 
 class RemoteProtocolError(ProtocolError):
@@ -186,14 +164,6 @@ class HeadersTooLarge(RemoteProtocolError):
 
 class UnsupportedProtocol(TransportError, ValueError):
     """The URL's scheme is none that can be fetched."""
-
-
-class DecodingError(RequestError):
-    """The body's content coding is corrupt."""
-
-
-class TooManyRedirects(RequestError):
-    """Redirects led on past the limit."""
 
 
 class ResponseTooLarge(RequestError):
@@ -245,7 +215,7 @@ class ComparisonError(Error):
 
 
 class SchemaError(Error, ValueError):
-    """A file holds no saved comparison that this version can read."""
+    """A file holds no saved comparison or sweep that this version can read."""
 
 
 class InvalidURL(Error, ValueError):

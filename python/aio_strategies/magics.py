@@ -18,7 +18,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from .arguments import duration, host, list_of, positive, strategy_key
+from . import arguments
 from .catalogue import LANGUAGES
 from .comparison.comparison import Comparison
 from .exceptions import ComparisonError
@@ -37,16 +37,28 @@ _HOST, _TIMEOUT = "--host", "--timeout"
 
 
 def _requests(help_: str) -> Any:
-    return argument("-n", "--requests", type=positive, metavar="N", help=help_)
+    return argument("-n", "--requests", type=arguments.requests, metavar="N", help=help_)
 
 
-_rounds = argument("-r", "--rounds", type=positive, metavar="N", help="rounds (default: until it is precise, 10 to 60)")
-_concurrency = argument("-c", "--concurrency", type=positive, default=10, metavar="N", help="in flight (default: 10)")
+_rounds = argument(
+    "-r", "--rounds", type=arguments.rounds, metavar="N", help="rounds (default: until it is precise, 10 to 60)"
+)
+_concurrency = argument(
+    "-c", "--concurrency", type=arguments.concurrency, default=10, metavar="N", help="in flight (default: 10)"
+)
 _latency = argument(
-    "--latency", type=duration, default=0.02, metavar="TIME", help="after which the lab answers (default: 20ms)"
+    "--latency",
+    type=arguments.latency,
+    default=0.02,
+    metavar="TIME",
+    help="after which the lab answers (default: 20ms)",
 )
 _budget = argument(
-    "--budget", type=duration, default=30.0, metavar="TIME", help="of the whole comparison, without -r (default: 30s)"
+    "--budget",
+    type=arguments.budget,
+    default=30.0,
+    metavar="TIME",
+    help="of the whole comparison, without -r (default: 30s)",
 )
 _quiet = argument("-q", "--quiet", action="store_true", help="show nothing")
 _output = argument("-o", "--output", action="store_true", help="return the Comparison")
@@ -54,8 +66,20 @@ _output = argument("-o", "--output", action="store_true", help="return the Compa
 
 def _language(default: str) -> Any:
     return argument(
-        "--lang", choices=[*LANGUAGES, "both"], default=default, help=f"of the strategies (default: {default})"
+        "--language",
+        choices=[*LANGUAGES, "both"],
+        default=default,
+        help=f"of the strategies' code (default: {default})",
     )
+
+
+_lang = argument(
+    "--lang",
+    type=arguments.lang,
+    default="en",
+    metavar="en|zh",
+    help="the reader's language, of the table; zh has the lecture's columns (default: en)",
+)
 
 
 @magics_class
@@ -73,11 +97,18 @@ class LabMagics(Magics):
         self._requests = 0
 
     @magic_arguments()
-    @argument("keys", nargs="+", type=strategy_key, metavar="KEY", help="strategies, as thread: see aio.strategies()")
+    @argument(
+        "keys",
+        nargs="+",
+        type=arguments.strategy_key,
+        metavar="KEY",
+        help="strategies, as thread: see aio.strategies()",
+    )
     @_requests("requests (default: 10)")
     @_rounds
     @_concurrency
     @_language("both")
+    @_lang
     @_latency
     @_budget
     @_quiet
@@ -96,6 +127,8 @@ class LabMagics(Magics):
             )
         except ComparisonError as error:
             raise _in_few_words(error) from None
+        except (ValueError, TypeError) as error:
+            raise UsageError(str(error)) from None
         return _shown(comparison, options)
 
     @magic_arguments()
@@ -104,25 +137,26 @@ class LabMagics(Magics):
     @_rounds
     @_concurrency
     @_language("python")
+    @_lang
     @_latency
     @_budget
     @argument(
         _TIMEOUT,
-        type=duration,
+        type=arguments.timeout,
         default=10.0,
         metavar="TIME",
         help="after which a run of the cell, or a fetch of a strategy, is given up (default: 10s)",
     )
     @argument(
         "--against",
-        type=list_of(lambda key: key if key == "none" else strategy_key(key)),
+        type=arguments.list_of(lambda key: key if key == "none" else arguments.strategy_key(key)),
         default=_AGAINST,
         metavar="A,B",
         help=f"the strategies to time it beside, or none (default: {','.join(_AGAINST)})",
     )
     @argument(
         _HOST,
-        type=host,
+        type=arguments.host,
         action="append",
         default=[],
         metavar="HOST[:PORT]",
@@ -151,8 +185,8 @@ class LabMagics(Magics):
             comparison = self._compare_with(name, cell, options)
         except ComparisonError as error:
             raise _in_few_words(error) from None
-        # What a cell magic returns is shown by the shell: once is enough.
-        return comparison if options.output else _shown(comparison, options)
+        # What a cell magic returns is shown by the shell, in English: once is enough.
+        return comparison if options.output and options.lang == "en" else _shown(comparison, options)
 
     def _compare_with(self, name: str, source: str, options: Namespace) -> Comparison:
         """Compare all cells so far and this one, and remember it if that went well."""
@@ -207,7 +241,7 @@ def _plan(
         return make_plan(
             against,
             _languages(options),
-            arms=sources,
+            programs=sources,
             baseline=None,
             urls=None,
             requests=requests,
@@ -217,7 +251,7 @@ def _plan(
             bounds=Bounds(all_hosts, host_option=_HOST, time_option=_TIMEOUT),
             **_settings(options),
         )
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from None
 
 
@@ -227,7 +261,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
 
 
 def _languages(options: Namespace) -> Sequence[str]:
-    return LANGUAGES if options.lang == "both" else (options.lang,)
+    return LANGUAGES if options.language == "both" else (options.language,)
 
 
 def _parsed(magic: Any, line: str) -> Namespace:
@@ -241,7 +275,10 @@ def _parsed(magic: Any, line: str) -> Namespace:
 
 
 def _shown(comparison: Comparison, options: Namespace) -> Comparison | None:
-    if not options.quiet:
+    if options.lang != "en" and not options.quiet:
+        texts = {"text/plain": comparison.to_text(options.lang), "text/markdown": comparison.to_markdown(options.lang)}
+        display(texts, raw=True)
+    elif not options.quiet:
         display(comparison)
     return comparison if options.output else None
 

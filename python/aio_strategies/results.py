@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from .exceptions import HTTPStatusError, RequestError
 
@@ -130,6 +130,27 @@ class Response:
             return self.content.decode(charset, "replace")
         except LookupError:
             return self.content.decode("utf-8", "replace")
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx; False if ``error`` is set."""
+        return self.status_code is not None and 200 <= self.status_code <= 299
+
+    def json(self, **settings: Any) -> Any:
+        """Return the body, read as JSON.
+
+        Args:
+            settings: those of ``json.loads``.
+
+        Raises:
+            RequestError: the exchange failed; this is ``error``.
+            ValueError: the body is no JSON (``json.JSONDecodeError``), or not in UTF-8, UTF-16 or UTF-32.
+        """
+        import json
+
+        if self.error is not None:
+            raise self.error
+        return json.loads(self.content, **settings)
 
     def raise_for_status(self) -> Response:
         """Return this response if its status is below 400.

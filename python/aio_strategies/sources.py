@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import _native
 from .catalogue import LANGUAGES, Strategy, by_key
+from .checks import check_names
 from .display.code import COLOURS, Colour, Listing, Mark, html_listings, terminal_listings
 
 if TYPE_CHECKING:
@@ -138,12 +139,7 @@ def source(key: str, languages: Sequence[str] = LANGUAGES) -> Sources:
         ValueError: no such strategy or language.
     """
     strategy = by_key(key)
-    spoken = (languages,) if isinstance(languages, str) else tuple(dict.fromkeys(languages))
-    for language in spoken:
-        if language not in LANGUAGES:
-            raise ValueError(f"no language {language!r}; allowed: {', '.join(LANGUAGES)}")
-    if not spoken:
-        raise ValueError(f"languages is empty: choose from {', '.join(LANGUAGES)}")
+    spoken = check_names("languages", "language", languages, LANGUAGES)
     own = f"{key}_way"
     files = [own, *_BUILDS_UPON.findall(_text("python", own))]
     return Sources(strategy, spoken, tuple(tuple(_listing(language, file) for language in spoken) for file in files))

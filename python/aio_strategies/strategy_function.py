@@ -187,8 +187,8 @@ class Call:
                 response.error.strategy = self.key
         if fetched.shortage is not None:
             warnings.warn(
-                f"fewer than concurrency={self.concurrency} exchanges were under way at once, since the system would not "
-                f"have more: {os.strerror(fetched.shortage)}",
+                f"fewer than concurrency={self.concurrency} exchanges were under way at once, since the system would"
+                f" not have more: {os.strerror(fetched.shortage)}",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -1,11 +1,11 @@
-"""Quantities as they are typed: ``20ms`` and ``64KiB``."""
+"""Quantities as they are typed, ``20ms`` and ``64KiB``, and as they are shown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-__all__ = ["byte_count", "seconds"]
+__all__ = ["byte_count", "seconds", "size_text"]
 
 _SECONDS = {"": 1.0, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _BYTES = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3}
@@ -33,6 +33,15 @@ def byte_count(text: str) -> int:
     if count is None or not count.is_integer():
         raise ValueError(f"{text!r} is no number of bytes: write it as 1500, 64KiB or 10MB")
     return int(count)
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes as it is shown: ``64 KiB``, ``1.5 MB``, ``100 B``."""
+    for unit in ("MiB", "KiB"):
+        if count and count % _BYTES[unit] == 0:
+            return f"{count / _BYTES[unit]:g} {unit}"
+    unit = "GB" if count >= 10**9 else "MB" if count >= 10**6 else "kB" if count >= 10**4 else "B"
+    return f"{count / _BYTES[unit]:,g} {unit}"
 
 
 def _read(text: str, units: Mapping[str, float]) -> float | None:

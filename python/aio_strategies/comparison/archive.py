@@ -1,4 +1,7 @@
-"""A comparison as a JSON file. The structure has a version, so that ``loading.py`` can read old files for good."""
+"""A comparison, or several over a parameter, as a JSON file.
+
+The structure has a version, so that ``loading.py`` can read old files for good.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import gzip
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,23 +17,24 @@ from . import value_tables
 from .caveats import caveats
 from .findings import Findings
 
-__all__ = ["SCHEMA", "opened", "save", "to_dict"]
+__all__ = ["SCHEMA", "opened", "save", "save_scaling", "to_dict"]
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the structure: raised when a reader of the old one would be misled.
 
 1: arms with plain medians, their runs within them. 2: the runs, costs and conditions of the measuring protocol.
+3: ``settings.programs`` (was ``settings.arms``), ``exchanges`` (was ``requests``), and sweeps.
 """
 
 
-def to_dict(findings: Findings, *, requests: bool) -> dict[str, Any]:
+def to_dict(findings: Findings, *, exchanges: bool) -> dict[str, Any]:
     """Return everything as dicts, lists, numbers and strings.
 
     Returns:
         ``schema`` (the version of this structure), ``settings``, ``seed``, ``environment``, ``ended``, ``url``,
         ``rounds``, ``ideal``, ``serial``, ``arms`` (the rows of ``summary``), ``contrasts``, ``aa_check``,
         ``warnings``, ``runs``, ``costs``, ``conditions``, ``failures``, ``unchecked``, ``printed``, ``left_out``, and,
-        if asked for, ``requests`` (as columns).
+        if asked for, ``exchanges`` (as columns).
     """
     whole = {
         "schema": SCHEMA,
@@ -54,8 +58,8 @@ def to_dict(findings: Findings, *, requests: bool) -> dict[str, Any]:
         "printed": dict(findings.printed),
         "left_out": dict(findings.left_out),
     }
-    if requests:
-        whole["requests"] = findings.kept_exchanges.to_dict()
+    if exchanges:
+        whole["exchanges"] = findings.kept_exchanges.to_dict()
     plain: dict[str, Any] = _plain(whole)
     return plain
 
@@ -71,7 +75,29 @@ def _plain(value: Any) -> Any:
 
 def save(findings: Findings, path: str | os.PathLike[str]) -> None:
     """Write everything to a file; one whose name ends in ``.gz`` is compressed."""
-    text = json.dumps(to_dict(findings, requests=True), ensure_ascii=False, allow_nan=False)
+    _write(to_dict(findings, exchanges=True), path)
+
+
+def save_scaling(
+    parameter: str, values: Sequence[float], comparisons: Sequence[Findings], path: str | os.PathLike[str]
+) -> None:
+    """Write comparisons over a parameter to a file; one whose name ends in ``.gz`` is compressed.
+
+    It holds ``schema``, ``kind`` (``"scaling"``), ``parameter``, ``values``, and ``comparisons``, each as ``save``
+    writes it.
+    """
+    whole = {
+        "schema": SCHEMA,
+        "kind": "scaling",
+        "parameter": parameter,
+        "values": list(values),
+        "comparisons": [to_dict(comparison, exchanges=True) for comparison in comparisons],
+    }
+    _write(whole, path)
+
+
+def _write(whole: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
     with opened(path, "wt") as file:
         file.write(text + "\n")
 

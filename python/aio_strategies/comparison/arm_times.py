@@ -111,12 +111,12 @@ class ArmTimes:
 
     @property
     def strategy(self) -> str | None:
-        """The strategy's key, or None for a user's arm."""
+        """The strategy's key, or None for a program."""
         return self.arm.strategy
 
     @property
     def language(self) -> str | None:
-        """``"python"`` or ``"rust"``, or None for a user's arm."""
+        """``"python"`` or ``"rust"``, or None for a program."""
         return self.arm.language
 
     @property

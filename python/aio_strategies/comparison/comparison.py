@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._native import build_info
+from ..checks import Lang, check_choice
 from ..display.har import to_har
 from ..display.trace import to_trace
 from . import archive, tables, value_tables, views
@@ -36,7 +37,7 @@ class Comparison(Findings):
         """What speaks against trusting the figures; shown below the table. Empty in a quiet run."""
         return caveats(self)
 
-    def explain(self, arm: str | None = None, lang: Literal["en", "zh"] = "en") -> Explanation:
+    def explain(self, arm: str | None = None, lang: Lang = "en") -> Explanation:
         """Tell why an arm took as long as it did: a sentence, made of what was measured of it and of nothing else.
 
         Args:
@@ -61,11 +62,11 @@ class Comparison(Findings):
         return value_tables.runs(self)
 
     @cached_property
-    def requests(self) -> Frame:
+    def exchanges(self) -> Frame:
         """A row for each exchange that was kept, in seconds from the start of its batch."""
-        return value_tables.requests(self)
+        return value_tables.exchanges(self)
 
-    def to_text(self, lang: Literal["en", "zh"] = "en") -> str:
+    def to_text(self, lang: Lang = "en") -> str:
         """Return the table as aligned text: in English, or in Chinese with the lecture's columns and figures.
 
         Raises:
@@ -74,7 +75,7 @@ class Comparison(Findings):
         shown = [table.to_text() for table in tables.tables(self, lang)]
         return "\n\n".join([*shown, "\n".join(tables.notes(self, lang))])
 
-    def to_markdown(self, lang: Literal["en", "zh"] = "en") -> str:
+    def to_markdown(self, lang: Lang = "en") -> str:
         """Return the table in Markdown: in English, or in Chinese with the lecture's columns and figures.
 
         Raises:
@@ -83,15 +84,13 @@ class Comparison(Findings):
         shown = [table.to_markdown() for table in tables.tables(self, lang)]
         return "\n\n".join([*shown, *tables.notes(self, lang)])
 
-    def to_csv(self, table: Literal["summary", "runs", "requests"] = "summary") -> str:
+    def to_csv(self, table: Literal["summary", "runs", "exchanges"] = "summary") -> str:
         """Return one of the tables as comma-separated values, with a line of headings.
 
         Raises:
             ValueError: there is no such table.
         """
-        if table not in ("summary", "runs", "requests"):
-            raise ValueError(f"table must be 'summary', 'runs' or 'requests', not {table!r}")
-        frame: Frame = getattr(self, table)
+        frame: Frame = getattr(self, check_choice("table", table, ("summary", "runs", "exchanges")))
         return frame.to_csv()
 
     # --- as pictures
@@ -161,19 +160,19 @@ class Comparison(Findings):
 
     # --- as files
 
-    def to_dict(self, *, requests: bool = False) -> dict[str, Any]:
+    def to_dict(self, *, exchanges: bool = False) -> dict[str, Any]:
         """Return everything as dicts, lists, numbers and strings; times are in seconds, None for infinity.
 
         Args:
-            requests: whether to include the exchanges, which may be many.
+            exchanges: whether to include the exchanges, which may be many.
         """
-        return archive.to_dict(self, requests=requests)
+        return archive.to_dict(self, exchanges=exchanges)
 
-    def to_json(self, *, requests: bool = False) -> str:
+    def to_json(self, *, exchanges: bool = False) -> str:
         """Return ``to_dict()`` as JSON text."""
         import json
 
-        return json.dumps(self.to_dict(requests=requests), indent=2, ensure_ascii=False, allow_nan=False)
+        return json.dumps(self.to_dict(exchanges=exchanges), indent=2, ensure_ascii=False, allow_nan=False)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write everything, the exchanges too, to a file that ``aio.load`` reads.

@@ -12,16 +12,19 @@ from typing import Literal
 
 from .._native import hodges_lehmann, judge
 
-__all__ = ["Contrast", "Metric", "aa_contrast", "contrasts", "figure", "log_ratios"]
+__all__ = ["Contrast", "Metric", "Verdict", "aa_contrast", "contrasts", "figure", "log_ratios"]
 
 Metric = Literal["wall", "cpu"]
 """What is compared: the wall time of a run, or its processor time."""
+
+Verdict = Literal["faster", "slower", "equivalent", "no significant difference"]
+"""What may be said of two arms; see ``Contrast.verdict``."""
 
 Times = Mapping[int, float]
 """Seconds, by round."""
 
 _AA_CONFIDENCE = 0.99
-_OPPOSITE = {"faster": "slower", "slower": "faster"}
+_OPPOSITE: Mapping[Verdict, Verdict] = {"faster": "slower", "slower": "faster"}
 _WORDS = {
     ("wall", "faster"): "faster",
     ("wall", "slower"): "slower",
@@ -59,7 +62,7 @@ class Contrast:
     low: float
     high: float
     p: float
-    verdict: str
+    verdict: Verdict
     rounds: int
     rounds_needed: int | None
 

@@ -7,8 +7,9 @@ import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from ..checks import Lang, check_lang
 from ..display.tables import Column, Table
 from ..display.text import pad, width
 from .arm_times import ArmTimes
@@ -43,7 +44,7 @@ class Explanation:
     """
 
     sentences: Mapping[str, str]
-    lang: Literal["en", "zh"] = "en"
+    lang: Lang = "en"
 
     def __str__(self) -> str:
         widest = max(map(width, self.sentences), default=0)
@@ -62,14 +63,13 @@ class Explanation:
         return html_table(Table(columns, rows))
 
 
-def explain(findings: Findings, arm: str | None = None, lang: Literal["en", "zh"] = "en") -> Explanation:
+def explain(findings: Findings, arm: str | None = None, lang: Lang = "en") -> Explanation:
     """Explain one arm, or all.
 
     Raises:
         ValueError: there is no such arm, or ``lang`` is neither ``"en"`` nor ``"zh"``.
     """
-    if lang not in ("en", "zh"):
-        raise ValueError(f"lang must be 'en' or 'zh', not {lang!r}")
+    check_lang(lang)
     arms = findings.arms if arm is None else (findings.arm(arm),)
     batches = _batches(findings)
     sentences = {}

@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal, get_args
 
+from ..checks import check_choice
 from .arm_times import ArmTimes, Latency, TimedRun
 from .conditions import Conditions
 from .contrasts import Contrast, Metric, aa_contrast, contrasts
@@ -14,7 +16,10 @@ from .costs import Costs
 from .kept_exchanges import KeptExchanges
 from .settings import Arm, Settings
 
-__all__ = ["Findings"]
+__all__ = ["Ending", "Findings"]
+
+Ending = Literal["precise", "rounds", "budget", "interrupted"]
+"""Why there were not more rounds; see ``Comparison.ended``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,9 +35,9 @@ class Findings:
         costs: what each arm was seen to cost, in a pass of its own, by the arm's name.
         conditions: what else the machine did.
         kept_exchanges: the exchanges of the timed runs, as many as were kept, in columns.
-        failures: what a user's arm raised after the gate, by the arm's name.
-        unchecked: the user's arms of which nobody could tell whether they did the same work.
-        printed: what the user's arms printed when they ran for the first time, by the arm's name, if it was anything.
+        failures: what a program raised after the gate, by the arm's name.
+        unchecked: the programs of which nobody could tell whether they did the same work.
+        printed: what the programs printed when they ran for the first time, by the arm's name, if it was anything.
         url: the root of the lab server, or None without one.
         ended: why there were not more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (as
             many as there may be), ``"budget"``, or ``"interrupted"``.
@@ -50,7 +55,7 @@ class Findings:
     unchecked: tuple[str, ...] = ()
     printed: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
-    ended: str = "rounds"
+    ended: Ending = "rounds"
 
     # --- the arms
 
@@ -143,8 +148,7 @@ class Findings:
             ValueError: there is no such arm or metric, both are the same, or they share no round, or the clock was too
                 coarse to see a processor time.
         """
-        if metric not in ("wall", "cpu"):
-            raise ValueError(f"metric must be 'wall' or 'cpu', not {metric!r}")
+        check_choice("metric", metric, get_args(Metric))
         times = {name: self.arm(name).by_round(metric) for name in (arm, base)}
         if arm == base:
             raise ValueError(f"{arm!r} cannot be held against itself; aa_check does so with its twin")
@@ -190,7 +194,7 @@ class Findings:
         return tuple(contrasts(by_language + by_baseline, times, metric))
 
     def due(self, run: int, request: int) -> float:
-        """Return when a request of a run was due, in seconds from its batch's start; a user's arm has no part in a
+        """Return when a request of a run was due, in seconds from its batch's start; a program has no part in a
         rate.
         """
         rate = self.settings.rate
@@ -221,7 +225,7 @@ class Findings:
         arms = [
             Arm.of(strategy, language) for strategy in self.settings.strategies for language in self.settings.languages
         ]
-        return arms + [Arm(name) for name in self.settings.arms]
+        return arms + [Arm(name) for name in self.settings.programs]
 
     @property
     def _baseline(self) -> Arm:

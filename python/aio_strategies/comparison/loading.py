@@ -1,4 +1,4 @@
-"""A saved comparison, read back: files of this version and of all older ones."""
+"""A saved comparison or sweep, read back: files of this version and of all older ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
+from ..checks import DEFAULT_BODY_SIZE, check_choice
 from ..exceptions import SchemaError
 from .archive import SCHEMA, opened
 from .arm_times import TimedRun
@@ -18,12 +19,16 @@ from .conditions import Conditions
 from .costs import Costs
 from .kept_exchanges import KeptExchanges
 from .settings import Arm, Settings
+from .sweep import Parameter, Scaling
 
 __all__ = ["from_dict", "load"]
 
 
-def load(path: str | os.PathLike[str]) -> Comparison:
-    """Read a comparison that ``Comparison.save`` wrote, or ``aio-strategies compare --json``.
+def load(path: str | os.PathLike[str]) -> Comparison | Scaling:
+    """Read what ``Comparison.save``, ``Scaling.save`` or ``aio-strategies compare --json`` wrote.
+
+    Returns:
+        A Comparison or a Scaling, as it was saved.
 
     Args:
         path: the file; one whose name ends in ``.gz`` is compressed.
@@ -40,8 +45,8 @@ def load(path: str | os.PathLike[str]) -> Comparison:
     return from_dict(whole)
 
 
-def from_dict(whole: Mapping[str, Any]) -> Comparison:
-    """Make a comparison of what ``to_dict`` returned, in this version or an older one.
+def from_dict(whole: Mapping[str, Any]) -> Comparison | Scaling:
+    """Make a comparison, or several over a parameter, of what was saved by this version or an older one.
 
     Raises:
         SchemaError: it is none, or of a newer version.
@@ -55,12 +60,23 @@ def from_dict(whole: Mapping[str, Any]) -> Comparison:
             f" {SCHEMA}): upgrade to read it"
         )
     try:
+        if whole.get("kind") == "scaling":
+            return _scaling(whole)
         return _from_first(whole) if schema == 1 else _from_current(whole)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SchemaError(f"this saved comparison (schema {schema}) is damaged: {error!r}") from error
 
 
+def _scaling(whole: Mapping[str, Any]) -> Scaling:
+    parameter = check_choice("parameter", whole["parameter"], get_args(Parameter))
+    comparisons = [_from_current(comparison) for comparison in whole["comparisons"]]
+    if len(whole["values"]) != len(comparisons):
+        raise ValueError(f"{len(comparisons)} comparisons for {len(whole['values'])} values")
+    return Scaling(parameter, whole["values"], comparisons)
+
+
 def _from_current(whole: Mapping[str, Any]) -> Comparison:
+    kept = whole.get("exchanges" if whole["schema"] > 2 else "requests")
     return Comparison(
         _settings(whole["settings"]),
         whole["seed"],
@@ -69,7 +85,7 @@ def _from_current(whole: Mapping[str, Any]) -> Comparison:
         whole["left_out"],
         costs={name: _made(Costs, costs) for name, costs in whole["costs"].items()},
         conditions=_made(Conditions, whole["conditions"]),
-        kept_exchanges=KeptExchanges.from_dict(whole["requests"]) if "requests" in whole else KeptExchanges(),
+        kept_exchanges=KeptExchanges() if kept is None else KeptExchanges.from_dict(kept),
         failures=whole["failures"],
         unchecked=tuple(whole["unchecked"]),
         printed=whole.get("printed", {}),
@@ -109,6 +125,10 @@ def _from_first(whole: Mapping[str, Any]) -> Comparison:
 
 def _settings(values: Mapping[str, Any]) -> Settings:
     known = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    if "programs" not in known:  # schema 2
+        known["programs"] = known["arms"]
+        if known["urls"] is None:
+            known |= {"jitter": 0.0, "body_size": DEFAULT_BODY_SIZE}
     known["budget"] = math.inf if known["budget"] is None else known["budget"]  # JSON has no infinity
     made: Settings = _made(Settings, known)
     return made

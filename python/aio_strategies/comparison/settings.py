@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..checks import DEFAULT_BODY_SIZE
+from ..units import size_text
+
 __all__ = ["Arm", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What is timed: a strategy in a language, or a program of the user's.
+    """What is timed, a row of the table: a strategy in a language, or a program of the caller's own.
 
     Attributes:
-        name: such as ``rust/thread``, or the name that the user gave.
-        strategy: the strategy's key, or None for a user's arm.
-        language: ``"python"`` or ``"rust"``, or None for a user's arm.
+        name: such as ``rust/thread``, or the name that the caller gave.
+        strategy: the strategy's key, or None for a program.
+        language: ``"python"`` or ``"rust"``, or None for a program.
         twin_of: for the hidden twin of the baseline, its name: the same once more, which must come out equal.
         own_work: whether it is a program that fetches what it names itself, and not the comparison's URLs.
     """
@@ -50,9 +53,9 @@ class Settings:
     Attributes:
         strategies: the keys of the strategies, in the order of the table.
         languages: the languages, in the order of the table.
-        arms: the names of the user's arms.
+        programs: the names of the caller's own programs.
         baseline: the arm that all others are held against, as ``rust/thread``.
-        urls: the URLs that were given, or None if a lab server was started.
+        urls: the URLs that were given, or None if a lab server's pages were fetched.
         requests: the number of URLs that each run fetches.
         concurrency: the number of fetches that may be in flight.
         latency: seconds after which the lab answers, or None without a lab.
@@ -60,12 +63,15 @@ class Settings:
         timeout: seconds within which each fetch must be done.
         rounds: the number of rounds that was asked for, or None for as many as the precision needs and the budget has.
         budget: seconds that the comparison may take, if ``rounds`` is None.
-        hosts: the hosts that the lab stood in for, as ``example.com:80``, if the user's arms did work of their own.
+        hosts: the hosts that the lab stood in for, as ``example.com:80``, if the programs did work of their own.
+        jitter: bound of the lab's extra latency, in seconds, or None without a lab.
+        body_size: bytes of each of the lab's pages, or None without a lab.
+        bandwidth: bytes of the body that the lab sends per second and connection, or None for no limit.
     """
 
     strategies: tuple[str, ...]
     languages: tuple[str, ...]
-    arms: tuple[str, ...]
+    programs: tuple[str, ...]
     baseline: str
     urls: tuple[str, ...] | None
     requests: int
@@ -76,6 +82,9 @@ class Settings:
     rounds: int | None
     budget: float
     hosts: tuple[str, ...] | None = None
+    jitter: float | None = None
+    body_size: int | None = None
+    bandwidth: float | None = None
 
     def facts(self, *, without: str | None = None) -> list[str]:
         """Return the settings that bear on every arm's time, in words, without that of a given name."""
@@ -87,4 +96,10 @@ class Settings:
             known["rate"] = f"due at {self.rate:,g}/s"
         if self.latency is not None:
             known["latency"] = f"latency {1000 * self.latency:g} ms"
+        if self.jitter:
+            known["jitter"] = f"jitter up to {1000 * self.jitter:g} ms"
+        if self.body_size not in (None, DEFAULT_BODY_SIZE):
+            known["body_size"] = f"body {size_text(self.body_size or 0)}"
+        if self.bandwidth is not None:
+            known["bandwidth"] = f"bandwidth {size_text(self.bandwidth)}/s per connection"
         return [words for name, words in known.items() if name != without]

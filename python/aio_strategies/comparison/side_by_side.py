@@ -38,7 +38,7 @@ class Comparisons(ComparisonSequence):
         super().__init__(comparisons)
         if not self:
             raise ValueError("there is no comparison to lay side by side")
-        for name in ("requests", "concurrency", "latency", "rate"):
+        for name in ("requests", "concurrency", "latency", "rate", "jitter", "body_size", "bandwidth"):
             values = {getattr(comparison.settings, name) for comparison in self}
             if len(values) > 1:
                 raise ValueError(f"these comparisons were not about the same work: {name} is {values}")

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..display.tables import Column, Table
 from . import value_tables
+from .archive import save_scaling
 from .findings import Findings
 from .sequence import ComparisonSequence, stacked
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from ..display.picture import Picture
     from ..frame import Frame
 
 __all__ = ["Parameter", "Scaling"]
 
 Parameter = Literal["requests", "concurrency", "latency"]
+"""What ``scaling`` sweeps."""
 
 
 class Scaling(ComparisonSequence):
@@ -33,6 +37,17 @@ class Scaling(ComparisonSequence):
         super().__init__(comparisons)
         self.parameter = parameter
         self.values = tuple(values)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all comparisons, their exchanges too, to a file that ``aio.load`` reads.
+
+        Args:
+            path: where to; a name that ends in ``.gz`` is compressed.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        save_scaling(self.parameter, self.values, self, path)
 
     @cached_property
     def summary(self) -> Frame:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from typing import Literal
 
 from ..catalogue import STRATEGIES
+from ..checks import DEFAULT_BODY_SIZE, Lang, check_lang
 from ..display.notebook import Bars, folded, html_notes, html_table, html_warnings
 from ..display.tables import Column, Table
+from ..units import size_text
 from .arm_times import ArmTimes
 from .caveats import caveats
 from .contrasts import Contrast, figure
@@ -26,20 +27,17 @@ _WALL_COLUMN = 2
 _MOST_WATERFALLS = 16
 
 
-def tables(findings: Findings, lang: Literal["en", "zh"]) -> list[Table]:
+def tables(findings: Findings, lang: Lang) -> list[Table]:
     """Return the tables in that language, the chief one first.
 
     Raises:
         ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
     """
-    if lang == "en":
-        return [_times(findings), *_costs(findings)]
-    if lang == "zh":
-        return [_lecture(findings)]
-    raise ValueError(f"lang must be 'en' or 'zh', not {lang!r}")
+    check_lang(lang)
+    return [_times(findings), *_costs(findings)] if lang == "en" else [_lecture(findings)]
 
 
-def notes(findings: Findings, lang: Literal["en", "zh"]) -> list[str]:
+def notes(findings: Findings, lang: Lang) -> list[str]:
     """Return the lines below the table: how it was timed, what speaks against it, and the reference lines last."""
     return _english_notes(findings) if lang == "en" else _chinese_notes(findings)
 
@@ -167,7 +165,7 @@ def _lecture(findings: Findings) -> Table:
                 _NOTHING if lecture is None else f"{lecture:.4f}",
             )
         )
-    for name in findings.settings.arms:
+    for name in findings.settings.programs:
         others = [_NOTHING] * (len(columns) - 2)
         rows.append((name, _seconds(arms.get(name)), *others))
     return Table(tuple(columns), tuple(rows))
@@ -237,6 +235,12 @@ def _chinese_notes(findings: Findings) -> list[str]:
         how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
         how.append(f"延迟 {1000 * settings.latency:g} ms")
+    if settings.jitter:
+        how.append(f"抖动至多 {1000 * settings.jitter:g} ms")
+    if settings.body_size not in (None, DEFAULT_BODY_SIZE):
+        how.append(f"响应体 {size_text(settings.body_size or 0)}")
+    if settings.bandwidth is not None:
+        how.append(f"每个连接带宽 {size_text(settings.bandwidth)}/s")
     if settings.hosts:
         how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
     how += [f"{findings.rounds} 轮取中位数{_ENDED_ZH.get(findings.ended, '')}", f"种子 {findings.seed}"]

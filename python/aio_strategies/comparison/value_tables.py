@@ -11,7 +11,7 @@ from .arm_times import ArmTimes
 from .findings import Findings
 from .kept_exchanges import Exchange
 
-__all__ = ["contrasts", "requests", "runs", "summary"]
+__all__ = ["contrasts", "exchanges", "runs", "summary"]
 
 _SUMMARY: tuple[tuple[str, Kind, str], ...] = (
     ("arm", "text", "name of the arm"),
@@ -75,13 +75,13 @@ _RUNS: tuple[tuple[str, Kind, str], ...] = (
     ("outlier", "boolean", "more than 1.5 interquartile ranges outside of the arm's quartiles"),
 )
 
-_REQUESTS: tuple[tuple[str, Kind, str], ...] = (
+_EXCHANGES: tuple[tuple[str, Kind, str], ...] = (
     ("run", "integer", "index of the run"),
     ("round", "integer", "from 1"),
     ("arm", "text", "name of the arm"),
     ("batch", "integer", "number of the batch in the run, from 0"),
     ("request", "integer", "index of the URL"),
-    ("observer", "text", "who saw the next four times: the client, or, of a user's arm, the lab server"),
+    ("observer", "text", "who saw the next four times: the client, or, of a program, the lab server"),
     ("intended", "real", "when it was due, s from the batch's start"),
     ("start", "real", "when it began, s"),
     ("service", "real", "from its start to its end, s"),
@@ -133,11 +133,11 @@ def runs(findings: Findings) -> Frame:
     return _frame(_RUNS, rows)
 
 
-def requests(findings: Findings) -> Frame:
+def exchanges(findings: Findings) -> Frame:
     """Make the table of the exchanges that were kept."""
-    exchanges = findings.kept_exchanges
+    kept = findings.kept_exchanges
     timed = {run.index: run for run in findings.timed_runs}
-    columns = {name: exchanges.column(name) for name, _, _ in _REQUESTS if name in exchanges.columns}
+    columns = {name: kept.column(name) for name, _, _ in _EXCHANGES if name in kept.columns}
     columns["round"] = [timed[run].round for run in columns["run"]]
     columns["arm"] = [timed[run].arm for run in columns["run"]]
     columns["intended"] = list(map(findings.due, columns["run"], columns["request"]))
@@ -149,7 +149,7 @@ def requests(findings: Findings) -> Frame:
         None if start is None or service is None else start + service - intended
         for start, service, intended in zip(columns["start"], columns["service"], columns["intended"], strict=True)
     ]
-    return Frame([Field(*head) for head in _REQUESTS], [columns[name] for name, _, _ in _REQUESTS])
+    return Frame([Field(*head) for head in _EXCHANGES], [columns[name] for name, _, _ in _EXCHANGES])
 
 
 def contrasts(findings: Findings) -> Frame:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import math
-import numbers
-import operator
 import os
 import secrets
 import signal
@@ -23,6 +20,19 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
+from ..checks import (
+    DEFAULT_BODY_SIZE,
+    DEFAULT_LATENCY,
+    check_bandwidth,
+    check_body_size,
+    check_jitter,
+    check_latency,
+    check_log_limit,
+    check_number_of_urls,
+    check_port,
+    check_seed,
+    check_text,
+)
 from ..exceptions import ForkedProcessError
 from ..helper import PROGRAM
 from . import redirect
@@ -34,8 +44,6 @@ __all__ = ["LabServer", "LabStats"]
 _ONE_ADDRESS = 10_000
 #: Seconds that the server has to end by itself.
 _STOP_TIMEOUT = 2.0
-#: The longest latency and jitter, in seconds.
-_LONGEST = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +114,21 @@ class LabServer:
     def __init__(
         self,
         *,
-        latency: float = 0.02,
+        latency: float = DEFAULT_LATENCY,
         jitter: float = 0.0,
-        body_size: int = 1024,
+        body_size: int = DEFAULT_BODY_SIZE,
         bandwidth: float | None = None,
         seed: int = 0,
         port: int = 0,
         log_limit: int = 1_000_000,
     ) -> None:
-        self._latency = _real("latency", latency, 0, _LONGEST, "seconds")
-        self._jitter = _real("jitter", jitter, 0, _LONGEST, "seconds")
-        self._body_size = _integer("body_size", body_size, 0, 1 << 40)
-        self._bandwidth = None
-        if bandwidth is not None:
-            self._bandwidth = _real("bandwidth", bandwidth, 1, 1e15, "bytes per second, or None")
-        self._seed = _integer("seed", seed, 0, (1 << 64) - 1)
-        port = _integer("port", port, 0, 65535)
-        log_limit = _integer("log_limit", log_limit, 1, (1 << 32) - 1)
+        self._latency = check_latency(latency)
+        self._jitter = check_jitter(jitter)
+        self._body_size = check_body_size(body_size)
+        self._bandwidth = check_bandwidth(bandwidth)
+        self._seed = check_seed(seed)
+        self._log_limit = check_log_limit(log_limit)
+        port = check_port(port)
 
         options = {
             "parent": os.getpid(),
@@ -132,7 +138,7 @@ class LabServer:
             "bandwidth": round(self._bandwidth or 0),
             "seed": self._seed,
             "port": port,
-            "log-limit": log_limit,
+            "log-limit": self._log_limit,
         }
         self._channel = _Channel([f"--{name}={value}" for name, value in options.items()])
         self._finalizer = weakref.finalize(self, self._channel.stop)
@@ -147,6 +153,36 @@ class LabServer:
     def port(self) -> int:
         """The port that the server listens at."""
         return self._port
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the arrival of a request to the first byte of its reply."""
+        return self._latency
+
+    @property
+    def jitter(self) -> float:
+        """The bound of the extra latency, in seconds."""
+        return self._jitter
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of a reply's body."""
+        return self._body_size
+
+    @property
+    def bandwidth(self) -> float | None:
+        """Bytes of the body per second and connection; None for no limit."""
+        return self._bandwidth
+
+    @property
+    def seed(self) -> int:
+        """What the jitter is a function of, beside the path."""
+        return self._seed
+
+    @property
+    def log_limit(self) -> int:
+        """The most records that the log keeps."""
+        return self._log_limit
 
     @property
     def pid(self) -> int:
@@ -168,7 +204,7 @@ class LabServer:
             TypeError: ``n`` is no integer.
             ValueError: ``n`` is negative.
         """
-        n = _integer("n", n, 0, sys.maxsize)
+        n = check_number_of_urls(n)
         addresses = self._addresses if n > _ONE_ADDRESS else self._addresses[:1]
         roots = [f"http://{address}:{self._port}/" for address in addresses]
         return [f"{roots[i % len(roots)]}{i or ''}" for i in range(n)]
@@ -221,10 +257,8 @@ class LabServer:
             ValueError: an argument is out of its range.
             RuntimeError: the server is closed.
         """
-        if not isinstance(host, str):
-            raise TypeError(f"host must be a str, not {type(host).__name__}")
-        name = redirect.checked_name(host)
-        port = _integer("port", port, 1, 65535)
+        name = redirect.checked_name(check_text("host", host))
+        port = check_port(port, least=1)
         if self.closed and os.getpid() == self._channel.owner:
             raise RuntimeError("the lab server is closed")
         return redirect.redirect(name, port, ("127.0.0.1", self._port))
@@ -402,26 +436,3 @@ def _forget_channels() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_channels)
-
-
-def _real(name: str, value: float, low: float, high: float, unit: str) -> float:
-    """Return the number as a float, or say what is wrong with it."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number of {unit}, not {value!r}")
-    number = float(value)
-    if not math.isfinite(number) or not low <= number <= high:
-        raise ValueError(f"{name} must be {low:g} to {high:g} {unit}, not {value!r}")
-    return number
-
-
-def _integer(name: str, value: int, low: int, high: int) -> int:
-    """Return the number as an int, or say what is wrong with it."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
-    if not low <= number <= high:
-        raise ValueError(f"{name} must be {low} to {high}, not {value!r}")
-    return number

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..checks import check_progress
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..comparison.comparison import Comparison
     from ..display.progress import Show
+    from ..lab.server import LabServer
     from .plan import Plan
 
 __all__ = ["acompare", "carry_out", "compare", "last_comparison"]
@@ -20,15 +23,16 @@ _last: Comparison | None = None
 
 
 def compare(
-    strategies: Sequence[str] | None = None,
-    languages: Sequence[str] = ("python", "rust"),
+    strategies: str | Sequence[str] | None = None,
+    languages: str | Sequence[str] = ("python", "rust"),
     *,
-    arms: Mapping[str, Callable[..., Any] | str] | None = None,
+    programs: Mapping[str, Callable[..., Any] | str] | None = None,
     baseline: str | None = None,
-    urls: Sequence[str] | None = None,
+    lab: LabServer | None = None,
+    urls: Iterable[str] | None = None,
     requests: int = 10,
     concurrency: int = 10,
-    latency: float = 0.02,
+    latency: float | None = None,
     rate: float | None = None,
     timeout: float = 30.0,
     rounds: int | None = None,
@@ -38,31 +42,35 @@ def compare(
 ) -> Comparison:
     """Time strategies side by side, on the same work, and tell what may be said of the difference.
 
-    Each arm (a strategy in a language, or one of ``arms``) has a process of its own, which is replaced now and then;
-    one works at a time. First every arm fetches the same URLs untimed, and all must get the same. Then each round times
-    every arm once, in a random order: strategies are shuffled, a strategy's two languages next to each other. A hidden
-    twin of the baseline shows whether the machine can be trusted. The protocol is explained in docs/measuring.md.
+    Each arm (a row: a strategy in a language, or one of ``programs``) has a process of its own, which is replaced now
+    and then; one works at a time. First every arm fetches the same URLs untimed, and all must get the same. Then each
+    round times every arm once, in a random order: strategies are shuffled, a strategy's two languages next to each
+    other. A hidden twin of the baseline shows whether the machine can be trusted. The protocol is explained in
+    docs/measuring.md.
 
     Args:
-        strategies: keys of strategies; None for all, an empty list for none but ``arms``.
+        strategies: keys of strategies; None for all, an empty list for none but ``programs``.
         languages: ``"python"``, ``"rust"`` or both.
-        arms: programs of your own, by name: a callable that takes a list of URLs, sync or async, also one defined in a
+        programs: your own code, by name: a callable that takes a list of URLs, sync or async, also one defined in a
             notebook's cell; or source text, run anew each time with the list in ``urls``, top-level ``await`` allowed.
             A callable that returns a ``Run``, or bytes or responses (``.content``) in the order of the URLs, has its
             payloads checked; of any other, the lab server tells what it fetched.
         baseline: the arm that all others are held against, as ``"python/blocking"``; None for the first.
-        urls: what to fetch; None to start a lab server and fetch ``requests`` pages of it.
+        lab: a running ``LabServer`` of yours, whose pages are fetched: it may have a body size, a jitter, a bandwidth.
+            It is the referee, so its log and counters are reset again and again, and nobody else should use it
+            meanwhile. It is not closed. None to start one for this comparison.
+        urls: what to fetch from other servers, without a referee; None to fetch ``requests`` pages of the lab.
         requests: how many pages each run fetches from the lab. Ignored with ``urls``, all of which are fetched.
         concurrency: how many fetches a strategy may have in flight.
-        latency: seconds after which the lab answers. Ignored with ``urls``.
+        latency: seconds after which the lab answers; None for 0.02, or what ``lab`` has. Ignored with ``urls``.
         rate: requests per second that are due to start (the open model: a request that starts late counts from when it
-            was due); None for all at once. Programs of your own take no notice of it.
+            was due); None for all at once. ``programs`` take no notice of it.
         timeout: seconds within which each fetch must be done.
         rounds: how often each arm is timed, whatever that takes; None for at least 10, if the budget has room for them,
             and on until every interval is within ±5 % (at most 60).
-        budget: seconds that the whole comparison may take, if ``rounds`` is None. An arm that would take too long
-            fetches fewer URLs, and its times are projected, and marked so.
-        seed: what the random order is drawn from; None to draw one. It is kept in the result.
+        budget: seconds that the whole comparison may take, if ``rounds`` is None; infinity for no limit. An arm that
+            would take too long fetches fewer URLs, and its times are projected, and marked so.
+        seed: what the random order is drawn from, 0 to 2**64 - 1; None to draw one. It is kept in the result.
         progress: True or False to show how far it is or not; None to do so in a notebook or a terminal; or a callable
             that gets ``(runs done, runs expected, what comes next)``. It is shown between runs only.
 
@@ -74,16 +82,23 @@ def compare(
         ComparisonError: an arm failed, or got something else than the others, before the timing began (an error later
             on is counted in the arm's row); or none of the arms is available here; or not one run fitted into
             the budget.
-        TypeError: one of ``arms`` is neither callable nor text, or cannot be sent to another process.
-        ValueError: an argument is out of range or an unknown name.
+        TypeError: an argument is of the wrong type; one of ``programs`` is neither callable nor text, or cannot be sent
+            to another process.
+        ValueError: an argument is out of range or an unknown name, a URL cannot be fetched, or ``lab`` is closed, or
+            contradicts ``urls`` or ``latency``.
+        RuntimeError: the process of ``lab`` has ended.
+
+    Arguments are checked before anything is started.
     """
     from .plan import make_plan
 
+    check_progress(progress)
     plan = make_plan(
         strategies,
         languages,
-        arms=arms,
+        programs=programs,
         baseline=baseline,
+        lab=lab,
         urls=urls,
         requests=requests,
         concurrency=concurrency,
@@ -107,15 +122,16 @@ def carry_out(plan: Plan, progress: bool | Show | None = None) -> Comparison:
 
 
 async def acompare(
-    strategies: Sequence[str] | None = None,
-    languages: Sequence[str] = ("python", "rust"),
+    strategies: str | Sequence[str] | None = None,
+    languages: str | Sequence[str] = ("python", "rust"),
     *,
-    arms: Mapping[str, Callable[..., Any] | str] | None = None,
+    programs: Mapping[str, Callable[..., Any] | str] | None = None,
     baseline: str | None = None,
-    urls: Sequence[str] | None = None,
+    lab: LabServer | None = None,
+    urls: Iterable[str] | None = None,
     requests: int = 10,
     concurrency: int = 10,
-    latency: float = 0.02,
+    latency: float | None = None,
     rate: float | None = None,
     timeout: float = 30.0,
     rounds: int | None = None,
@@ -139,11 +155,13 @@ async def acompare(
     from .plan import make_plan
     from .session import measure
 
+    check_progress(progress)
     plan = make_plan(
         strategies,
         languages,
-        arms=arms,
+        programs=programs,
         baseline=baseline,
+        lab=lab,
         urls=urls,
         requests=requests,
         concurrency=concurrency,

@@ -24,7 +24,10 @@ from .watching import Watch
 __all__ = ["ArmFailed", "ArmLate", "Crew", "Interrupted", "OutOfTime", "Stop"]
 
 # The path of the caller's interpreter, so that the worker finds this package and the caller's own modules.
-_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from aio_strategies.measuring.worker import main; main()"
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"
+    " from aio_strategies.measuring.worker import main; main()"
+)
 #: How often a wait looks whether it is still wanted, in seconds.
 _TICK = 0.05
 #: In the place of an answer: there will be none any more.

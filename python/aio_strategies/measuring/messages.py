@@ -25,9 +25,9 @@ class Assignment(NamedTuple):
 
     Attributes:
         parent: the number of the coordinator's process.
-        strategy: the key of a strategy, or None for a user's arm.
+        strategy: the key of a strategy, or None for a program.
         language: the language of the strategy, or None.
-        program: a user's arm: a pickled callable, or source text.
+        program: a program of the caller's: a packed callable, or source text.
         options: the strategy's keyword arguments.
         urls: all URLs of the comparison.
         bounds: what a program that does work of its own is held to; None for others, whose connections go their own

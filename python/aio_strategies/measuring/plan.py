@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-import operator
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..catalogue import LANGUAGES, STRATEGIES
-from ..checks import check_rate
+from ..checks import (
+    DEFAULT_BODY_SIZE,
+    DEFAULT_LATENCY,
+    check_baseline,
+    check_budget,
+    check_concurrency,
+    check_fetchable_urls,
+    check_latency,
+    check_names,
+    check_program_name,
+    check_programs,
+    check_rate,
+    check_requests,
+    check_rounds,
+    check_seed,
+    check_timeout,
+)
 from ..comparison.settings import Arm, Settings
 from ..exceptions import ComparisonError
 from ..lab.hosts import Bounds
+from ..lab.server import LabServer
+from .programs import packed
 
 __all__ = ["Plan", "make_plan", "schedule"]
 
@@ -24,10 +41,11 @@ class Plan:
     Attributes:
         settings: the checked arguments.
         arms: the arms, in the order of the table.
-        programs: the user's arms, by name: a pickled callable, or source text.
-        bounds: what the user's arms are held to, if they do work of their own.
+        programs: the caller's programs, by name: a packed callable, or source text.
         left_out: the arms that are not available here, such as ``rust/process``, and why.
         seed: what the order of the runs is drawn from.
+        bounds: what the programs are held to, if they do work of their own.
+        lab: the caller's lab server, or None to start one (unless the settings have URLs).
     """
 
     settings: Settings
@@ -36,6 +54,7 @@ class Plan:
     left_out: Mapping[str, str]
     seed: int
     bounds: Bounds | None = None
+    lab: LabServer | None = None
 
     @property
     def baseline(self) -> Arm:
@@ -44,43 +63,38 @@ class Plan:
 
 
 def make_plan(
-    strategies: Sequence[str] | None,
-    languages: Sequence[str],
+    strategies: str | Sequence[str] | None = None,
+    languages: str | Sequence[str] = LANGUAGES,
     *,
-    arms: Mapping[str, Callable[..., Any] | str] | None,
-    baseline: str | None,
-    urls: Sequence[str] | None,
-    requests: int,
-    concurrency: int,
-    latency: float,
-    rate: float | None,
-    timeout: float,
-    rounds: int | None,
-    budget: float,
-    seed: int | None,
+    programs: Mapping[str, Callable[..., Any] | str] | None = None,
+    baseline: str | None = None,
+    lab: LabServer | None = None,
+    urls: Iterable[str] | None = None,
+    requests: int = 10,
+    concurrency: int = 10,
+    latency: float | None = None,
+    rate: float | None = None,
+    timeout: float = 30.0,
+    rounds: int | None = None,
+    budget: float = 30.0,
+    seed: int | None = None,
     bounds: Bounds | None = None,
 ) -> Plan:
-    """Check the arguments of ``compare``, and draw a seed if there is none.
+    """Check the arguments of ``compare``, and draw a seed if there is none. Nothing is started.
 
-    With ``bounds``, the user's arms are programs that do work of their own: they fetch ``requests`` pages that they
-    name themselves, from the hosts (which may be none) for which the lab stands in; they can reach no other, and each
-    run of one may take ``timeout`` seconds.
+    With ``bounds``, the programs do work of their own: they fetch ``requests`` pages that they name themselves, from
+    the hosts (which may be none) for which the lab stands in; they can reach no other, and each run of one may take
+    ``timeout`` seconds.
 
     Raises:
         ComparisonError: none of the arms is available here.
-        TypeError: a user's arm is neither callable nor text, or cannot be sent to a worker process.
+        TypeError: an argument is of the wrong type, or a program cannot be sent to a worker process.
         ValueError: an argument is out of range or an unknown name.
+        RuntimeError: the process of ``lab`` has ended.
     """
-    if isinstance(urls, str):
-        raise ValueError("urls is one string: give a list of URLs")
-    if urls is not None and not urls:
-        raise ValueError("urls is empty: there is nothing to fetch")
-    keys = (
-        ()
-        if strategies is not None and not strategies and arms
-        else _names("strategies", strategies, known=tuple(STRATEGIES))
-    )
-    spoken = _names("languages", languages, known=LANGUAGES)
+    programs = check_programs(programs)
+    keys = check_names("strategies", "strategy", strategies, STRATEGIES, may_be_none=bool(programs))
+    spoken = check_names("languages", "language", languages, LANGUAGES)
     chosen, left_out = [], {}
     for strategy in keys:
         for language in spoken:
@@ -89,33 +103,67 @@ def make_plan(
                 chosen.append(Arm.of(strategy, language))
             else:
                 left_out[f"{language}/{strategy}"] = reason
-    programs = {name: _program(name, program) for name, program in (arms or {}).items()}
-    chosen += [Arm(name, own_work=bounds is not None) for name in programs]
-    if not chosen:
-        name, reason = next(iter(left_out.items()))
-        raise ComparisonError(name, None, f"not available here, {reason}")
+    carried = {check_program_name(name, LANGUAGES): packed(name, program) for name, program in programs.items()}
+    chosen += [Arm(name, own_work=bounds is not None) for name in carried]
     names = [arm.name for arm in chosen]
-    if baseline is None:
-        baseline = names[0]
-    elif baseline not in names:
-        raise ValueError(f"baseline {baseline!r} is none of the arms: {', '.join(names)}")
+    if names and baseline is not None:
+        check_baseline(baseline, names)
+    fetched = None if urls is None else tuple(check_fetchable_urls(urls))
+    requests = check_requests(requests) if fetched is None else len(fetched)
     settings = Settings(
         strategies=keys,
         languages=spoken,
-        arms=tuple(programs),
-        baseline=baseline,
-        urls=None if urls is None else tuple(urls),
-        requests=_count("requests", requests if urls is None else len(urls)),
-        concurrency=_count("concurrency", concurrency),
-        latency=_seconds("latency", latency) if urls is None else None,
+        programs=tuple(carried),
+        baseline=baseline or next(iter(names), ""),
+        urls=fetched,
+        requests=requests,
+        concurrency=check_concurrency(concurrency),
         rate=check_rate(rate),
-        timeout=_seconds("timeout", timeout),
-        rounds=None if rounds is None else _count("rounds", rounds),
-        budget=_seconds("budget", budget),
+        timeout=check_timeout(timeout),
+        rounds=check_rounds(rounds),
+        budget=check_budget(budget),
         hosts=None if bounds is None else tuple(map(str, bounds.hosts)),
+        **_of_the_lab(
+            lab, urls=fetched, latency=None if latency is None else check_latency(latency), requests=requests
+        ),
     )
-    seed = random.SystemRandom().randrange(2**32) if seed is None else operator.index(seed)
-    return Plan(settings, tuple(chosen), programs, left_out, seed, bounds)
+    seed = random.SystemRandom().randrange(2**32) if seed is None else check_seed(seed)
+    if not chosen:
+        name, reason = next(iter(left_out.items()))
+        raise ComparisonError(name, None, f"not available here, {reason}")
+    return Plan(settings, tuple(chosen), carried, left_out, seed, bounds, lab)
+
+
+def _of_the_lab(
+    lab: LabServer | None, *, urls: Sequence[str] | None, latency: float | None, requests: int
+) -> dict[str, Any]:
+    """Return what the settings tell of the lab server: the caller's, the one that will be started, or none.
+
+    Raises:
+        TypeError: ``lab`` is no ``LabServer``.
+        ValueError: it is closed, its log is too short, or another argument contradicts it.
+        RuntimeError: its process has ended, or was started by another process (``ForkedProcessError``).
+    """
+    if lab is None:
+        if urls is not None:
+            return {"latency": None}
+        latency = DEFAULT_LATENCY if latency is None else latency
+        return {"latency": latency, "jitter": 0.0, "body_size": DEFAULT_BODY_SIZE}
+    if not isinstance(lab, LabServer):
+        raise TypeError(f"lab must be a LabServer, not {lab!r}")
+    if urls is not None:
+        raise ValueError("give lab= or urls=, not both: with lab=, the pages of that lab server are fetched")
+    if latency is not None and latency != lab.latency:
+        raise ValueError(
+            f"latency={latency:g} contradicts lab=, whose latency is {lab.latency:g}: leave latency out, or start a"
+            " LabServer with it"
+        )
+    if lab.closed:
+        raise ValueError("lab is closed: give a LabServer that is running, as inside its with block")
+    if lab.log_limit < requests:
+        raise ValueError(f"lab keeps log_limit={lab.log_limit} records only; requests={requests} need as many")
+    lab.stats()  # raises if it is dead
+    return {"latency": lab.latency, "jitter": lab.jitter, "body_size": lab.body_size, "bandwidth": lab.bandwidth}
 
 
 def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:
@@ -137,54 +185,3 @@ def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:
             pair = coin.sample(pair, len(pair))
             order += twins + pair if coin.random() < 0.5 else pair + twins
         yield order
-
-
-def _program(name: str, program: Callable[..., Any] | str) -> bytes | str:
-    """Return a user's arm as it travels to its worker."""
-    if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"the name of an arm must be some text, not {name!r}")
-    if name.endswith("(twin)"):
-        raise ValueError(f"arms[{name!r}]: names that end with (twin) are taken")
-    if "/" in name and name.partition("/")[0] in LANGUAGES:
-        raise ValueError(f"arms[{name!r}]: names that begin with {' or '.join(f'{x}/' for x in LANGUAGES)} are taken")
-    if isinstance(program, str):
-        import ast
-
-        try:
-            compile(program, f"<arm {name}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        except SyntaxError as error:
-            raise ValueError(f"arms[{name!r}] is no Python source: {error}") from error
-        return program
-    if not callable(program):
-        raise TypeError(f"arms[{name!r}] must be a callable that takes urls, or source text, not {program!r}")
-    import cloudpickle
-
-    try:
-        pickled: bytes = cloudpickle.dumps(program)
-    except Exception as error:
-        raise TypeError(f"arms[{name!r}] cannot be sent to a worker process: {error}") from error
-    return pickled
-
-
-def _names(argument: str, given: Sequence[str] | None, *, known: tuple[str, ...]) -> tuple[str, ...]:
-    if given is None:
-        return known
-    names = tuple(dict.fromkeys([given] if isinstance(given, str) else given))
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{name!r} is none of the {argument}: {', '.join(known)}")
-    if not names:
-        raise ValueError(f"{argument} is empty: choose from {', '.join(known)}")
-    return names
-
-
-def _count(argument: str, value: int) -> int:
-    if operator.index(value) < 1:
-        raise ValueError(f"{argument} must be at least 1, not {value}")
-    return operator.index(value)
-
-
-def _seconds(argument: str, value: float) -> float:
-    if not value >= 0:  # so written, nan is refused too
-        raise ValueError(f"{argument} must be a number of seconds, not {value}")
-    return float(value)

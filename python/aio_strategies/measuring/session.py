@@ -18,6 +18,7 @@ from ..comparison.arm_times import TimedRun
 from ..comparison.comparison import Comparison
 from ..comparison.conditions import Conditions
 from ..comparison.costs import Costs
+from ..comparison.findings import Ending
 from ..comparison.kept_exchanges import KeptExchanges
 from ..comparison.settings import Arm, Settings
 from ..display.progress import Show
@@ -50,7 +51,7 @@ _KEPT_EXCHANGES = 200_000
 
 
 def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: False) -> Comparison:
-    """Do what the plan says: start a lab server if there are no URLs, pass the gate, time the rounds.
+    """Do what the plan says: start a lab server if none and no URLs are given, pass the gate, time the rounds.
 
     Args:
         plan: the plan.
@@ -73,12 +74,13 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
     stop.deadline = end + _OVERRUN * settings.budget if end < math.inf else end
     with ExitStack() as stack:
         lab: LabServer | None = None
-        if settings.urls is None:
+        if plan.lab is not None:
+            lab = plan.lab
+            lab.reset()
+        elif settings.urls is None:
             assert settings.latency is not None
             lab = stack.enter_context(LabServer(latency=settings.latency))
-            urls = tuple(lab.urls(settings.requests))
-        else:
-            urls = settings.urls
+        urls = settings.urls or tuple(lab.urls(settings.requests) if lab else ())
         arms = (*plan.arms, plan.baseline.twin())
         crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
         session = Session(plan, arms, urls, lab, crew, stop, end, show)
@@ -135,7 +137,7 @@ class Session:
         show: Show,
     ) -> None:
         self.runs: list[TimedRun] = []
-        self.ended = "rounds"
+        self.ended: Ending = "rounds"
         self._plan = plan
         self._settings: Settings = plan.settings
         self._arms = arms

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from ..checks import check_budget, check_choice, check_progress
 from ..comparison.comparison import Comparison
 from ..comparison.sweep import Parameter, Scaling
-from .comparing import compare
+from ..display.progress import Show
+from .comparing import carry_out
+from .plan import make_plan
 
 __all__ = ["scaling"]
-
-_PARAMETERS = get_args(Parameter)
 
 
 def scaling(
     parameter: Parameter,
     values: Sequence[float],
-    strategies: Sequence[str] | None = None,
-    languages: Sequence[str] = ("python", "rust"),
+    strategies: str | Sequence[str] | None = None,
+    languages: str | Sequence[str] = ("python", "rust"),
     *,
     budget: float = 60.0,
+    progress: bool | Show | None = None,
     **settings: Any,
 ) -> Scaling:
     """Make the same comparison for each value of a parameter.
@@ -31,7 +33,8 @@ def scaling(
         strategies: as for ``compare``.
         languages: as for ``compare``.
         budget: seconds that all comparisons together may take; each has an equal share.
-        settings: all other arguments of ``compare``.
+        progress: as for ``compare``.
+        settings: all other arguments of ``compare``. ``lab=`` is one of them, unless the latency is swept.
 
     Returns:
         The comparisons; after Ctrl-C, those that were begun until then.
@@ -41,17 +44,22 @@ def scaling(
         TypeError: as for ``compare``.
         ValueError: an argument is out of range or an unknown name.
     """
-    if parameter not in _PARAMETERS:
-        raise ValueError(f"parameter must be one of {', '.join(_PARAMETERS)}, not {parameter!r}")
+    check_choice("parameter", parameter, get_args(Parameter))
+    values = tuple(values)
     if not values:
         raise ValueError("values is empty: there is nothing to compare")
     if parameter in settings:
         raise TypeError(f"{parameter} is what is swept: give its values in `values` only")
+    if parameter == "latency" and settings.get("lab") is not None:
+        raise ValueError("latency cannot be swept with lab=: a running server has the latency that it was started with")
+    check_progress(progress)
+    share = check_budget(budget) / len(values)
+    # all of them at first, so that a wrong value is told before anything is timed
+    plans = [make_plan(strategies, languages, budget=share, **{**settings, parameter: value}) for value in values]
     done: list[Comparison] = []
-    for value in values:
-        changed = {**settings, parameter: value}
+    for plan in plans:
         try:
-            comparison = compare(strategies, languages, budget=budget / len(values), **changed)
+            comparison = carry_out(plan, progress)
         except KeyboardInterrupt:
             if not done:
                 raise

@@ -11,7 +11,6 @@ import contextlib
 import gc
 import io
 import os
-import pickle
 import sys
 import time
 from array import array
@@ -136,7 +135,9 @@ def _strategy(assignment: Assignment) -> _Arm:
 def _callable(program: bytes) -> _Arm:
     import inspect
 
-    function = pickle.loads(program)
+    from .programs import unpacked
+
+    function = unpacked(program)
     # What it defines beside itself is looked up by name, by a process pool's pickles for example.
     vars(sys.modules["__main__"]).update(
         {name: value for name, value in getattr(function, "__globals__", {}).items() if not name.startswith("__")}
