@@ -60,8 +60,8 @@ def threads(options: argparse.Namespace) -> dict:
 
 
 def memory(options: argparse.Namespace) -> dict:
-    # URL and result of each need memory, too. What the growth is less that of a run with as many URLs, but few of them in
-    # flight, is a lower bound: the results may take memory that the exchanges have given back.
+    # URL and result of each need memory, too. The growth less that of a run with as many URLs, but few in flight,
+    # is a lower bound: the results may take memory that the exchanges have given back.
     results = {}
     print(f"growth of VmHWM for each of {options.in_flight} exchanges in flight, with their URLs and results")
     print(f"(in brackets: less that with {options.base} in flight)")
@@ -99,7 +99,9 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, nargs="+", default=[10, 100, 1000, 3000], help="threads")
     parser.add_argument("--rounds", type=int, default=3, help="of threads")
     parser.add_argument("--in-flight", type=int, default=10_000, help="exchanges in flight, for memory")
-    parser.add_argument("--base", type=int, default=100, help="exchanges in flight of the run that memory is compared with")
+    parser.add_argument(
+        "--base", type=int, default=100, help="exchanges in flight of the run that memory is compared with"
+    )
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # inherited by the lab and by all runs

@@ -213,7 +213,10 @@ class TestArms:
         assert str(comparison).splitlines()[2].split("  ")[-1]
         assert "≈400.0 [" in str(comparison)
         assert "≈ projected from 5 requests, since the budget did not allow more (latencies are" in str(comparison)
-        assert "≈ 由 5 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：python/blocking" in comparison.to_markdown("zh")
+        assert (
+            "≈ 由 5 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：python/blocking"
+            in comparison.to_markdown("zh")
+        )
         assert "≈0.4000" in comparison.to_markdown("zh")
         assert comparison.runs["wall"][0] < 0.25, "raw values are as measured"
 

@@ -150,8 +150,8 @@ class TestDelays:
     def test_before_between_and_after(self):
         records = [record(0.02, 0.04), record(0.03, 0.05)]
         assert (
-            "of its 60 ms, 20 ms passed before the first request reached the server, 10 ms between the first request and the"
-            " last and 10 ms after the last reply; "
+            "of its 60 ms, 20 ms passed before the first request reached the server, 10 ms between the first request"
+            " and the last and 10 ms after the last reply; "
         ) in self.explained(0.06, records)
         assert (
             "60 ms 中，第一个请求到达服务器前用去 20 ms，首末两个请求相隔 10 ms，最后一个响应之后又用去 10 ms；"
@@ -256,5 +256,7 @@ class TestExplain:
         measured = aio.compare(["blocking", "callback"], requests=4, latency=0.005, rounds=2, progress=False)
         told = measured.explain().sentences
         for language in ("python", "rust"):
-            assert "one exchange in flight at a time: 4 waits of 5 ms, one after another" in told[f"{language}/blocking"]
+            assert (
+                "one exchange in flight at a time: 4 waits of 5 ms, one after another" in told[f"{language}/blocking"]
+            )
             assert "all 4 in flight at once" in told[f"{language}/callback"]

@@ -27,7 +27,7 @@ __all__ = [
     "tells_percentile",
 ]
 
-_Verdict = Literal["faster", "slower", "equivalent", "no significant difference"]
+_Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
 _Outcomes = tuple[list[_Outcome], int | None]
 

@@ -71,7 +71,9 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 "a pool of worker processes",
                 0.8139,
             ),
-            _strategy("thread", "2.2.3", "multi-thread", "多线程", "ThreadPoolExecutor", "OS threads of its own", 0.2436),
+            _strategy(
+                "thread", "2.2.3", "multi-thread", "多线程", "ThreadPoolExecutor", "OS threads of its own", 0.2436
+            ),
             _strategy(
                 "nonblocking",
                 "2.2.4",

@@ -17,7 +17,7 @@ __all__ = ["Contrast", "Metric", "Verdict", "aa_contrast", "contrasts", "figure"
 Metric = Literal["wall", "cpu"]
 """What is compared: the wall time of a run, or its processor time."""
 
-Verdict = Literal["faster", "slower", "equivalent", "no significant difference"]
+Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 """What may be said of two arms; see ``Contrast.verdict``."""
 
 Times = Mapping[int, float]

@@ -8,7 +8,6 @@ from ..display.timeline import Exchange, Timeline
 from ..lab.log import path_of
 from .arm_times import ArmTimes, TimedRun
 from .findings import Findings
-from .kept_exchanges import Exchange
 
 __all__ = ["exchange_at", "timelines", "typical_runs"]
 

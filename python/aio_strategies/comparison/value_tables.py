@@ -9,7 +9,6 @@ from typing import Any
 from ..frame import Field, Frame, Kind
 from .arm_times import ArmTimes
 from .findings import Findings
-from .kept_exchanges import Exchange
 
 __all__ = ["contrasts", "exchanges", "runs", "summary"]
 

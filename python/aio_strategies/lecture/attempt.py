@@ -26,8 +26,8 @@ READ_SIZE = 16 * 1024
 """Bytes asked for in one read; the Rust versions ask for as many."""
 
 Want = Literal["connect", "send", "receive", "close", "done"]
-"""What an attempt wants done next: connect to ``address``, or go on connecting to it; send some of ``unsent``; receive some
-bytes; close the connection, if there is one; nothing any more."""
+"""What an attempt wants done next: connect to ``address``, or go on connecting to it; send some of ``unsent``; receive
+some bytes; close the connection, if there is one; nothing any more."""
 
 FAILURES = (RequestError, OSError)
 """What ends an attempt, or would: see ``Attempt.failed``."""
@@ -40,8 +40,8 @@ _NETWORK_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "writ
 class Attempt(Exchange):
     """One try at one URL: an exchange with a phase and a deadline.
 
-    Whatever a socket raises is handed to ``failed`` as it is. So is what the attempt itself raises: a passed deadline, or
-    a violation of HTTP.
+    Whatever a socket raises is handed to ``failed`` as it is. So is what the attempt itself raises: a passed deadline,
+    or a violation of HTTP.
     """
 
     def __init__(self, assignment: Assignment) -> None:

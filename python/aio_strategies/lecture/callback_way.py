@@ -1,5 +1,5 @@
-"""Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the loop
-which function to call when its socket is ready."""
+"""Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the
+loop which function to call when its socket is ready."""
 
 from functools import partial
 

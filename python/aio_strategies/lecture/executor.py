@@ -1,5 +1,5 @@
-"""What drives coroutines over the event loop: a coroutine yields a Future where it would have to wait, and a Task resumes it
-when that future has its result."""
+"""What drives coroutines over the event loop: a coroutine yields a Future where it would have to wait, and a Task
+resumes it when that future has its result."""
 
 from __future__ import annotations
 

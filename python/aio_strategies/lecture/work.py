@@ -29,8 +29,8 @@ class Assignment(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """There is nothing to begin yet: ask again when your ``wake`` was called, or when ``until`` has come (on the clock of
-    ``time.monotonic()``; None for never). Asking earlier does no harm."""
+    """There is nothing to begin yet: ask again when your ``wake`` was called, or when ``until`` has come (on the clock
+    of ``time.monotonic()``; None for never). Asking earlier does no harm."""
 
     until: float | None
 
@@ -99,7 +99,7 @@ class Work(Protocol):
 
 
 def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) -> Iterator[Assignment]:
-    """Iterate over what the waiter is to begin, each as soon as it may; ``wait`` is called with ``Wait.until`` before."""
+    """Iterate over what the waiter is to begin, each as soon as it may; until then, call ``wait`` with ``Wait.until``."""
     while step := work.next(slot):
         if isinstance(step, Wait):
             wait(step.until)

@@ -51,7 +51,7 @@ def _pickled(function: Any) -> bytes:
     filenames: set[str] = set()
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-        """Keeps the names of files, which newer versions of cloudpickle (such as 3.1.3) replace, so that no source is found."""
+        """Keeps the names of files. cloudpickle 3.1.3 replaces them, and then no source is found for a traceback."""
 
         def reducer_override(self, value: Any) -> Any:
             if isinstance(value, CodeType):
