@@ -99,7 +99,7 @@ class Work(Protocol):
 
 
 def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) -> Iterator[Assignment]:
-    """Iterate over what the waiter is to begin, each as soon as it may; until then, call ``wait`` with ``Wait.until``."""
+    """Iterate over what the waiter is to begin, each as soon as it may. ``wait`` gets ``Wait.until`` before."""
     while step := work.next(slot):
         if isinstance(step, Wait):
             wait(step.until)
