@@ -19,6 +19,7 @@ MODULES = {
 FLOORS = [
     {"__main__"},
     {"cli", "magics", "run_file"},
+    {"arguments"},
     {"measuring"},
     {"comparison"},
     {"calling"},
@@ -27,7 +28,7 @@ FLOORS = [
     {"results", "targets", "sources"},
     {"catalogue", "frame"},
     {"display", "lab"},
-    {"exceptions", "checks", "helper"},
+    {"exceptions", "checks", "helper", "units"},
 ]
 
 

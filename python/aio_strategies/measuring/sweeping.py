@@ -9,7 +9,7 @@ from ..checks import check_budget, check_choice, check_progress
 from ..comparison.comparison import Comparison
 from ..comparison.sweep import Parameter, Scaling
 from ..display.progress import Show
-from .comparing import carry_out
+from .comparing import carry_out, compare
 from .plan import make_plan
 
 __all__ = ["scaling"]
@@ -42,16 +42,24 @@ def scaling(
     Raises:
         ComparisonError: as for ``compare``.
         TypeError: as for ``compare``.
-        ValueError: an argument is out of range or an unknown name.
+        ValueError: as for ``compare``, or what is swept is a matter of the ``lab`` or the ``urls`` that are given.
+
+    The arguments of all comparisons are checked before the first one begins.
     """
     check_choice("parameter", parameter, get_args(Parameter))
     values = tuple(values)
     if not values:
         raise ValueError("values is empty: there is nothing to compare")
+    if unknown := settings.keys() - (compare.__kwdefaults__ or {}).keys():
+        raise TypeError(f"scaling() got an unexpected keyword argument {min(unknown)!r}")
     if parameter in settings:
         raise TypeError(f"{parameter} is what is swept: give its values in `values` only")
     if parameter == "latency" and settings.get("lab") is not None:
         raise ValueError("latency cannot be swept with lab=: a running server has the latency that it was started with")
+    if parameter != "concurrency" and settings.get("urls") is not None:
+        raise ValueError(f"{parameter} cannot be swept with urls=, which are all fetched from servers as they are")
+    if None in values:
+        raise TypeError(f"values must be numbers, not {values}")
     check_progress(progress)
     share = check_budget(budget) / len(values)
     # all of them at first, so that a wrong value is told before anything is timed
@@ -67,4 +75,5 @@ def scaling(
         done.append(comparison)
         if comparison.ended == "interrupted":
             break
-    return Scaling(parameter, values[: len(done)], done)
+    # as they were checked: plain numbers, whatever library those given are of
+    return Scaling(parameter, [getattr(comparison.settings, parameter) for comparison in done], done)
