@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+
 import aio_strategies as aio
 import pytest
 
@@ -42,12 +45,39 @@ LOCAL = "http://127.0.0.1:9/"
         (["http://user:secret@a/"], {}, aio.InvalidURL, "password"),
     ],
 )
-def test_bad_arguments(way, urls, settings, kind, words):
-    with pytest.raises(kind) as caught:
-        way(urls, **settings)
-    assert type(caught.value) is kind
-    assert isinstance(caught.value, ValueError | TypeError)
-    assert words in str(caught.value)
+def test_bad_arguments(urls, settings, kind, words):
+    """By each of the two faces that the sixteen have, of which the next test tells."""
+    for strategy in ("thread", "asyncio"):
+        with pytest.raises(kind) as caught:
+            aio.run(strategy, urls, **settings)
+        assert type(caught.value) is kind
+        assert isinstance(caught.value, ValueError | TypeError)
+        assert words in str(caught.value)
+
+
+def test_all_sixteen_have_the_same_face():
+    """Their own code begins behind it; one face is a function, the other, asyncio's, a coroutine function."""
+    functions, coroutines = {aio.rust.thread_way.__code__}, {aio.rust.asyncio_way.__code__}
+    for strategy in aio.strategies():
+        for language in strategy.languages:
+            way = getattr(getattr(aio, language), f"{strategy.key}_way")
+            assert way.__code__ in (coroutines if strategy.key == "asyncio" else functions)
+    assert inspect.iscoroutinefunction(aio.rust.asyncio_way)
+    assert not inspect.iscoroutinefunction(aio.rust.thread_way)
+
+
+def test_bad_arguments_of_each(way):
+    """One of each argument, so that none is lost on the way to the face; at the call, and beside a loop's tasks."""
+    for urls, settings in (
+        ([], {}),
+        ([LOCAL], {"concurrency": 0}),
+        ([LOCAL], {"timeout": 0}),
+        ([LOCAL], {"rate": 0}),
+    ):
+        with pytest.raises(ValueError, match=r"urls is empty|(concurrency|timeout|rate) must be .*, not 0"):
+            way(urls, **settings)
+        with pytest.raises(ValueError, match=r"urls is empty|(concurrency|timeout|rate) must be .*, not 0"):
+            asyncio.run(aio.arun(way.key, urls, language=way.language, **settings))
 
 
 def test_unknown_strategy_and_language():
@@ -69,8 +99,10 @@ def test_urls_mean_the_same_in_both_languages(way, lab):
     assert [r.url for r in run] == urls
 
 
-def test_a_name_server_that_does_not_answer_is_not_waited_for(way, lab, monkeypatch):
-    """The deadline holds for resolving, too, and the URLs whose host is known are fetched."""
+@pytest.mark.parametrize("strategy", ["thread", "asyncio"])
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_a_name_server_that_does_not_answer_is_not_waited_for(strategy, language, lab, monkeypatch):
+    """The deadline holds for resolving, too, and the URLs whose host is known are fetched; all of it by the face."""
     import socket
     import threading
 
@@ -82,7 +114,7 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(way, lab, monkeypa
         return real(host, *arguments, **settings)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    run = way(["http://slow.example/", lab.url], timeout=0.5)
+    run = aio.run(strategy, ["http://slow.example/", lab.url], language=language, timeout=0.5)
     never.set()
     assert type(run[0].error) is aio.NameResolutionError
     assert "no name server answered within 0.5 s" in str(run[0].error)

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 
@@ -56,7 +57,20 @@ def random_timelines(seed: int) -> list[Timeline]:
     ]
 
 
-seeds = pytest.mark.parametrize("seed", range(30))
+def seeds(test: Callable[..., None]) -> Callable[[object], None]:
+    """Try a test with thirty seeds, one after another; of the one that fails, the error's notes say which it was."""
+
+    # not by functools.wraps: pytest would look for a fixture called seed
+    def with_each(self: object) -> None:
+        for seed in range(30):
+            try:
+                test(self, seed)
+            except BaseException as error:
+                error.add_note(f"with seed {seed}")
+                raise
+
+    with_each.__name__, with_each.__qualname__, with_each.__doc__ = test.__name__, test.__qualname__, test.__doc__
+    return with_each
 
 
 class TestTimeline:
