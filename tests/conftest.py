@@ -41,6 +41,13 @@ def lab() -> Iterator[aio.LabServer]:
         yield server
 
 
+@pytest.fixture
+def quick_lab() -> Iterator[aio.LabServer]:
+    """A lab for what does not depend on the waiting, however many wait in a row."""
+    with aio.LabServer(latency=0.002) as server:
+        yield server
+
+
 class ScriptedServer:
     """Answers ``/name`` by the script of that name: a function that is handed the connection after the request came."""
 

@@ -34,7 +34,7 @@ def test_one_that_is_due_waits_until_one_is_finished(way, lab):
 
 
 def test_as_many_are_under_way_as_may_be(way):
-    with aio.LabServer(latency=0.02 if way.alone else 0.5) as lab:
+    with aio.LabServer(latency=0.02 if way.alone else 0.3) as lab:
         way(lab.urls(6), concurrency=3, rate=1000).raise_for_errors()
         assert lab.stats().peak_in_flight == (1 if way.alone else 3)
 
@@ -78,7 +78,7 @@ def test_a_url_without_address_keeps_its_place(way, lab):
 
 
 def test_without_rate_nobody_waits_but_for_a_place(way):
-    with aio.LabServer(latency=0.02 if way.alone else 0.5) as lab:
+    with aio.LabServer(latency=0.02 if way.alone else 0.3) as lab:
         before = time.monotonic()
         run = way(lab.urls(4), concurrency=4).raise_for_errors()
     assert before <= run.began <= time.monotonic() - run.wall
