@@ -12,9 +12,13 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
+from quick import quicken, show_all
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 OVERVIEW = Path(__file__).parent.parent / "notebooks" / "02_async_overview.ipynb"
+WHY = Path(__file__).parent.parent / "notebooks" / "04_why_it_differs.ipynb"
+
+HURRY = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import quick; quick.hurry()"
 
 # said by the kernel's own libraries, not by us
 pytestmark = pytest.mark.filterwarnings("ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -36,6 +40,7 @@ async def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(HURRY))
     resources = {"metadata": {"path": str(folder)}}
     return await NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).async_execute()
 
@@ -87,6 +92,19 @@ def check_overview(notebook: nbformat.NotebookNode) -> None:
     assert outputs(notebook, "python.waterfall()").count("<img ") == 8
     assert "<img " in outputs(notebook, "comparison.plot()")
     assert "同时在途" in outputs(notebook, "comparison.explain(")
+
+
+def test_costs_that_cannot_be_measured_are_dashes(monkeypatch, tmp_path, capsys):
+    """A machine without strace has no system calls to tell; one round of everything is enough to see it."""
+    quicken(monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    namespace = {"__name__": "__main__"}
+    for number, cell in enumerate(nbformat.read(WHY, as_version=4).cells):
+        if cell.cell_type == "code":
+            show_all(cell.source, namespace, f"{WHY}, cell {number}")
+    costs = [line for line in capsys.readouterr().out.splitlines() if "switches per request" in line]
+    assert [line.split()[0] for line in costs] == [arm.name for arm in namespace["c"].arms]
+    assert all("– system calls" in line for line in costs)
 
 
 @pytest.mark.parametrize(("call", "status"), [("aio.compare", "ok"), ("await aio.acompare", "error")])

@@ -1,0 +1,153 @@
+"""The README and the documents do what they say: their Python runs block by block, and so do their commands.
+
+A block behind the comment ``<!-- not run -->``, which no reader sees, is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import aio_strategies as aio
+import pytest
+from aio_strategies import cli
+from lecture_programs import PROGRAMS
+from quick import quicken, show_all
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOT_RUN = "<!-- not run -->"
+
+
+class Block(NamedTuple):
+    """A fenced block of a document, and the number of its first line."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(document: str) -> list[Block]:
+    """Return the fenced blocks of a document that are to be run, in their order."""
+    found = []
+    for fence in re.finditer(r"^```(\w*)\n(.*?)^```$", document, re.M | re.S):
+        before = document[: fence.start()]
+        if not before.rstrip().endswith(NOT_RUN):
+            found.append(Block(fence[1], fence[2], before.count("\n") + 2))
+    return found
+
+
+def read(path: Path, language: str) -> list[Block]:
+    return [block for block in blocks(path.read_text(encoding="utf-8")) if block.language == language]
+
+
+def commands() -> list[str]:
+    """The commands of all documents, without their comments."""
+    lines = [line for path in DOCUMENTS for block in read(path, "sh") for line in block.text.splitlines()]
+    return [line.partition("  #")[0].strip() for line in lines]
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty folder as the current one, and quick comparisons."""
+    monkeypatch.chdir(tmp_path)
+    quicken(monkeypatch)
+    return tmp_path
+
+
+def test_a_marked_block_is_left_out():
+    text = f"```sh\none\n```\n\n{NOT_RUN}\n\n```python\ntwo\n```\n```\nthree\n```\n"
+    assert blocks(text) == [Block("sh", "one\n", 2), Block("", "three\n", 11)]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if read(path, "python")], ids=lambda path: path.name)
+def test_python(path, elsewhere):
+    """A document's blocks have one namespace, as if they were typed in one after another."""
+    namespace = {"__name__": "__main__"}
+    for block in read(path, "python"):
+        show_all(block.text, namespace, str(path), block.line)
+    if path.name == "README.md":
+        # what its blocks have left behind
+        assert len(namespace["run"]) == 10
+        assert len(aio.load(elsewhere / "mine.json.gz").arm("mine").runs) == 1
+
+
+def test_every_command_is_tried():
+    """Those of make by their names only, as they do what the tests do, or run them."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    tried = 0
+    for command in commands():
+        program, first, *_ = shlex.split(command)
+        if program == "make":
+            assert first in targets
+        else:
+            assert command in COMMANDS
+            tried += 1
+    assert tried == len(COMMANDS), "one of them is in no document"
+
+
+#: The commands, and what each shows.
+COMMANDS = {
+    "aio-strategies run --as-host example.com:80 its_file.py": "10 pages",
+    "aio-strategies compare --requests 10 --latency 20ms": "yield_from (2.3.2.2)",
+    "aio-strategies run thread http://127.0.0.1:8000/ --language rust": "200",
+    "aio-strategies serve --latency 20ms": "http://127.0.0.1:",
+    "aio-strategies strategies": "2.3.2.2",
+    "aio-strategies source thread": "fn thread_way(",
+}
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if " serve " not in command])
+def test_commands(command, elsewhere, capfd, monkeypatch):
+    shutil.copy(PROGRAMS / "thread_pool.py", elsewhere / "its_file.py")
+    with aio.LabServer(latency=0.001) as lab, lab.as_host("127.0.0.1", 8000):
+        assert cli.main(shlex.split(command)[1:]) == 0
+    assert COMMANDS[command] in capfd.readouterr().out
+
+
+def test_serving():
+    command = next(command for command in COMMANDS if " serve " in command)
+    arguments = [sys.executable, "-m", "aio_strategies", *shlex.split(command)[1:]]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as serving:
+        url = serving.stdout.readline().strip()
+        assert url.startswith(COMMANDS[command])
+        assert aio.rust.blocking_way([url])[0].status_code == 200
+        serving.send_signal(signal.SIGINT)
+        assert serving.stdout.readline().startswith("served 1 request")
+    assert serving.returncode == 0
+
+
+#: A shell takes the place of __main__, so it has a process of its own.
+SHELL = """
+import sys
+import pytest
+from quick import quicken
+
+quicken(pytest.MonkeyPatch())
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell()
+sys.exit(not all(shell.run_cell(line).success for line in sys.argv[1:]))
+"""
+
+
+def test_the_magics_of_the_readme(tmp_path):
+    """Those without a cell of the lecture's; these are in test_magics.py."""
+    pytest.importorskip("IPython")
+    lines = [line for block in read(ROOT / "README.md", "") for line in block.text.splitlines()]
+    tried = [line.partition("  #")[0].strip() for line in lines if re.match(r"%[a-z]", line)]
+    assert [line.split()[0] for line in tried] == ["%load_ext", "%aiotime"]
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"IPYTHONDIR": str(tmp_path), "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", SHELL, *tried], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "asyncio (2.3.4)" in done.stdout
