@@ -91,15 +91,25 @@ def test_a_lab_that_cannot_keep_up_is_noticed():
         for thread in threads:
             thread.join()
 
-    for _ in range(3):  # other programs may keep the server from working as hard as it could
-        comparison = aio.compare(
-            [], programs={"hammer": hammer}, requests=20_000, latency=0.0, rounds=4, progress=False
-        )
-        if comparison.arm("hammer").server_load > 0.7:
+    for _ in range(3):
+        comparison = aio.compare([], programs={"hammer": hammer}, requests=20_000, latency=0.0, rounds=2, progress=False)
+        if "server" in kinds(comparison):
             break
-    assert comparison.arm("hammer").server_load > 0.7
-    assert [warning.arm for warning in comparison.warnings if warning.kind == "server"] == ["hammer"]
-    assert "warning: hammer: you timed the server, which used" in str(comparison)
+    if "server" in kinds(comparison):
+        assert "warning: hammer: you timed the server, which used" in str(comparison)
+    else:
+        # What it used of a core is little where others use the cores; then they are what is told of.
+        assert kinds(comparison) & {"foreign_cpu", "steal"}, comparison.arm("hammer").server_load
+
+
+def test_a_server_is_too_busy_from_seventy_per_cent_of_a_core_on():
+    comparison = made({arm: jumbled(around(0.02)) for arm in ("python/thread", "rust/thread")})
+    for load, told in ((0.7, []), (0.71, ["rust/thread"])):
+        runs = [replace(run, server_load=load) if run.arm == "rust/thread" else run for run in comparison.timed_runs]
+        loaded = replace(comparison, timed_runs=tuple(runs))
+        assert [warning.arm for warning in loaded.warnings if warning.kind == "server"] == told
+    assert "warning: rust/thread: you timed the server, which used 71% of a core" in str(loaded)
+    assert "rust/thread：测到的是服务器，它占用了一个核的 71%" in loaded.to_markdown("zh")
 
 
 def test_a_twin_that_differs_is_noticed():
