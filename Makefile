@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := pyproject.toml Cargo.toml Cargo.lock build.rs README.md $(shell find src python -type f \( -name '*.rs' -o -name '*.py' -o -name '*.pyi' \))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint format notebook bench wheel wheel-test clean
+.PHONY: help demo check test test-rust test-python set-up lint format notebook bench wheel wheel-test clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,13 +12,32 @@ help: ## Say what there is to make
 demo: .venv/installed ## Time every strategy in both languages on the embedded lab, and show the table
 	$(BIN)/aio-strategies compare
 
+check: .venv/dev ## Pass what is quick, within a minute: formatting, ruff, and the tests that do not take long
+	cargo fmt --check
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	cargo test --quiet --lib --test exchange --test lab --test statistics
+	$(BIN)/python -m pytest -q -m "not slow" $(TWO_BY_TWO)
+
 test: test-rust test-python ## Pass all tests, Rust's and Python's
 
 test-rust: ## Pass the Rust tests (no Python needed)
 	cargo test --quiet
 
+# Two at a time, by whoever has none left to do; then, one after another, those that a neighbour would disturb.
+TWO_BY_TWO := -n 2 --dist worksteal
+
 test-python: .venv/installed ## Pass the Python tests, the notebooks among them
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not alone" $(TWO_BY_TWO)
+	$(BIN)/python -m pytest -q -m alone
+
+set-up: .venv/installed target/tests-built ## Build and install all that the tests need: make -j2 set-up does both at once
+
+# The second is what test_a_debug_build_is_noticed builds, which then finds it built.
+target/tests-built: $(SOURCES) $(wildcard tests/*.rs)
+	cargo test --quiet --no-run
+	cargo build --quiet --features python
+	@touch $@
 
 lint: .venv/dev ## Check formatting, lints and types of both languages
 	cargo fmt --check

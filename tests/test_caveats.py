@@ -44,6 +44,8 @@ def load():
         process.join()
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_load_on_the_other_cores_is_noticed(load):
     comparison = aio.compare(["callback"], rounds=4, **LIGHT)
     assert {"foreign_cpu", "pressure"} <= kinds(comparison)
@@ -52,6 +54,8 @@ def test_load_on_the_other_cores_is_noticed(load):
     assert "其他程序同时占用了" in comparison.to_markdown("zh")
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_quiet_run_has_none():
     found = []
     for _ in range(3):  # the machine that this runs on may be anything but quiet: one of three is enough
@@ -65,6 +69,8 @@ def test_a_quiet_run_has_none():
     pytest.skip(f"this machine was busy with other things: {found}")
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_lab_that_cannot_keep_up_is_noticed():
     # Requests in one go cost the client next to nothing, and the server all the same.
     def hammer(urls):
@@ -137,6 +143,8 @@ def test_drift_of_one_arm_names_it():
     assert [(warning.kind, warning.arm) for warning in comparison.warnings] == [("drift", "mine")]
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_program_that_slows_down_is_noticed(tmp_path):
     counter = tmp_path / "runs"
     counter.write_text("")
@@ -160,6 +168,7 @@ def test_noise_is_no_drift():
     assert comparison.warnings == ()
 
 
+@pytest.mark.slow
 def test_few_descriptors_are_noticed():
     code = """
 import resource
@@ -209,6 +218,7 @@ def test_too_few_rounds_are_noticed():
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_a_debug_build_is_noticed(tmp_path):
     """A real one: the crate, compiled without optimisation, in a copy of the package."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))

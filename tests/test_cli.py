@@ -41,6 +41,8 @@ def started(*arguments):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 class TestCompare:
     def test_table(self):
         done = aio_strategies("compare", "--strategies", "blocking,thread", *FAST)
@@ -233,6 +235,8 @@ class TestRunFile:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+@pytest.mark.slow
+@pytest.mark.alone
 class TestSignals:
     def test_serve_until_ctrl_c(self):
         with started("serve", "--latency", "1ms", "--body-size", "2KiB") as process:

@@ -513,6 +513,8 @@ class TestBudget:
         with pytest.raises(ComparisonError, match=r"not one run was done within the budget of 0.5 s"):
             aio.compare(["thread"], urls=URLS, budget=0.5, progress=False)
 
+    @pytest.mark.slow
+    @pytest.mark.alone
     def test_it_is_kept_by_the_real_clock(self):
         began = time.monotonic()
         comparison = aio.compare(
@@ -557,6 +559,7 @@ def measured():
     return aio.compare(["blocking", "thread"], seed=7, **FAST)
 
 
+@pytest.mark.alone
 class TestMeasured:
     def test_each_arm_has_a_time_for_each_round(self, measured):
         names = ["python/blocking", "rust/blocking", "python/thread", "rust/thread"]
@@ -600,6 +603,7 @@ class TestMeasured:
         late = [exchange.last_byte > exchange.end for exchange in exchanges]
         assert sum(late) < len(late) / 2
 
+    @pytest.mark.slow
     def test_urls_of_one_s_own(self):
         with aio.LabServer(latency=0.001) as lab:
             comparison = aio.compare(["blocking"], urls=lab.urls(3), latency=5.0, rounds=1, progress=False)
@@ -610,6 +614,7 @@ class TestMeasured:
         assert comparison.efficiency("rust/blocking") is None
         assert "ideal" not in str(comparison)
 
+    @pytest.mark.slow
     def test_errors_after_the_gate_are_counted(self, scripted):
         # The server says no from the moment that the timing begins.
         begun = threading.Event()
@@ -630,6 +635,7 @@ class TestMeasured:
         assert re.search(r"warning: rust/thread: \d+ requests failed", str(comparison))
         assert "出错：rust/thread" in comparison.to_markdown("zh")
 
+    @pytest.mark.slow
     def test_the_open_model(self):
         comparison = aio.compare(["asyncio"], rate=200, requests=10, latency=0.005, rounds=2, progress=False)
         assert all(wall > 9 / 200 for arm in comparison.arms for wall in arm.walls)
@@ -640,6 +646,7 @@ class TestMeasured:
         assert all(row["response"] == pytest.approx(row["start"] + row["service"] - row["intended"]) for row in rows)
         assert {row["observer"] for row in rows} == {"client"}
 
+    @pytest.mark.slow
     def test_an_arm_of_one_s_own_has_no_part_in_the_open_model(self):
         def mine(urls):
             aio.rust.callback_way(urls)
@@ -650,6 +657,8 @@ class TestMeasured:
         assert {(row["intended"], row["observer"]) for row in rows} == {(0.0, "server")}
         assert all(row["response"] > 0 for row in rows)
 
+    @pytest.mark.slow
+    @pytest.mark.alone
     def test_a_low_rate_keeps_the_budget(self):
         began = time.monotonic()
         comparison = aio.compare("callback", "rust", rate=4, requests=100, latency=0.001, budget=6, progress=False)
@@ -657,6 +666,8 @@ class TestMeasured:
         assert comparison.arm("rust/callback").projected
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 class TestCosts:
     def test_they_are_told_or_why_not(self, measured):
         for arm in measured.arms:
@@ -723,6 +734,8 @@ def workers():
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 class TestEnd:
     def interrupted_at(self, label_part, call):
         def show(done, total, label):
@@ -787,6 +800,8 @@ class TestEnd:
         assert workers() == []
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 class TestAwaitable:
     def test_it_leaves_the_event_loop_to_other_tasks(self):
         async def main():

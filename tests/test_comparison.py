@@ -595,6 +595,7 @@ class TestSeveral:
 
 
 class TestScaling:
+    @pytest.mark.slow
     def test_over_requests(self):
         swept = aio.scaling(
             "requests", [4, 8], ["blocking", "callback"], latency=0.003, rounds=2, concurrency=4, progress=False
@@ -619,6 +620,7 @@ class TestScaling:
         assert swept.to_markdown().startswith("| wall")
 
     @pytest.mark.parametrize("parameter", ["concurrency", "latency"])
+    @pytest.mark.slow
     def test_over_the_others(self, parameter):
         values = [1, 2] if parameter == "concurrency" else [0.001, 0.004]
         swept = aio.scaling(parameter, values, "thread", "rust", requests=2, rounds=1, progress=False)

@@ -68,6 +68,7 @@ def test_a_marked_block_is_left_out():
 
 
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if read(path, "python")], ids=lambda path: path.name)
+@pytest.mark.slow
 def test_python(path, elsewhere):
     """A document's blocks have one namespace, as if they were typed in one after another."""
     namespace = {"__name__": "__main__"}
@@ -105,6 +106,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if " serve " not in command])
+@pytest.mark.slow
 def test_commands(command, elsewhere, capfd, monkeypatch):
     shutil.copy(PROGRAMS / "thread_pool.py", elsewhere / "its_file.py")
     with aio.LabServer(latency=0.001) as lab, lab.as_host("127.0.0.1", 8000):
@@ -138,6 +140,7 @@ sys.exit(not all(shell.run_cell(line).success for line in sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_the_magics_of_the_readme(tmp_path):
     """Those without a cell of the lecture's; these are in test_magics.py."""
     pytest.importorskip("IPython")

@@ -252,6 +252,8 @@ class TestExplain:
         assert ">原因</th>" in self.comparison.explain(lang="zh")._repr_html_()
         assert "in flight at once" not in self.comparison.to_text()
 
+    @pytest.mark.slow
+    @pytest.mark.alone
     def test_of_a_real_comparison(self):
         measured = aio.compare(["blocking", "callback"], requests=4, latency=0.005, rounds=2, progress=False)
         told = measured.explain().sentences

@@ -262,6 +262,7 @@ class TestCapsules:
         assert '"arrow_array_stream"' in repr(FRAME.__arrow_c_stream__())
         assert '"arrow_schema"' in repr(FRAME.__arrow_c_schema__())
 
+    @pytest.mark.slow
     def test_dropped_capsules_leave_nothing_behind(self):
         """A thousand streams of 1 MB, not read or read by half, and as many schemas."""
         program = """

@@ -24,6 +24,7 @@ def test_pulls_in_nothing_heavy():
     )
 
 
+@pytest.mark.alone
 def test_import_time():
     """Under 50 ms, seen as the difference of two medians; the limit here is generous, since machines are noisy."""
 

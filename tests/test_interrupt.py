@@ -8,6 +8,9 @@ import sys
 import time
 
 import psutil
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 PROGRAM = """
 import gc, json, os, signal, sys, threading, time

@@ -20,6 +20,8 @@ pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
 
 from browser import Page, browser, free_port, running, wait_for
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 PROJECT = Path(__file__).parent.parent
 QUICKSTART = PROJECT / "notebooks" / "01_quickstart.ipynb"
 #: What was seen, to be looked at.
@@ -30,6 +32,8 @@ SETTINGS = {
     # nobody is asked for news
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+#: A kernel's first words: what is tested is what is seen, not what was measured.
+HURRY = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import quick; quick.hurry(); del sys, quick"
 PANEL = f"[...window.jupyterapp.shell.widgets('main')].find(panel => panel.title.label === '{QUICKSTART.name}')"
 CELLS = f"[...({PANEL}).content.model.cells].filter(cell => cell.type === 'code')"
 #: Of each code cell's output, what is seen: the text, how many rows, rules and bars of tables, the pictures' sizes.
@@ -63,6 +67,10 @@ def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
         *("--LabApp.expose_app_in_browser=True", *(["--allow-root"] if os.geteuid() == 0 else [])),
     ]
     homes = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    homes["IPYTHONDIR"] = str(home / "ipython")
+    startup = home / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "hurry.py").write_text(HURRY)
     with running(*command, env=os.environ | homes):
         address = f"http://127.0.0.1:{port}/lab/tree/{QUICKSTART.name}?token=secret"
         wait_for("JupyterLab", lambda: urllib.request.urlopen(address, timeout=5).status == 200)

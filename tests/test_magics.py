@@ -26,7 +26,10 @@ def download(path):
 """
 
 # said by the kernel's own libraries, not by us
-pytestmark = pytest.mark.filterwarnings("ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning")
+said_by_the_kernel = pytest.mark.filterwarnings(
+    "ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning"
+)
+pytestmark = [said_by_the_kernel, pytest.mark.slow, pytest.mark.alone]
 
 
 class Shown:

@@ -21,7 +21,10 @@ WHY = Path(__file__).parent.parent / "notebooks" / "04_why_it_differs.ipynb"
 HURRY = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import quick; quick.hurry()"
 
 # said by the kernel's own libraries, not by us
-pytestmark = pytest.mark.filterwarnings("ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning")
+said_by_the_kernel = pytest.mark.filterwarnings(
+    "ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning"
+)
+pytestmark = [said_by_the_kernel, pytest.mark.slow, pytest.mark.alone]
 
 
 def outputs(notebook: nbformat.NotebookNode, cell_source: str) -> str:

@@ -34,7 +34,7 @@ def test_equal_results(way, quick_lab):
     assert (run.strategy, run.language) == (way.key, way.language)
 
 
-@pytest.mark.parametrize("count", [10, 20])
+@pytest.mark.parametrize("count", [10, pytest.param(20, marks=pytest.mark.slow)])
 def test_exchanges_in_flight(way, count):
     with patient_lab(way) as lab:
         way(lab.urls(count), concurrency=10).raise_for_errors()
@@ -168,6 +168,7 @@ def outcome(response: aio.Response) -> str:
 
 
 @pytest.mark.parametrize("key", [strategy.key for strategy in aio.strategies()])
+@pytest.mark.slow
 def test_fault_matrix(key, scripted):
     """Each fault ends in the same outcome, in the same words, in both languages; the good ones are delivered."""
     # What only the deadline ends has a near one, beside a good one; all others have more time than they need.
@@ -227,6 +228,7 @@ def test_refused_among_good_ones(way, lab, refusing):
         run[3].raise_for_status()
 
 
+@pytest.mark.slow
 def test_connect_timeout(way):
     """A listening socket whose backlog is full takes no further connection."""
     import socket
@@ -351,6 +353,7 @@ def test_cancelling_asyncio_closes_its_connections(language, scripted):
     assert gone.wait(5)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind(way, lab, quick_lab):
     """No descriptor, thread or child process, whatever was called before."""
     here = psutil.Process()

@@ -33,12 +33,14 @@ def test_one_that_is_due_waits_until_one_is_finished(way, lab):
     assert lab.stats().peak_in_flight == 1
 
 
+@pytest.mark.slow
 def test_as_many_are_under_way_as_may_be(way):
     with aio.LabServer(latency=0.02 if way.alone else 0.3) as lab:
         way(lab.urls(6), concurrency=3, rate=1000).raise_for_errors()
         assert lab.stats().peak_in_flight == (1 if way.alone else 3)
 
 
+@pytest.mark.slow
 def test_those_under_way_go_on_while_the_next_waits(way, lab):
     """And the time of an exchange runs from its start: the last one's is over before it is due."""
     run = way(lab.urls(3), concurrency=2, timeout=0.6, rate=2.5).raise_for_errors()
@@ -64,6 +66,7 @@ def test_failed_exchanges_have_their_start(way, lab, refusing):
         assert response.end <= run.wall + ROUNDING
 
 
+@pytest.mark.slow
 def test_many_that_fail_at_once(way, refusing):
     run = way([refusing] * 2000, rate=1e9)
     assert {type(error) for error in run.errors} == {aio.ConnectError}
@@ -77,6 +80,7 @@ def test_a_url_without_address_keeps_its_place(way, lab):
     assert run[2].start >= 2 / 20 - ROUNDING
 
 
+@pytest.mark.slow
 def test_without_rate_nobody_waits_but_for_a_place(way):
     with aio.LabServer(latency=0.02 if way.alone else 0.3) as lab:
         before = time.monotonic()

@@ -12,6 +12,8 @@ import pytest
 from aio_strategies.exceptions import ComparisonError
 from plain_arm import contents
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 FAST = {"requests": 4, "concurrency": 4, "latency": 0.01, "rounds": 2, "progress": False}
 
 SOURCE = """

@@ -418,6 +418,7 @@ class TestRun:
 
 @pytest.mark.parametrize("arms", [("rust/thread",), FOUR, ALL], ids=len)
 @pytest.mark.parametrize("requests", [10, 100, 10_000])
+@pytest.mark.slow
 def test_no_text_lies_on_another(requests, arms):
     comparison = compared(requests, max(10, requests // 20), arms)
     for picture in (comparison.plot(), comparison.waterfall(), comparison.in_flight()):
@@ -427,6 +428,8 @@ def test_no_text_lies_on_another(requests, arms):
         assert overlaps(scaled(tuple(range(1, 40)), arms[:1]).plot()) == []
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_large_comparison_is_quickly_drawn_and_small():
     comparison = compared(100_000 // 4, 1000)
     for draw in (comparison.plot, comparison.waterfall, comparison.in_flight):
@@ -447,6 +450,7 @@ def test_the_table_has_waterfalls_in_a_notebook():
     assert "<img" not in made({"python/thread": around(0.05)})._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_browser_shows_them(tmp_path):
     from browser import browser, wait_for
 
@@ -488,6 +492,7 @@ def views(comparison):
 
 
 @pytest.mark.parametrize("requests", [10, 1000])
+@pytest.mark.slow
 def test_interactive_charts(requests):
     pytest.importorskip("altair", reason="altair is not installed")
     vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
@@ -497,6 +502,7 @@ def test_interactive_charts(requests):
         assert vl_convert.vegalite_to_svg(specification).startswith("<svg")
 
 
+@pytest.mark.slow
 def test_the_legends_of_interactive_charts():
     pytest.importorskip("altair", reason="altair is not installed")
     vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
@@ -512,6 +518,7 @@ def test_the_legends_of_interactive_charts():
     assert [text.split(", ")[:2] for text in dense if "exchanges," in text] == [["1,000 exchanges", "1 failed"]]
 
 
+@pytest.mark.slow
 def test_an_interactive_waterfall_of_few_exchanges_beside_many():
     pytest.importorskip("altair", reason="altair is not installed")
     vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
@@ -529,6 +536,7 @@ def test_without_altair_it_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize("requests", [10, 1000])
+@pytest.mark.slow
 def test_on_a_matplotlib_axis(requests):
     figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
     for view in views(compared(requests, 10)):
