@@ -98,7 +98,9 @@ def test_a_lab_that_cannot_keep_up_is_noticed():
             thread.join()
 
     for _ in range(3):
-        comparison = aio.compare([], programs={"hammer": hammer}, requests=20_000, latency=0.0, rounds=2, progress=False)
+        comparison = aio.compare(
+            [], programs={"hammer": hammer}, requests=20_000, latency=0.0, rounds=2, progress=False
+        )
         if "server" in kinds(comparison):
             break
     if "server" in kinds(comparison):
