@@ -757,7 +757,7 @@ class TestEnd:
         assert workers() == []
         assert comparison.ended == "interrupted"
         assert comparison.rounds in (1, 2)
-        assert "interrupted: only what was measured until then" in str(comparison)
+        assert "interrupted: the figures are of" in str(comparison)
         assert aio.last_comparison() is comparison
 
     def test_ctrl_c_before_anything_was_measured_is_passed_on(self):
