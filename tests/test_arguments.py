@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from pathlib import Path
 
 import aio_strategies as aio
 import pytest
@@ -119,3 +120,39 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(strategy, language
     assert type(run[0].error) is aio.NameResolutionError
     assert "no name server answered within 0.5 s" in str(run[0].error)
     assert run[1].status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({"latency": 10**400}, ValueError, "latency must be 0 to 86400 seconds"),
+        ({"latency": "20ms"}, TypeError, "latency must be a number of seconds, not '20ms'"),
+        ({"jitter": True}, TypeError, "jitter must be a number of seconds, not True"),
+        ({"body_size": 1.5}, TypeError, "body_size must be an integer, 0 to 1099511627776, not 1.5"),
+        ({"bandwidth": 0}, ValueError, "bandwidth must be 1 to 1e+15 bytes per second, or None, not 0"),
+        ({"seed": -1}, ValueError, "seed must be 0 to 18446744073709551615, not -1"),
+        ({"port": 65536}, ValueError, "port must be 0 to 65535, not 65536"),
+        ({"log_limit": 0}, ValueError, "log_limit must be 1 to 4294967295, not 0"),
+    ],
+)
+def test_a_lab_s_arguments_are_checked_by_the_same_words(settings, kind, words):
+    with pytest.raises(kind) as caught:
+        aio.LabServer(**settings)
+    assert str(caught.value).startswith(words)
+    if settings.keys() <= {"latency", "seed"}:
+        with pytest.raises(kind) as again:
+            aio.compare(**settings)
+        assert str(again.value) == str(caught.value)
+
+
+def test_a_lab_tells_what_it_was_started_with():
+    with aio.LabServer(latency=0.5, jitter=0.25, body_size=7, bandwidth=1000, seed=3, log_limit=9) as lab:
+        assert (lab.latency, lab.jitter, lab.body_size, lab.bandwidth, lab.seed) == (0.5, 0.25, 7, 1000.0, 3)
+        assert lab.log_limit == 9
+
+
+def test_the_reader_s_language_is_checked_by_the_same_words():
+    comparison = aio.load(Path(__file__).parent / "data" / "comparison_schema_2.json")
+    for show in (comparison.to_text, comparison.to_markdown, lambda lang: comparison.explain(lang=lang)):
+        with pytest.raises(ValueError, match="lang must be 'en' or 'zh', not 'python'"):
+            show("python")
