@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .comparison.settings import Arm, Settings
     from .comparison.side_by_side import Comparisons
     from .comparison.sweep import Parameter, Scaling
-    from .display.code import Listing, Mark
+    from .display.code import Colour, Listing, Mark
     from .display.picture import Picture
     from .display.timeline import Exchange
     from .frame import Field, Frame
@@ -53,6 +53,7 @@ _LATER = {
     "Arm": ".comparison.settings",
     "ArmTimes": ".comparison.arm_times",
     "Caveat": ".comparison.caveats",
+    "Colour": ".display.code",
     "Comparison": ".comparison.comparison",
     "Comparisons": ".comparison.side_by_side",
     "Conditions": ".comparison.conditions",
@@ -91,6 +92,7 @@ __all__ = [
     "CPUTime",
     "Catalogue",
     "Caveat",
+    "Colour",
     "Comparison",
     "Comparisons",
     "Conditions",

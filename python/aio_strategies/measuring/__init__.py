@@ -1,7 +1,7 @@
 """Measuring: every arm (a strategy in a language, or a program of yours) does the same work, in turns, and is timed.
 
 - ``comparing.py``: ``compare`` and ``acompare``; ``sweeping.py``: ``scaling``, the same over a parameter
-- ``plan.py``: what was asked for, checked, and the order of the runs
+- ``plan.py``: what was asked for, checked, and the order of the runs; ``programs.py``: how a program gets to its worker
 - ``session.py``: the coordinator: gate, costs, timed rounds, the budget; ``sizes.py``: how much is done at a time
 - ``gate.py``: every arm must do the same work before any is timed
 - ``trial.py``: a program's first run, which shows how much work it does
