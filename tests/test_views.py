@@ -21,11 +21,16 @@ import pytest
 from aio_strategies.comparison.kept_exchanges import KeptExchanges
 from aio_strategies.comparison.sweep import Scaling
 from aio_strategies.comparison.typical_runs import exchange_at
-from aio_strategies.display.axis import Axis, spanning, spread
-from aio_strategies.display.charts import Dot, Panel, dots_picture, in_flight, peak, thinned, waterfall_picture
-from aio_strategies.display.density import SHADES, density
+from aio_strategies.display.batch import Batch, in_flight, peak, thinned
+from aio_strategies.display.batch_charts import waterfall_chart
+from aio_strategies.display.colours import SHADES
+from aio_strategies.display.density import cells_of
+from aio_strategies.display.interval_charts import Dot, dots_chart
 from aio_strategies.display.picture import Picture
-from aio_strategies.display.svg import fitted, text_width
+from aio_strategies.display.rendering import render
+from aio_strategies.display.scale import Scale, spanning
+from aio_strategies.display.svg_renderer import spread
+from aio_strategies.display.text import fitted, text_width
 from aio_strategies.lab.log import LogRecord
 from aio_strategies.results import CPUTime, Response, Run
 from test_comparison import around, made
@@ -102,10 +107,10 @@ def overlaps(picture: Picture) -> list[tuple[str, str]]:
     return found + [(box[4], "edge") for box in boxes if box[0] < 0 or box[1] < 0 or box[2] > wide or box[3] > high]
 
 
-def steady(name: str, count: int, at_once: int, failed=()) -> Panel:
+def steady(name: str, count: int, at_once: int, failed=()) -> Batch:
     """Return exchanges of which always as many are in flight, one beginning as another ends."""
     starts = [0.001 * place for place in range(count)]
-    return Panel(name, "", starts, [start + 0.001 * at_once for start in starts], starts, (), frozenset(failed))
+    return Batch(name, "", starts, [start + 0.001 * at_once for start in starts], starts, (), frozenset(failed))
 
 
 def maps(picture: Picture) -> list[list[str]]:
@@ -194,7 +199,7 @@ class TestDots:
 
     def test_lines_close_to_each_other_cross_no_label(self):
         dots = [Dot("thread", "rust", "rust", 0.3, 0.28, 0.33), Dot("thread", "python", "python", 1.4, 1.3, 1.6)]
-        picture = dots_picture(dots, [("ideal", 0.3), ("serial", 0.31)], "close")
+        picture = render(dots_chart(dots, [("ideal", 0.3), ("serial", 0.31)], "close"))
         labels = [text for text in parsed(picture).iter(f"{SVG}text") if text.text.startswith(("ideal", "serial"))]
         dashed = [path for path in parsed(picture).iter(f"{SVG}path") if path.get("stroke-dasharray")]
         assert len({text.get("y") for text in labels}) == len(dashed) == 2
@@ -239,7 +244,7 @@ class TestWaterfall:
         assert len(bars(picture, "density")) >= 4
 
     def test_shades_mean_the_same_in_all_panels(self):
-        picture = waterfall_picture([steady("few", 600, 2), steady("many", 600, 14)], "both")
+        picture = render(waterfall_chart([steady("few", 600, 2), steady("many", 600, 14)], "both"))
         few, many = (set(strokes) for strokes in maps(picture))
         # on average 2 in flight, and 14 of each row's
         assert few < {*SHADES[:4]}
@@ -250,7 +255,7 @@ class TestWaterfall:
     @pytest.mark.parametrize("count", [40, 500, 501, 10_000])
     def test_failures_are_marked_and_counted(self, count):
         failed = {3, count // 2, count - 1}
-        picture = waterfall_picture([steady("a", count, 10, failed), steady("b", count, 10)], "failures")
+        picture = render(waterfall_chart([steady("a", count, 10, failed), steady("b", count, 10)], "failures"))
         ((*found,),) = bars(picture, "failures")
         assert len(found) == 3
         assert [x for x, *_ in found] == sorted(x for x, *_ in found)
@@ -265,7 +270,7 @@ class TestWaterfall:
 
     def test_many_failures_make_no_large_picture(self):
         count = 25_000
-        assert len(waterfall_picture([steady("a", count, 500, set(range(count)))], "all").svg) < 200_000
+        assert len(render(waterfall_chart([steady("a", count, 500, set(range(count)))], "all")).svg) < 200_000
 
     def test_arms_that_fetched_fewer_are_told(self):
         comparison = compared(10, 10)
@@ -305,7 +310,7 @@ class TestWaterfall:
     def test_the_map_has_as_much_as_the_exchanges_took(self):
         starts = [random.Random(7).uniform(0, 5) for _ in range(3000)]
         ends = [start + 0.7 for start in starts]
-        cells = density(Panel("a", "", starts, ends, starts), 6.0, 70, 200)
+        cells = cells_of(Batch("a", "", starts, ends, starts), 6.0, 70, 200)
         assert sum(map(sum, cells)) * 6.0 / 200 == pytest.approx(3000 * 0.7)
         assert min(map(min, cells)) > -1e-6
 
@@ -369,13 +374,13 @@ class TestScaling:
 
 class TestAxis:
     def test_ticks_are_round(self):
-        assert [label for _, label in Axis(0, 10, 0, 400).ticks()] == ["0", "2", "4", "6", "8", "10"]
-        assert [label for _, label in Axis(1, 1000, 0, 600, True).ticks()][:4] == ["1", "2", "5", "10"]
+        assert [label for _, label in Scale(0, 10).ticks(400)] == ["0", "2", "4", "6", "8", "10"]
+        assert [label for _, label in Scale(1, 1000, True).ticks(600)][:4] == ["1", "2", "5", "10"]
 
     def test_which_scale(self):
-        assert spanning([1, 10], 0, 1).logarithmic
-        assert spanning([1, 2], 0, 1).low == 0
-        assert 0 < spanning([1, 1.2], 0, 1).low < 1
+        assert spanning([1, 10]).logarithmic
+        assert spanning([1, 2]).low == 0
+        assert 0 < spanning([1, 1.2]).low < 1
 
     @seeds
     def test_labels_are_spread(self, seed):
@@ -522,10 +527,8 @@ def test_the_legends_of_interactive_charts():
 def test_an_interactive_waterfall_of_few_exchanges_beside_many():
     pytest.importorskip("altair", reason="altair is not installed")
     vl_convert = pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
-    from aio_strategies.display.interactive import waterfall_chart
-
-    panels = [Panel(str(count), "", [0.0] * count, [1.0] * count, [0.0] * count) for count in (10, 1000)]
-    svg = vl_convert.vegalite_to_svg(waterfall_chart(panels, "both").to_json())
+    batches = [Batch(str(count), "", [0.0] * count, [1.0] * count, [0.0] * count) for count in (10, 1000)]
+    svg = vl_convert.vegalite_to_svg(render(waterfall_chart(batches, "both"), interactive=True).to_json())
     assert "in flight" in svg
 
 
@@ -565,6 +568,39 @@ def test_the_legends_on_a_matplotlib_axis():
     assert ax.get_legend().get_title().get_text() == "exchanges in flight\nper row of 23 requests"
     assert [text.get_text() for text in ax.get_yticklabels()] == [f"{arm}\n1 failed" for arm in FOUR]
     assert drawn(compared(10, 10).waterfall)[1] == ["queued", "connect", "send", "wait", "receive"]
+
+
+def test_what_is_hollow_or_noted_is_so_in_each_way():
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    pytest.importorskip("altair", reason="altair is not installed")
+    walls = {"python/thread": around(0.05), "rust/thread": around(0.04)}
+    comparison = made(walls, timed={"python/thread": 5})
+    sweep = Scaling(
+        "requests", (10, 20), [made(walls, timed={"python/thread": 5}, requests=value) for value in (10, 20)]
+    )
+    for draw, hollow in ((comparison.plot, 1), (sweep.plot, 2)):
+        note = "hollow: projected from fewer requests"
+        assert note in " ".join(texts(draw()))
+        specification = draw(interactive=True).to_json()
+        assert specification.count('"inner": "white"') == hollow
+        ax = draw(ax=figures.Figure().subplots())
+        assert any(note in text.get_text().replace("\n", " ") for text in ax.texts)
+        assert note in " ".join(json.loads(specification)["title"]["text"])
+        face = ax.get_facecolor()
+        faces = [tuple(colour) for points in ax.collections for colour in points.get_facecolor()]
+        assert faces.count(face) == hollow
+    specification = json.loads(made({"python/thread": around(0.05)}).waterfall(interactive=True).to_json())
+    assert specification["title"]["text"] == ["no exchanges were kept of python/thread"]
+
+
+def test_numbers_are_written_alike_in_each_way():
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    pytest.importorskip("altair", reason="altair is not installed")
+    comparison = compared(10, 10)
+    told = {text for text in texts(comparison.plot()) if re.fullmatch(r"[\d,.]+", text)}
+    beside = {text.get_text() for text in comparison.plot(ax=figures.Figure().subplots()).texts[:4]}
+    assert beside <= told
+    assert all(f'"text": "{text}"' in comparison.plot(interactive=True).to_json() for text in beside)
 
 
 def test_in_flight_on_a_matplotlib_axis_has_a_band_for_each_arm():

@@ -10,7 +10,7 @@ from .exceptions import HTTPStatusError, RequestError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from .display.charts import Panel
+    from .display.batch import Batch
     from .display.picture import Picture
     from .display.timeline import Exchange
 
@@ -245,15 +245,17 @@ class Run(Sequence[Response]):
         """Draw when each exchange began and ended (ms from ``began``; s from ten seconds on), in the order of the URLs.
         Of more than 500, it shows how densely they lie.
         """
-        from .display.charts import waterfall_picture
+        from .display.batch_charts import waterfall_chart
+        from .display.svg_renderer import render_svg
 
-        return waterfall_picture([self._panel()], "What happened when", ", ".join(self._facts()))
+        return render_svg(waterfall_chart([self._batch()], "What happened when", ", ".join(self._facts())))
 
     def in_flight(self) -> Picture:
         """Draw how many exchanges were in flight over time (ms from ``began``; s from ten seconds on)."""
-        from .display.charts import in_flight_picture
+        from .display.batch_charts import in_flight_chart
+        from .display.svg_renderer import render_svg
 
-        return in_flight_picture([self._panel()], "Exchanges in flight", ", ".join(self._facts()))
+        return render_svg(in_flight_chart([self._batch()], "Exchanges in flight", ", ".join(self._facts())))
 
     def _exchanges(self) -> list[Exchange]:
         from .display.timeline import Exchange
@@ -272,11 +274,11 @@ class Run(Sequence[Response]):
             for request, response in enumerate(self)
         ]
 
-    def _panel(self) -> Panel:
-        from .display.charts import Panel
+    def _batch(self) -> Batch:
+        from .display.batch import Batch
 
         exchanges = self._exchanges()
-        return Panel(
+        return Batch(
             name=f"{self.language}/{self.strategy}",
             kind=self.language,
             starts=[exchange.start for exchange in exchanges],

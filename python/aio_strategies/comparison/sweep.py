@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..display.tables import Column, Table
-from . import value_tables
+from . import value_tables, views
 from .archive import save_scaling
 from .findings import Findings
 from .sequence import ComparisonSequence, stacked
@@ -72,16 +72,7 @@ class Scaling(ComparisonSequence):
             ImportError: ``interactive``, and altair is not installed.
             ValueError: both ``interactive`` and ``ax`` were given.
         """
-        from ..display.choosing import drawn
-        from .views import curves
-
-        unit, title_unit = (1000.0, ", ms") if self.parameter == "latency" else (1.0, "")
-        title = f"Wall time by {self.parameter}"
-        # what all comparisons have in common
-        conditions = ", ".join(self[0].settings.facts(without=self.parameter))
-        found = curves([unit * value for value in self.values], self)
-        values = found, f"{self.parameter}{title_unit}", title, conditions
-        return drawn("scaling", *values, interactive=interactive, ax=ax)
+        return views.scaling(self.parameter, self.values, self, interactive=interactive, ax=ax)
 
     def _table(self) -> Table:
         names = list(dict.fromkeys(arm.name for comparison in self for arm in comparison.arms))

@@ -6,39 +6,58 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..display.charts import Curve, Dot, Panel
-from ..display.choosing import drawn
+from ..display.batch import Batch
+from ..display.batch_charts import in_flight_chart, waterfall_chart
 from ..display.density import MOST_BARS
+from ..display.interval_charts import Curve, Dot, dots_chart, scaling_chart
+from ..display.rendering import render, unit_for
 from ..display.timeline import phases
 from .arm_times import ArmTimes
 from .findings import Findings
 from .typical_runs import exchange_at, typical_runs
 
-__all__ = ["curves", "in_flight", "wall_times", "waterfall"]
+__all__ = ["in_flight", "scaling", "wall_times", "waterfall"]
 
 
 def wall_times(findings: Findings, *, interactive: bool = False, ax: Any = None) -> Any:
     """Draw each arm's wall time, as ``Comparison.plot`` does."""
-    values = dots(findings), lines(findings), "Wall time by strategy", conditions(findings)
-    return drawn("dots", *values, interactive=interactive, ax=ax)
+    unit = unit_for(interactive=interactive, ax=ax)
+    chart = dots_chart(dots(findings), lines(findings), "Wall time by strategy", conditions(findings), unit=unit)
+    return render(chart, interactive=interactive, ax=ax)
 
 
 def waterfall(
     findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
 ) -> Any:
     """Draw a batch of each arm, exchange by exchange, as ``Comparison.waterfall`` does."""
-    panels, others = chosen_panels(findings, arms)
-    values = panels, "What happened when", conditions(findings)
-    return drawn("waterfall", *values, notes=panel_notes(panels, others), interactive=interactive, ax=ax)
+    batches, notes = chosen_batches(findings, arms)
+    unit = unit_for(interactive=interactive, ax=ax)
+    chart = waterfall_chart(batches, "What happened when", conditions(findings), notes, unit=unit)
+    return render(chart, interactive=interactive, ax=ax)
 
 
 def in_flight(
     findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
 ) -> Any:
     """Draw how many exchanges were in flight, as ``Comparison.in_flight`` does."""
-    panels, others = chosen_panels(findings, arms)
-    values = panels, "Exchanges in flight", conditions(findings)
-    return drawn("in_flight", *values, notes=panel_notes(panels, others), interactive=interactive, ax=ax)
+    batches, notes = chosen_batches(findings, arms)
+    unit = unit_for(interactive=interactive, ax=ax)
+    chart = in_flight_chart(batches, "Exchanges in flight", conditions(findings), notes, unit=unit)
+    return render(chart, interactive=interactive, ax=ax)
+
+
+def scaling(
+    parameter: str, values: Sequence[float], sequence: Sequence[Findings], *, interactive: bool = False, ax: Any = None
+) -> Any:
+    """Draw each arm's wall time over a parameter, as ``Scaling.plot`` does."""
+    # what all comparisons have in common
+    same = ", ".join(sequence[0].settings.facts(without=parameter))
+    label, scale = (f"{parameter}, ms", 1000.0) if parameter == "latency" else (parameter, 1.0)
+    found = curves([scale * value for value in values], sequence)
+    chart = scaling_chart(
+        found, label, f"Wall time by {parameter}", same, unit=unit_for(interactive=interactive, ax=ax)
+    )
+    return render(chart, interactive=interactive, ax=ax)
 
 
 def dots(findings: Findings) -> list[Dot]:
@@ -70,8 +89,8 @@ def conditions(findings: Findings) -> str:
     return ", ".join([*findings.settings.facts(), f"{findings.rounds} round{'s' * (findings.rounds != 1)}"])
 
 
-def chosen_panels(findings: Findings, arms: Collection[str] | None = None) -> tuple[list[Panel], list[str]]:
-    """Return the exchanges of each arm's most typical run, and the names of the arms that have none.
+def chosen_batches(findings: Findings, arms: Collection[str] | None = None) -> tuple[list[Batch], list[str]]:
+    """Return the exchanges of each arm's most typical run, and what is to be said below their panels.
 
     Args:
         findings: what was found.
@@ -85,17 +104,17 @@ def chosen_panels(findings: Findings, arms: Collection[str] | None = None) -> tu
         raise TypeError(f"arms must be names in a list, as [{arms!r}]")
     wanted = findings.arms if arms is None else [findings.arm(name) for name in dict.fromkeys(arms)]
     runs = typical_runs(findings)
-    panels = [_panel(findings, arm, runs[arm.name].index) for arm in wanted if arm.name in runs]
-    return panels, [arm.name for arm in wanted if arm.name not in runs]
+    batches = [_batch(findings, arm, runs[arm.name].index) for arm in wanted if arm.name in runs]
+    return batches, _notes(batches, [arm.name for arm in wanted if arm.name not in runs])
 
 
-def _panel(findings: Findings, arm: ArmTimes, run: int) -> Panel:
+def _batch(findings: Findings, arm: ArmTimes, run: int) -> Batch:
     exchanges = findings.kept_exchanges
     places = [place for place in exchanges.places(run, 0) if not math.isnan(exchanges.span(place)[1])]
     spans = [exchanges.span(place) for place in places]
     few = places if len(places) <= MOST_BARS else []
     parts = [phases(exchange) for exchange in (exchange_at(findings, place) for place in few) if exchange]
-    return Panel(
+    return Batch(
         name=arm.name,
         kind=arm.language or "",
         starts=[start for start, _ in spans],
@@ -145,7 +164,7 @@ def _or_infinite(low: float) -> float:
     return low if low > 0 else math.inf
 
 
-def panel_notes(panels: Sequence[Panel], left_out: Sequence[str]) -> list[str]:
+def _notes(panels: Sequence[Batch], left_out: Sequence[str]) -> list[str]:
     """Return what is to be said below the panels: which are too short to be seen, and which arms have none."""
     ends = [max(panel.ends, default=0.0) for panel in panels]
     notes = []

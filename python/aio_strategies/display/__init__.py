@@ -10,8 +10,11 @@ Nothing here knows what a table shows, or where a timeline or a picture's values
 - ``timeline.py``: what happened when in a batch
 - ``trace.py``: timelines, as Chrome trace JSON
 - ``har.py``: timelines, as an HTTP Archive
-- ``charts.py``: the charts; ``density.py``: the map of more exchanges than can be drawn one by one; ``axis.py``: their
-  scales; ``svg.py``: their shapes; ``colours.py``: their colours
-- ``interactive.py``, ``axes.py``: the charts by altair and on matplotlib's axes; ``choosing.py``: which of them
-- ``picture.py``: what a chart is when it is drawn
+- ``chart.py``: what a chart is: axes, panels, layers of marks, a legend; ``scale.py``: scales, ticks and units of time;
+  ``colours.py``: the colours of all that is shown
+- ``batch.py``, ``density.py``: the exchanges of a batch, counted; too many to be drawn one by one, as a map
+- ``batch_charts.py``, ``interval_charts.py``: the four charts, each described once
+- ``rendering.py``: which way a chart is drawn; ``svg_renderer.py``, ``altair_renderer.py``, ``matplotlib_renderer.py``:
+  the three ways, which know marks and no chart
+- ``svg.py``: the shapes of an SVG file; ``picture.py``: what a chart is when it is drawn
 """

@@ -14,7 +14,8 @@ from .notebook import folded
 from .text import width
 
 if TYPE_CHECKING:
-    from pygments.token import _TokenType
+    from pygments.lexer import Lexer
+    from rich.containers import Lines
     from rich.text import Text
 
 __all__ = ["COLOURS", "LEAST_COLUMNS", "Colour", "Listing", "Mark", "html_listings", "terminal_listings"]
@@ -40,7 +41,7 @@ COLOURS: Mapping[str, Colour] = {
     "Literal.String": Colour("#3d8536", "green"),
     "Comment": Colour("#787878", "bright_black"),
 }
-"""By the kind of token; a kind has its parent's colour unless it has one of its own."""
+"""By the kind of token, as pygments calls it; a kind has its parent's colour unless it has one of its own."""
 
 
 class Mark(NamedTuple):
@@ -104,17 +105,25 @@ def _html_listing(listing: Listing) -> str:
     )
     # as wide as the longest line, so that a mark's tint does not end where the scrolling begins
     sheet = "display: inline-block; min-width: 100%"
-    lines = "".join(
-        _html_line(segments, listing.marks.get(number)) for number, segments in enumerate(_tokens(listing), 1)
-    )
+    lines = "".join(_html_line(code, listing.marks.get(number)) for number, code in enumerate(_html_code(listing), 1))
     return f'{title}<pre style="{box}"><span style="{sheet}">{lines}</span></pre>'
 
 
-def _html_line(segments: Sequence[Segment], mark: Mark | None) -> str:
-    code = "".join(
-        f'<span style="color: {colour.html}">{html.escape(text)}</span>' if colour else html.escape(text)
-        for text, colour in segments
-    )
+def _html_code(listing: Listing) -> list[str]:
+    """Return the highlighted lines."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.style import Style
+    from pygments.token import string_to_tokentype
+
+    colours = {string_to_tokentype(kind): colour.html for kind, colour in COLOURS.items()}
+    on_any_page = type("OnAnyPage", (Style,), {"styles": colours})
+    formatter = HtmlFormatter(style=on_any_page, noclasses=True, nowrap=True)
+    code: str = highlight(listing.text.rstrip("\n"), _lexer(listing), formatter)
+    return code.removesuffix("\n").split("\n")
+
+
+def _html_line(code: str, mark: Mark | None) -> str:
     if mark is None:
         return f'<span style="display: block; padding-left: 2em">{code or " "}</span>'
     sign = f"float: left; margin-left: -1.5em; color: {mark.colour.html}; font-weight: bold; user-select: none"
@@ -179,16 +188,27 @@ def _terminal_listing(listing: Listing, columns: int) -> list[Text]:
     from rich.text import Text
 
     lines = [Text(" " * _GUTTER).append(listing.title, "bold"), Text()]
-    for number, segments in enumerate(_tokens(listing), 1):
-        code = Text()
-        for text, colour in segments:
-            code.append(text, colour.terminal if colour else "")
+    for number, code in enumerate(_terminal_code(listing), 1):
         mark = listing.marks.get(number)
         gutter = Text(mark.sign.ljust(_GUTTER), style=f"bold {mark.colour.terminal}") if mark else Text(" " * _GUTTER)
         for part in _broken(code, columns):
             lines.append(Text().append_text(gutter).append_text(part))
             gutter = Text(" " * _GUTTER)
     return lines
+
+
+def _terminal_code(listing: Listing) -> Lines:
+    """Return the highlighted lines."""
+    from pygments.token import string_to_tokentype
+    from rich.style import Style
+    from rich.syntax import ANSISyntaxTheme, Syntax
+
+    theme = ANSISyntaxTheme(
+        {string_to_tokentype(kind): Style(color=colour.terminal) for kind, colour in COLOURS.items()}
+    )
+    code = Syntax(listing.text.rstrip("\n"), _lexer(listing), theme=theme).highlight(listing.text.rstrip("\n"))
+    code.rstrip()
+    return code.split("\n", allow_blank=True)
 
 
 def _broken(line: Text, columns: int) -> Iterator[Text]:
@@ -207,9 +227,6 @@ def _broken(line: Text, columns: int) -> Iterator[Text]:
 
 # --- both
 
-Segment = tuple[str, Colour | None]
-"""Some text of a line, and its colour."""
-
 
 def _titles(listings: Sequence[Listing]) -> str:
     return " · ".join(listing.title for listing in listings)
@@ -220,25 +237,7 @@ def _marks_of(parts: Sequence[Sequence[Listing]]) -> list[Mark]:
     return list(dict.fromkeys(mark for part in parts for listing in part for _, mark in sorted(listing.marks.items())))
 
 
-def _tokens(listing: Listing) -> Iterator[list[Segment]]:
-    """Give each line's segments."""
+def _lexer(listing: Listing) -> Lexer:
     from pygments.lexers import get_lexer_by_name
 
-    line: list[Segment] = []
-    lexer = get_lexer_by_name(listing.language, stripnl=False, ensurenl=False)
-    for kind, text in lexer.get_tokens(listing.text.rstrip("\n")):
-        first, *others = text.split("\n")
-        line.append((first, _colour(kind)))
-        for other in others:
-            yield [segment for segment in line if segment[0]]
-            line = [(other, _colour(kind))]
-    yield [segment for segment in line if segment[0]]
-
-
-def _colour(kind: _TokenType) -> Colour | None:
-    while kind.parent is not None:
-        # as `Token.Literal.String`
-        if found := COLOURS.get(str(kind).partition(".")[2]):
-            return found
-        kind = kind.parent
-    return None
+    return get_lexer_by_name(listing.language, stripnl=False, ensurenl=False)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["pad", "width"]
+__all__ = ["fitted", "pad", "text_width", "width", "wrapped"]
+
+#: An average letter's width as a share of its height, in the widest of the usual fonts without serifs.
+_LETTER = 0.6
 
 
 def width(text: str) -> int:
@@ -16,6 +19,31 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
     """Fill the text up with spaces to that many columns: behind it, or before it if it shall stand at the right."""
     spaces = " " * (columns - width(text))
     return spaces + text if right else text + spaces
+
+
+def text_width(text: str, size: float) -> float:
+    """Return about how many pixels the text takes at that size."""
+    return _LETTER * size * width(text)
+
+
+def fitted(text: str, size: float, pixels: float) -> str:
+    """Return the text, cut off with an ellipsis where it would be wider than that many pixels."""
+    if text_width(text, size) <= pixels:
+        return text
+    while text and text_width(text + "…", size) > pixels:
+        text = text[:-1]
+    return text + "…"
+
+
+def wrapped(text: str, size: float, pixels: float) -> list[str]:
+    """Return the lines of a text that are not wider than that many pixels; a word that is wider is cut off."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= pixels:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(fitted(word, size, pixels))
+    return lines
 
 
 def _columns(character: str) -> int:

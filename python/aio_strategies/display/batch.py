@@ -1,0 +1,86 @@
+"""The exchanges of one batch, as columns of times, and what can be counted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .timeline import Phase
+
+__all__ = ["Batch", "in_flight", "latest", "peak", "thinned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The exchanges of one batch, in the order of the requests; times are in seconds from its beginning.
+
+    Attributes:
+        name: what it is called, such as ``"python/thread"``.
+        kind: which colour it has: ``"python"``, ``"rust"`` or anything else.
+        starts: when each exchange began.
+        ends: when it ended.
+        intended: when it should have begun.
+        phases: the phases of each, none where they are unknown; may be left out of more than ``MOST_BARS`` exchanges.
+        failed: the places of the exchanges that failed.
+    """
+
+    name: str
+    kind: str
+    starts: Sequence[float]
+    ends: Sequence[float]
+    intended: Sequence[float]
+    phases: Sequence[Sequence[Phase]] = ()
+    failed: frozenset[int] = frozenset()
+
+    def parts(self) -> Iterator[tuple[str, int, float, float]]:
+        """Give what a waterfall's bars are made of: a name in ``PARTS``, the place of the exchange, start and end."""
+        for place, (start, end, intended) in enumerate(zip(self.starts, self.ends, self.intended, strict=True)):
+            if start > intended:
+                yield "queued", place, intended, start
+            if place in self.failed or not self.phases or not self.phases[place]:
+                yield "failed" if place in self.failed else "in flight", place, start, end
+            else:
+                for phase in self.phases[place]:
+                    yield phase.name, place, phase.start, phase.end
+
+
+def latest(batches: Sequence[Batch]) -> float:
+    """Return when the last exchange of all ended, in seconds."""
+    return max((max(batch.ends, default=0.0) for batch in batches), default=0.0)
+
+
+def in_flight(starts: Sequence[float], ends: Sequence[float]) -> list[tuple[float, int]]:
+    """Return how many exchanges are under way from which time on; one ends before another begins at the same time."""
+    changes = [(end, -1) for start, end in zip(starts, ends, strict=True) if end > start]
+    changes += [(start, 1) for start, end in zip(starts, ends, strict=True) if end > start]
+    changes.sort()
+    now = 0
+    steps: list[tuple[float, int]] = []
+    for time, change in changes:
+        now += change
+        if steps and steps[-1][0] == time:
+            steps[-1] = (time, now)
+        else:
+            steps.append((time, now))
+    return steps
+
+
+def peak(steps: Sequence[tuple[float, int]]) -> tuple[float, int]:
+    """Return when there are most in flight for the first time, and how many."""
+    return max(steps, key=lambda step: step[1], default=(0.0, 0))
+
+
+def thinned(steps: Sequence[tuple[float, int]], longest: float, columns: int) -> list[tuple[float, int]]:
+    """Return at most four steps of each of so many columns of time: its first, lowest, highest and last."""
+    if len(steps) <= 4 * columns or not longest:
+        return list(steps)
+    by_column: dict[int, list[tuple[float, int]]] = {}
+    for step in steps:
+        by_column.setdefault(int(step[0] / longest * columns), []).append(step)
+    return [
+        step
+        for found in by_column.values()
+        for step in sorted(
+            {found[0], min(found, key=lambda one: one[1]), max(found, key=lambda one: one[1]), found[-1]}
+        )
+    ]

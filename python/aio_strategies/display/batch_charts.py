@@ -1,0 +1,170 @@
+"""The charts of batches, each batch in a panel: what happened when, and how many exchanges were in flight.
+
+The unit of times may be given; else it is the one that suits them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+
+from .batch import Batch, in_flight, latest, peak, thinned
+from .chart import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Span, Tick
+from .colours import PARTS, SHADES, colour_of
+from .density import Shading, failures, mapped, queues
+from .scale import Scale, TimeUnit, figure, from_zero, unit_of
+
+__all__ = ["in_flight_chart", "waterfall_chart"]
+
+#: How many places in time can be told apart.
+_COLUMNS = 200
+#: About the pixels that the axis of time has.
+_LENGTH = 450
+
+
+def waterfall_chart(
+    batches: Sequence[Batch], title: str, subtitle: str = "", notes: Sequence[str] = (), unit: TimeUnit | None = None
+) -> Chart:
+    """Describe when each exchange was queued, connected, sent, waited for and received."""
+    unit = unit or unit_of(latest(batches))
+    x = _time_axis(batches, unit)
+    longest = x.scale.high / unit.per_second
+    shading, maps = mapped(batches, longest, _COLUMNS)
+    tallest = {1: 300.0, 2: 220.0, 3: 180.0, 4: 150.0}.get(len(batches), 90.0)
+    panels = []
+    for batch, cells in zip(batches, maps, strict=True):
+        per_row = shading.per_row if cells else 1
+        rows = max(len(cells) or len(batch.starts), 1)
+        height = min(11.0 * rows, tallest)
+        layers = _cells(batch, cells, shading, unit, longest) if cells else _bars(batch, unit, height / rows)
+        places = failures(batch, longest, per_row, _COLUMNS)
+        # seen also where a bar is thinner than a pixel
+        dots = [Point(unit.per_second * batch.ends[place], _middle(place // per_row, per_row)) for place in places]
+        if dots:
+            layers.append(Points("failures", "failed", PARTS["failed"], dots, radius=2.5, many=True))
+        scale = Scale(0.5, rows * per_row + 0.5)
+        ticks = _request_ticks(len(batch.starts), scale, height)
+        y = Axis(scale, "request", ticks, grid=False, reverse=True)
+        panels.append(_panel(batch, _facts(batch, unit), y, layers, height))
+    found = {layer.label for panel in panels for layer in panel.layers}
+    kinds = [name for name in PARTS if name in found]
+    legends = [Legend([Key(name, PARTS[name], "marker" if name == "failed" else "box") for name in kinds])]
+    if any(maps):
+        keys = [Key(text, colour) for text, colour in zip(shading.labels, SHADES, strict=True)]
+        legends.append(Legend(keys, f"exchanges in flight\nper row of {shading.per_row:,} requests"))
+    shared = "requests of each, the first at the top"
+    return Chart(title, subtitle, notes, x, panels, legends, _sketch(panels), shared)
+
+
+def in_flight_chart(
+    batches: Sequence[Batch], title: str, subtitle: str = "", notes: Sequence[str] = (), unit: TimeUnit | None = None
+) -> Chart:
+    """Describe how many exchanges are in flight over time, all batches on the same two axes."""
+    unit = unit or unit_of(latest(batches))
+    x = _time_axis(batches, unit)
+    all_steps = [in_flight(batch.starts, batch.ends) for batch in batches]
+    highest = max((peak(steps)[1] for steps in all_steps), default=0) or 1
+    y = Axis(Scale(0, highest), "exchanges in flight", [Tick(0, "0"), Tick(highest, f"{highest:,}")])
+    height = {1: 220.0, 2: 130.0, 3: 100.0, 4: 90.0}.get(len(batches), 52.0)
+    panels = []
+    for batch, steps in zip(batches, all_steps, strict=True):
+        when, most = peak(steps)
+        told = f"peak {most:,} at {figure(unit.per_second * when)} {unit.name}"
+        thin = [(0.0, 0), *thinned(steps, x.scale.high / unit.per_second, _COLUMNS)]
+        # along each step, then up or down to the next one
+        corners = [
+            Point(unit.per_second * time, count) for (_, low), (time, high) in pairwise(thin) for count in (low, high)
+        ]
+        corners = corners or [Point(0.0, 0)]
+        colour, top = colour_of(batch.kind), Point(unit.per_second * when, most)
+        layers: list[Layer] = [
+            Ribbon("area", batch.name, colour, [(corner.x, 0, corner.y) for corner in corners]),
+            Line("in-flight", batch.name, colour, corners),
+            Points("peak", batch.name, colour, [top], radius=3.5, tips=[told]),
+        ]
+        panels.append(_panel(batch, told, y, layers, height))
+    shared = f"exchanges in flight, each from 0 to {highest:,}"
+    return Chart(title, subtitle, notes, x, panels, (), _sketch(panels), shared)
+
+
+def _time_axis(batches: Sequence[Batch], unit: TimeUnit) -> Axis:
+    scale = from_zero(unit.per_second * latest(batches))
+    ticks = [Tick(*tick) for tick in scale.ticks(_LENGTH)]
+    return Axis(scale, f"time since the batch began, {unit.name}", ticks)
+
+
+def _request_ticks(count: int, scale: Scale, height: float) -> list[Tick]:
+    """Return the first and the last request, and round ones between them, if there is room."""
+    if height < 30 or count < 2:
+        return []
+    apart = 20 / height * (scale.high - scale.low)
+    between = [Tick(*tick) for tick in scale.ticks(height, upwards=True) if 1 + apart < tick[0] < count - apart]
+    return [Tick(1, "1"), *between, Tick(count, f"{count:,}")]
+
+
+def _middle(row: int, per_row: int) -> float:
+    """Return the middle of a row's requests, which count from 1."""
+    return (row + 0.5) * per_row + 0.5
+
+
+def _panel(batch: Batch, facts: str, y: Axis, layers: Sequence[Layer], height: float) -> Panel:
+    brief = f"{batch.name}\n{len(batch.failed):,} failed" if batch.failed else batch.name
+    return Panel(y, layers, height, batch.name, facts, brief, colour_of(batch.kind))
+
+
+def _sketch(panels: Sequence[Panel]) -> str:
+    return "\n".join(f"{panel.title}: {panel.facts}" for panel in panels)
+
+
+def _facts(batch: Batch, unit: TimeUnit) -> str:
+    """Return how many exchanges there are, how many of them failed, and when the last one ended."""
+    count = len(batch.starts)
+    told = [f"{count:,} exchange{'s' * (count != 1)}"]
+    told += [f"{len(batch.failed):,} failed"] if batch.failed else []
+    told += [f"{figure(unit.per_second * max(batch.ends))} {unit.name}"] if batch.ends else []
+    return ", ".join(told)
+
+
+def _bars(batch: Batch, unit: TimeUnit, pitch: float) -> list[Layer]:
+    """Return the bars of a few exchanges, each of which has so many pixels."""
+    spans: dict[str, list[Span]] = {name: [] for name in ("queued", "exchanges", *PARTS)}
+    colours = {**PARTS, "exchanges": PARTS["in flight"]}
+    # also where its phases are all shorter than a pixel, an exchange is seen
+    whole = [("exchanges", place, *times) for place, times in enumerate(zip(batch.starts, batch.ends, strict=True))]
+    for name, place, start, end in [*whole, *batch.parts()]:
+        spans[name].append(Span(place + 1, unit.per_second * start, unit.per_second * end))
+    return [
+        # a thin line of what only waits
+        Bars(name, name, colours[name], found, min(0.35, 1 / pitch) if name == "queued" else 0.72)
+        for name, found in spans.items()
+        if found
+    ]
+
+
+def _cells(
+    batch: Batch, cells: Sequence[Sequence[float]], shading: Shading, unit: TimeUnit, longest: float
+) -> list[Layer]:
+    """Return the map of many exchanges: neighbours of the same shade are one bar."""
+    width = unit.per_second * longest / _COLUMNS
+    spans: list[list[Span]] = [[] for _ in SHADES]
+    queued = []
+    for row, (values, (due, start)) in enumerate(zip(cells, queues(batch, shading.per_row), strict=True)):
+        middle = _middle(row, shading.per_row)
+        if start > due:
+            queued.append(Span(middle, unit.per_second * due, unit.per_second * start))
+        column = 0
+        for shade, same in groupby(values, shading.shade):
+            length = len(list(same))
+            if shade is not None:
+                spans[shade].append(Span(middle, column * width, (column + length) * width))
+            column += length
+    layers = [("queued", "queued", PARTS["queued"], queued, 0.4)]
+    layers += [
+        ("density", f"{text} in flight", colour, found, 1.0)
+        for text, colour, found in zip(shading.labels, SHADES, spans, strict=True)
+    ]
+    return [
+        Bars(name, label, colour, found, float(shading.per_row), opacity)
+        for name, label, colour, found, opacity in layers
+        if found
+    ]
