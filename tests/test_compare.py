@@ -204,7 +204,7 @@ class TestArguments:
         with pytest.raises(TypeError, match=re.escape(message)):
             asyncio.run(aio.acompare(**changes))
         with pytest.raises(TypeError, match=re.escape(message)):
-            aio.scaling("latency" if "requests" in changes or "concurrency" in changes else "requests", [1], **changes)
+            aio.scaling("requests" if "concurrency" in changes else "concurrency", [1], **changes)
         assert crew.log == []
 
     def test_numbers_of_other_libraries_are_numbers(self):
