@@ -12,14 +12,16 @@ const CHECK_EVERY: Duration = Duration::from_millis(250);
 /// unheard while this process is busy. (`PR_SET_PDEATHSIG` would fire when the parent's *thread* ends.)
 #[cfg(unix)]
 pub fn exit_with(parent: u32) {
-    std::thread::spawn(move || {
+    let watch = move || {
         loop {
             if std::os::unix::process::parent_id() != parent {
                 std::process::exit(0);
             }
             std::thread::sleep(CHECK_EVERY);
         }
-    });
+    };
+    // Where the system has no thread to give, the end of standard input has to serve.
+    let _ = std::thread::Builder::new().name("aio-parent".to_owned()).spawn(watch);
 }
 
 /// Nothing to do: the end of standard input has to serve here.

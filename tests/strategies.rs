@@ -9,14 +9,15 @@ use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aio_strategies::attempt::{Assignment, Outcome};
+use aio_strategies::attempt::{Assignment, Attempt, Outcome};
 use aio_strategies::background::{self, Background};
 use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
-use aio_strategies::error::Error;
+use aio_strategies::error::{Error, Phase};
 use aio_strategies::exchange::Limits;
 use aio_strategies::strategies::{STRATEGIES, Way};
 use aio_strategies::target::Target;
+use aio_strategies::threads::in_threads;
 use aio_strategies::work::{Due, List, Next, Slot, Work};
 
 /// Each strategy: its key, whether it has one exchange at a time, and its function.
@@ -221,6 +222,60 @@ fn waiting_for_a_due_time_is_cancelled_at_once() {
         assert!(matches!(ended, Err(Error::Cancelled)), "{key}: {ended:?}");
         assert!(until.elapsed() < Duration::from_secs(2), "{key}: {:?}", until.elapsed());
     }
+}
+
+#[test]
+fn what_could_not_begin_for_want_of_ports_begins_later() {
+    let server = Server::start(Duration::ZERO);
+    let list = server.list(2, 2);
+    let (mut one, mut other) = (Slot::of_this_thread(), Slot::of_this_thread());
+    let ticket = |next| match next {
+        Next::Begin(Assignment { ticket, .. }) => ticket,
+        next => panic!("{next:?}"),
+    };
+    let no_port = |ticket| {
+        let error = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+        Outcome::lost(ticket, Error::network(Phase::Connect, &error))
+    };
+    assert_eq!(ticket(list.next(&mut one)), 0);
+    assert_eq!(ticket(list.next(&mut other)), 1);
+    // While others are under way, one waiter less leaves enough for them.
+    list.put(&mut one, no_port(0));
+    assert!(matches!(list.next(&mut one), Next::End));
+    // The last one stays, and tries again after a while.
+    list.put(&mut other, no_port(1));
+    assert!(matches!(list.next(&mut other), Next::Wait(Some(_))));
+    assert_eq!(ticket(list.next(&mut other)), 0);
+    list.put(&mut other, Outcome::lost(0, Error::Cancelled));
+    assert_eq!(ticket(list.next(&mut other)), 1);
+    list.put(&mut other, Outcome::lost(1, Error::Cancelled));
+    assert!(matches!(list.next(&mut other), Next::End));
+    assert_eq!(list.shortage(), Some(libc::EADDRNOTAVAIL));
+}
+
+#[test]
+fn a_connection_with_itself_is_refused() {
+    let server = Server::start(Duration::ZERO);
+    let list = server.list(1, 1);
+    let Next::Begin(assignment) = list.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
+    let mut attempt = Attempt::begin(&assignment);
+    assert!(attempt.connected(Ok(server.address)));
+    let Err(Error::Network { errno, .. }) = attempt.finish().result else { panic!("it is connected with itself") };
+    assert_eq!(errno, Some(libc::ECONNREFUSED));
+}
+
+#[test]
+fn a_panic_in_a_thread_is_an_error_and_the_others_go_on() {
+    let done = AtomicUsize::new(0);
+    let number = AtomicUsize::new(0);
+    let work = |_: &Cancellation| {
+        assert!(number.fetch_add(1, Ordering::SeqCst) != 1, "the second one");
+        done.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    };
+    let ended = in_threads(4, "test", &Cancellation::by_hand(), work, |why| panic!("{why}"), || {});
+    assert!(matches!(&ended, Err(Error::Internal(text)) if text.contains("the second one")), "{ended:?}");
+    assert_eq!(done.load(Ordering::SeqCst), 3);
 }
 
 /// Work that is found one piece at a time, as a stream's or a crawler's is: waiters that find nothing must be woken.

@@ -201,3 +201,32 @@ def test_the_shortage_is_told_by_its_number():
         assert work.shortage == errno.EMFILE
         work.fewer_waiters(RuntimeError("can't start new thread"))
         assert work.shortage == errno.EAGAIN
+
+
+FEW_THREADS = """
+import os, resource, sys, warnings
+import aio_strategies as aio
+
+key, language = sys.argv[1:]
+with aio.LabServer(latency=0.2, body_size=64) as lab:
+    aio.run(key, lab.urls(2), language=language)  # all is imported
+    nobody = 54321  # root may have as many threads and processes as it likes
+    resource.setrlimit(resource.RLIMIT_NPROC, (12, 12))
+    os.setresuid(nobody, nobody, 0)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run = aio.run(key, lab.urls(60), language=language, concurrency=30)
+    finally:
+        os.setresuid(0, 0, 0)
+    run.raise_for_errors()
+    assert [type(warning.message) for warning in caught] == [RuntimeWarning], caught
+    assert 1 <= lab.stats().peak_in_flight <= 12, lab.stats()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become someone else")
+@pytest.mark.parametrize(("key", "language"), [("process", "rust"), ("thread", "python"), ("thread", "rust")])
+def test_few_threads(key, language):
+    """Fewer than asked for are accepted, and no URL is lost."""
+    subprocess.run([sys.executable, "-c", FEW_THREADS, key, language], check=True, timeout=60)

@@ -20,6 +20,9 @@ use crate::parent;
 use crate::threads::in_threads;
 use crate::work::Work;
 
+/// How often, a tick apart, the last thread that may still start a worker process tries again.
+const MOST_TRIES: usize = 20;
+
 /// Fetches the URLs in a pool of processes, which lasts as long as the call; `helper` is the helper program's path.
 pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &Path) -> Result<(), Error> {
     let pool = Pool { helper, state: Mutex::default() };
@@ -38,9 +41,8 @@ pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &P
 /// Has a worker process fetch URLs as long as there are any. One that dies costs the URL that it was fetching, and is
 /// replaced; one that cannot be started leaves its share to the others.
 fn run_worker(work: &dyn Work, pool: &Pool<'_>, cancellation: &Cancellation) -> Result<(), Error> {
-    let mut worker = match pool.start_one() {
+    let mut worker = match pool.start_first(cancellation)? {
         Ok(worker) => Some(worker),
-        Err(error) if pool.is_empty() => return Err(pool.not_started(&error)),
         Err(error) => {
             work.fewer_waiters(&error);
             return Ok(());
@@ -75,6 +77,8 @@ struct Pool<'call> {
 #[derive(Default)]
 struct State {
     children: Vec<Child>,
+    /// How many threads have yet to start their first one, and have not given up.
+    hopeful: usize,
     /// No new ones may start.
     killed: bool,
 }
@@ -98,8 +102,29 @@ impl Pool<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_empty(&self) -> bool {
-        self.lock().children.is_empty()
+    /// Starts a thread's first worker process, or tells why there will be none. There is an error if there is none at all.
+    fn start_first(&self, cancellation: &Cancellation) -> Result<io::Result<Worker>, Error> {
+        self.lock().hopeful += 1;
+        let mut tries = 0;
+        loop {
+            let started = self.start_one();
+            let mut state = self.lock();
+            let Err(error) = started else {
+                state.hopeful -= 1;
+                return Ok(started);
+            };
+            if !state.children.is_empty() || state.hopeful > 1 {
+                state.hopeful -= 1;
+                return Ok(Err(error));
+            }
+            drop(state);
+            // The threads themselves may have taken what a process needs. All others have given up, and are about to go.
+            tries += 1;
+            if tries > MOST_TRIES || error.kind() != io::ErrorKind::WouldBlock {
+                return Err(self.not_started(&error));
+            }
+            cancellation.park(None)?;
+        }
     }
 
     fn not_started(&self, error: &io::Error) -> Error {
