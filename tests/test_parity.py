@@ -126,6 +126,8 @@ FAULTS = {
     "length 1_0": (saying(OK + b"Content-Length: 1_0\r\n\r\n"), "RemoteProtocolError"),
     "length empty": (saying(OK + b"Content-Length:\r\n\r\n"), "RemoteProtocolError"),
     "length over u64": (saying(OK + b"Content-Length: 18446744073709551616\r\n\r\n"), "RemoteProtocolError"),
+    "length of many digits": (saying(OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"), "RemoteProtocolError"),
+    "length of many zeros": (saying(OK + b"Content-Length: " + b"0" * 5000 + b"2\r\n\r\nok"), "200 ok"),
     "length twice, same": (saying(OK + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nok"), "200 ok"),
     "length twice, other": (saying(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!"), "RemoteProtocolError"),
     "length and chunked": (
