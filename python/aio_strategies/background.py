@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["in_thread", "until_done"]
 
 Result = TypeVar("Result")
+
+#: Seconds.
+_LOOK_EVERY = 0.1
 
 
 async def until_done(running: _native.Background) -> None:
@@ -31,7 +34,7 @@ async def until_done(running: _native.Background) -> None:
     except (AttributeError, NotImplementedError):  # Windows: no descriptor, or a loop that cannot watch one
         return await in_thread(running.wait, running.cancel)
     try:
-        return await done
+        await _done(done)
     except asyncio.CancelledError:
         running.cancel()
         raise
@@ -53,13 +56,23 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
 
     worker = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        return await asyncio.shield(worker)
+        await _done(worker)
+        return worker.result()
     except asyncio.CancelledError:
         stop()
         await asyncio.wait([worker])
         if not worker.cancelled():
             worker.exception()  # nobody waits for it any more
         raise
+
+
+async def _done(future: asyncio.Future[Any]) -> None:
+    """Wait for a future, and leave it alone if this task is cancelled."""
+    import asyncio
+
+    # A loop that sleeps does not see that a kernel's interrupt has cancelled this task: let it look now and then.
+    while not future.done():
+        await asyncio.wait([future], timeout=_LOOK_EVERY)
 
 
 def _set_done(done: asyncio.Future[None]) -> None:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["acompare", "carry_out", "compare", "last_comparison"]
 
-#: Seconds, see ``acompare``.
-_LOOP_TICK = 0.1
-
 _last: Comparison | None = None
 
 
@@ -147,11 +144,10 @@ async def acompare(
 
     Args and exceptions are those of ``compare``.
     """
-    import asyncio
     import threading
 
+    from ..background import in_thread
     from ..display.progress import shown
-    from .crew import Interrupted
     from .plan import make_plan
     from .session import measure
 
@@ -174,24 +170,11 @@ async def acompare(
     )
     cancelled = threading.Event()
 
-    def work() -> Comparison | None:
-        try:
-            with shown(progress) as show:
-                return _keep(measure(plan, show, cancelled.is_set))
-        except Interrupted:
-            return None  # nobody waits for it any more
+    def work() -> Comparison:
+        with shown(progress) as show:
+            return _keep(measure(plan, show, cancelled.is_set))
 
-    worker = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        while not worker.done():
-            # A loop that sleeps does not see that a kernel has cancelled this task: let it look now and then.
-            await asyncio.wait([worker], timeout=_LOOP_TICK)
-        comparison = worker.result()
-    finally:
-        cancelled.set()
-        await asyncio.wait([worker])
-    assert comparison is not None
-    return comparison
+    return await in_thread(work, cancelled.set)
 
 
 def last_comparison() -> Comparison:
