@@ -98,7 +98,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 "generator coroutines",
                 "生成器协程",
                 "generators that yield a Future, stepped by a Task",
-                "state machines that yield a Future, stepped by a Task",
+                "coroutines that yield a Future, stepped by a Task",
                 0.1850,
             ),
             _strategy(

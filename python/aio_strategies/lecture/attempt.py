@@ -34,7 +34,7 @@ FAILURES = (RequestError, OSError)
 
 _PHASES = {"connect": "connect", "send": "write", "receive": "read"}
 _DOING = {"connect": "connecting", "write": "sending the request", "read": "reading the response"}
-_NETWORK_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": WriteError, "read": ReadError}
+_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": WriteError, "read": ReadError}
 
 
 class Attempt(Exchange):
@@ -129,7 +129,7 @@ class Attempt(Exchange):
             return TotalTimeout(f"no whole response within {self.timeout:g} s")
         # by the number, since asyncio has words of its own for it
         words = str(error) if error.errno is None else f"[Errno {error.errno}] {os.strerror(error.errno)}"
-        failure = _NETWORK_ERRORS[self._phase](f"{_DOING[self._phase]} failed: {words}", errno=error.errno)
+        failure = _ERRORS[self._phase](f"{_DOING[self._phase]} failed: {words}", errno=error.errno)
         failure.__cause__ = error
         return failure
 
