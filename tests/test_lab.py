@@ -25,8 +25,8 @@ from typing import Any
 
 import psutil
 import pytest
-from aio_strategies import lab as lab_module
 from aio_strategies.exceptions import ForkedProcessError
+from aio_strategies.lab import server as lab_module
 from aio_strategies.lab.log import LogRecord
 from aio_strategies.lab.server import LabServer, LabStats
 

@@ -53,26 +53,23 @@ class Attempt(Exchange):
         self.timeout = assignment.timeout
         self.started = monotonic()
         self.deadline = self.started + self.timeout
+        self.time_left = self.timeout
         self._want: Want = "connect"
         self._phase = "connect"
         self._error: RequestError | None = None
 
     def wants(self) -> Want:
         """Tell what is to be done next. To be asked anew after each step and each wait."""
-        if monotonic() >= self.deadline and self._want in _PHASES:
-            self.failed(TimeoutError())
+        if self._want in _PHASES:
+            self.time_left = self.deadline - monotonic()
+            if self.time_left <= 0:
+                self.failed(TimeoutError())
         return self._want
-
-    def time_left(self) -> float:
-        """Return the seconds that are left; TimeoutError if there are none."""
-        left = self.deadline - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
 
     def connected(self, local: tuple[str, int]) -> None:
         """Take notice that the connection stands, and of this end's address."""
-        self.time_left()  # The deadline may have woken us, not the network.
+        if monotonic() >= self.deadline:  # It may have woken us, not the network.
+            raise TimeoutError
         # A client's port may be the very one that it connects to, and then TCP connects it with itself.
         if local[:2] == self.address:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))

@@ -119,7 +119,7 @@ class WorkList:
         self._lock = threading.Lock()
         self._todo = iter(range(len(targets)))
         self._again: deque[int] = deque()  # those that could not begin
-        self._in_flight = 0
+        self._in_flight: set[Slot] = set()
         self._stuck_since: float | None = None
         self._responses: list[Response | None] = [None] * len(targets)
         self._asleep: set[Slot] = set()
@@ -145,23 +145,24 @@ class WorkList:
                 slot.claimed = ticket
                 return self._wait(slot, target.due)
             slot.claimed = None
-            self._in_flight += 1
+            self._in_flight.add(slot)
             return Assignment(ticket, target, self._timeout)
 
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
         """Take what came of an assignment of the waiter."""
-        with self._lock:
-            self._in_flight -= 1
-            error = response.error
-            if isinstance(error, NetworkError) and error.phase == "connect" and error.errno in _SHORTAGES:
+        error = response.error
+        if isinstance(error, NetworkError) and error.phase == "connect" and error.errno in _SHORTAGES:
+            with self._lock:
                 self.shortage = error.errno
+                self._in_flight.discard(slot)
                 if self._in_flight or not self._is_stuck():
                     slot.starved = True
                     self._again.append(ticket)
                     return
-            else:
-                self._stuck_since = None
-            self._responses[ticket] = response
+        else:  # without the lock, which costs as much as all of this
+            self._stuck_since = None
+            self._in_flight.discard(slot)
+        self._responses[ticket] = response
 
     def fewer_waiters(self, why: OSError | RuntimeError) -> None:
         """Take notice that there are fewer waiters than were wanted, because the system would not have more."""
