@@ -1,8 +1,8 @@
 //! Compiles the helper program beside the Python extension module.
 //!
-//! The package starts small processes of its own: the lab server and the workers of `process`. A tiny program starts in
-//! half a millisecond however large the caller is, a Python interpreter takes some twenty times that. maturin builds one
-//! library and no program beside it, but it does pick up files from this script's `OUT_DIR` (pyproject.toml, `include`).
+//! The package starts small processes: the lab server and the workers of `process`. A tiny program starts in half a
+//! millisecond, however large the caller is; a Python interpreter takes about twenty times as long. maturin builds one
+//! library and no program beside it, but it packages files from this script's `OUT_DIR` (pyproject.toml, `include`).
 
 use std::env;
 use std::path::PathBuf;
@@ -35,9 +35,9 @@ fn build_helper() {
         .arg(PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target_dir)
-        // inherited from this script, it would make the nested build nest another
+        // if inherited, it would make the nested build start another one
         .env_remove("CARGO_FEATURE_PYTHON")
-        // set by `cargo clippy`; here a program is wanted, not its lints
+        // set by `cargo clippy`, but this build must produce a program, not lints
         .env_remove("RUSTC_WORKSPACE_WRAPPER");
     if profile == "release" {
         cargo.arg("--release");
@@ -45,7 +45,7 @@ fn build_helper() {
     let status = cargo.status().unwrap_or_else(|error| panic!("cannot start {cargo:?}: {error}"));
     assert!(status.success(), "{cargo:?}: {status}");
 
-    // The target's, which need not be that of the machine that compiles.
+    // The target's suffix, which may differ from that of the machine that compiles.
     let suffix = if variable("CARGO_CFG_TARGET_OS") == "windows" { ".exe" } else { "" };
     let name = format!("{HELPER}{suffix}");
     let built = target_dir.join(&target).join(profile).join(&name);

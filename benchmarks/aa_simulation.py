@@ -1,9 +1,9 @@
 """How often the protocol finds a difference where there is none, on real timings of this machine.
 
-Four arms that are the same (Python's thread pool, 10 URLs, 20 ms) are timed for many rounds. Then experiments are drawn
-from the record: a stretch of successive rounds, its arms named at random, judged at the protocol's looks until the
-intervals are narrow enough or the rounds are 60. A verdict of "faster" or "slower" is false. Writes
-results/aa_simulation.json.
+Four identical arms (Python's thread pool, 10 URLs, 20 ms) are timed for many rounds. Then experiments are drawn from
+this record. Each takes a stretch of successive rounds, names the arms at random, and judges them at the protocol's
+looks until the intervals are narrow enough or 60 rounds are used. A verdict of "faster" or "slower" is a false alarm.
+Writes results/aa_simulation.json.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def same(urls):
 
 
 def experiment(record: dict[str, list[float]], draw: random.Random) -> tuple[int, list[str], list[bool]]:
-    """Return the number of rounds, the verdicts, and whether each interval covers the truth."""
+    """Return the number of rounds, the verdicts, and whether each interval covers the true ratio."""
     first = draw.randrange(ROUNDS - LOOKS[-1] + 1)
     named = dict(zip(NAMES, draw.sample(NAMES, len(NAMES)), strict=True))
     for look in LOOKS:

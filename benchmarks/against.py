@@ -1,7 +1,7 @@
-"""This build against another one: CPU time per request of each arm, in processes that alternate, against one lab.
+"""This build compared with another one: CPU time per request of each arm, in alternating processes, with one lab.
 
-The ratio is this build's time by the other's: the Hodges-Lehmann centre of the rounds' logarithms, with its 95 %
-interval. Writes results/against.json and prints the table.
+The ratio is this build's time divided by the other's: the Hodges-Lehmann estimate over the rounds' log-ratios, with its
+95 % interval. Writes results/against.json and prints the table.
 """
 
 from __future__ import annotations

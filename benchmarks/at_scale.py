@@ -1,8 +1,8 @@
-"""How the strategies do at scale, in both languages, each run in a process of its own.
+"""How the strategies perform at scale, in both languages, with each run in its own process.
 
-- threads: `thread` at 100 ms latency, by concurrency: wall time against the ideal, and CPU time per request, medians of
-  interleaved rounds
-- memory: by how much the most memory that a process ever held (VmHWM) grows for each of 10,000 exchanges in flight
+- threads: `thread` at 100 ms latency, by concurrency: wall time compared with the ideal, and CPU time per request;
+  medians of interleaved rounds
+- memory: by how much a process's peak memory (VmHWM) grows per exchange, with 10,000 exchanges in flight
 
 Writes results/at_scale_<part>.json and prints the tables.
 """
@@ -31,7 +31,7 @@ def threads(options: argparse.Namespace) -> dict:
     print("concurrency   URLs     ideal    wall python      rust    CPU ms/request python    rust")
     with aio.LabServer(latency=options.latency) as lab:
         for concurrency in options.concurrency:
-            count = min(options.urls, 50 * concurrency)  # some seconds are enough
+            count = min(options.urls, 50 * concurrency)  # a few seconds are enough
             urls = lab.urls(count)
             ideal = math.ceil(count / concurrency) * options.latency
             found: dict[str, list[dict]] = {language: [] for language in LANGUAGES}
@@ -60,8 +60,8 @@ def threads(options: argparse.Namespace) -> dict:
 
 
 def memory(options: argparse.Namespace) -> dict:
-    # URL and result of each need memory, too. The growth less that of a run with as many URLs, but few in flight,
-    # is a lower bound: the results may take memory that the exchanges have given back.
+    # Each URL and its result need memory, too. The growth, less that of a run with as many URLs but few in flight, is a
+    # lower bound: the results may reuse memory that the exchanges have freed.
     results = {}
     print(f"growth of VmHWM for each of {options.in_flight} exchanges in flight, with their URLs and results")
     print(f"(in brackets: less that with {options.base} in flight)")

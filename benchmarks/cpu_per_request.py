@@ -1,6 +1,6 @@
 """CPU time per request: 10,000 requests, concurrency 100, no latency, medians of 5 interleaved rounds.
 
-Writes results/cpu_per_request.json and prints the table of the ratios, user and system time apart.
+Writes results/cpu_per_request.json and prints the times and ratios, with user and system time separately.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PARTS = ("cpu", "user", "system")
 
 
 def microseconds(arm) -> dict[str, float]:
-    """CPU time per request: all of it, and its two parts."""
+    """CPU time per request: the total, and its two parts."""
     both = [user + system for user, system in zip(arm.cpu_user, arm.cpu_system, strict=True)]
     return {
         part: 1e6 * median(seconds) / REQUESTS

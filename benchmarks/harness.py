@@ -1,9 +1,9 @@
-"""Whether the harness can be trusted, by real comparisons on this machine. Writes results/harness_<part>.json.
+"""Can the harness be trusted? Real comparisons on this machine. Writes results/harness_<part>.json.
 
-- aa: 20 comparisons of Python's thread pool with itself, while other programs come and go
+- aa: 20 comparisons of Python's thread pool with itself, while other programs compute and sleep in turn
 - power: 20 comparisons with an arm that takes 10 % longer by construction
-- budget: all arms within 30 s, and a blocking arm that alone would take 500 s
-- overhead: a run's wall time against the lab server's log, from the first accept to the last close
+- budget: all arms within 30 s, also with a blocking arm that alone would take 500 s
+- overhead: a run's wall time, less the span of the lab server's log from the first accept to the last close
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def slowed(urls):
 
 
 def load(seed: int) -> None:
-    """Compute and sleep by turns, for random times."""
+    """Compute and sleep in turn, for random times."""
     draw = random.Random(seed)
     while True:
         end = time.monotonic() + draw.expovariate(2)

@@ -1,9 +1,9 @@
-"""The lab server against nginx: requests per second, each on one thread, with a 1 KB reply from memory.
+"""The lab server compared with nginx: requests per second on one thread, with a 1 KB reply from memory.
 
     python benchmarks/lab_vs_nginx.py [--rounds 5] [--seconds 3]
 
-The two take turns under ``wrk -t1 -c100``, with keep-alive and with ``Connection: close``; the lab keeps its log. The
-figures go to benchmarks/results/lab_vs_nginx.json. Loopback only. Needs nginx and wrk.
+``wrk -t1 -c100`` loads the two in turn, with keep-alive and with ``Connection: close``; the lab keeps its log. Writes
+benchmarks/results/lab_vs_nginx.json. Loopback only. Needs nginx and wrk.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main() -> None:
     result: dict[str, Any] = {"environment": describe() | versions(), "modes": {}}
     for mode, arms_rates in rates.items():
         medians = {name: statistics.median(values) for name, values in arms_rates.items()}
-        # of the same round, so that a slow spell of the machine weighs on both
+        # within a round, so that a slow spell of the machine affects both
         paired = [lab_rate / nginx_rate for lab_rate, nginx_rate in zip(*arms_rates.values(), strict=True)]
         result["modes"][mode] = {
             "requests_per_second": {
@@ -97,13 +97,13 @@ def main() -> None:
 
 
 def find(program: str) -> str | None:
-    """Return the program's path; nginx often lies in a directory that only root searches."""
+    """Return the program's path; nginx is often in a directory that is only on root's PATH."""
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
 
 
 @contextlib.contextmanager
 def nginx() -> Iterator[str]:
-    """Run nginx with a configuration of its own and one worker; yield its URL."""
+    """Run nginx with its own configuration and one worker; yield its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -125,7 +125,7 @@ def nginx() -> Iterator[str]:
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until somebody listens at the port."""
+    """Wait until a server listens on the port."""
     for _ in range(100):
         if process.poll() is not None:
             sys.exit(f"nginx did not start: {log.read_text() if log.exists() else process.returncode}")
@@ -137,7 +137,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def requests_per_second(url: str, headers: list[str], seconds: int) -> float:
-    """Run wrk for so many seconds; return its rate of good replies."""
+    """Run wrk for this many seconds; return its rate of requests."""
     command = [find("wrk") or "wrk", "-t1", "-c100", f"-d{seconds}s", *headers, url]
     output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
     if "Non-2xx" in output or "Socket errors" in output:

@@ -1,6 +1,7 @@
-"""How near each strategy comes to the ideal: 10 URLs, 20 ms latency, concurrency 10, medians of 20 interleaved rounds.
+"""How close each strategy comes to the ideal: 10 URLs, 20 ms latency, concurrency 10, medians of 20 interleaved rounds.
 
-Then `process`, by turns, called by a process that holds 500 MB. Writes results/latency.json and prints the tables.
+Then the two versions of `process` in turn, called by a process that holds 500 MB. Writes results/latency.json and
+prints the tables.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main() -> None:
     show(small)
     ballast = bytearray(500_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])  # touch every page
-    # Not by compare(), whose workers do not hold what their caller holds.
+    # Not with compare(): its workers do not inherit their caller's memory.
     walls: dict[str, list[float]] = {"python": [], "rust": []}
     with aio.LabServer(latency=SETTINGS["latency"]) as lab:
         for _ in range(SETTINGS["rounds"]):

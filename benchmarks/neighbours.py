@@ -1,6 +1,6 @@
 """How many code lines differ between neighbouring strategies: the lesson should be all that a diff shows.
 
-Comments, docstrings, blank lines, imports and indentation are left aside. Each added and each removed line counts.
+Comments, docstrings, blank lines, imports and indentation are ignored. Each added and each removed line counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A strategy's run in a process of its own, of this build of the package or of another one."""
+"""Runs a strategy in its own process, with this build of the package or another one."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ print(json.dumps({"wall": run.wall, "cpu": run.cpu.user + run.cpu.system, "kib":
 def one_run(
     key: str, language: str, urls: Sequence[str], concurrency: int, *, python: str = sys.executable
 ) -> dict[str, float]:
-    """Return what a run took: its ``wall`` and ``cpu`` seconds, and by how many ``kib`` the process's VmHWM grew.
+    """Return the costs of a run: its ``wall`` and ``cpu`` seconds, and by how many ``kib`` the process's VmHWM grew.
 
     Args:
         key: the strategy.
-        language: of the strategy.
+        language: the language of the strategy.
         urls: what to fetch.
-        concurrency: how many exchanges may be under way at once.
+        concurrency: how many exchanges may be in flight at once.
         python: the interpreter that has the build.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Where the benchmarks' figures are kept."""
+"""Saves the benchmarks' figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import aio_strategies as aio
 
 
 def brief(comparison: aio.Comparison) -> dict:
-    """What a comparison found, each arm's raw seconds on one line."""
+    """The results of a comparison, with each arm's raw seconds on one line."""
     whole = comparison.to_dict()
     return {
         **{name: whole[name] for name in ("settings", "seed", "environment")},

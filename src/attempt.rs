@@ -1,4 +1,4 @@
-//! One try at one URL. It does no I/O: it says what it wants next, and is told what came of that.
+//! One try at one URL. It does no I/O itself: it says what it wants next, and the strategy reports the result.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -13,31 +13,31 @@ use crate::error::{Error, Phase};
 use crate::exchange::{Exchange, Limits, Reply};
 use crate::target::Target;
 
-/// Bytes asked for in one read; the Python versions ask for as many.
+/// Bytes to ask for in one read, the same as in the Python versions.
 pub const READ_SIZE: usize = 16 * 1024;
 
 thread_local! {
-    /// Where all attempts of a thread read to, one at a time: ten thousand in flight need no buffer each.
+    /// All attempts of a thread read into this buffer, one at a time: ten thousand in flight need no buffer each.
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
 }
 
-/// One URL to fetch, and within which limits.
+/// One URL to fetch, with its timeout and limits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Assignment {
-    /// The work's own number for it; its outcome bears the same.
+    /// The work's number for it, which its outcome carries too.
     pub ticket: usize,
     /// What to fetch.
     pub target: Arc<Target>,
-    /// The time for all of it, from the start of the connection to the last byte.
+    /// The time for the whole exchange, from connecting to the last byte.
     pub timeout: Duration,
-    /// What a response may cost.
+    /// The limits on the response's size.
     pub limits: Limits,
 }
 
 /// What an attempt wants done next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Want<'attempt> {
-    /// Connect to this address, or go on connecting to it.
+    /// Begin or continue to connect to this address.
     Connect(SocketAddr),
     /// Send some of these bytes.
     Send(&'attempt [u8]),
@@ -45,14 +45,13 @@ pub enum Want<'attempt> {
     Receive,
     /// Close the connection, if there is one.
     Close,
-    /// Nothing any more: it has ended.
+    /// Nothing more: it has ended.
     Done,
 }
 
 /// One try at one URL: an exchange with a phase and a deadline.
 ///
-/// Whatever a socket answers is handed in as it is: an error of the network ends the attempt, a socket that is not ready
-/// does not.
+/// Pass in whatever a socket returns, unchanged: a network error ends the attempt, a socket that is not ready does not.
 #[derive(Debug)]
 pub struct Attempt {
     ticket: usize,
@@ -68,14 +67,14 @@ pub struct Attempt {
     closed: bool,
     /// When the try began, in ns of the monotonic clock.
     started: u64,
-    /// When the time is over.
+    /// When the timeout expires.
     deadline: Instant,
-    /// The time allowed for all of it.
+    /// The time allowed for the whole exchange.
     timeout: Duration,
 }
 
 impl Attempt {
-    /// Begins: the clock runs from here.
+    /// Begins the attempt: the clock starts here.
     #[must_use]
     pub fn begin(assignment: &Assignment) -> Self {
         let Assignment { ticket, target, timeout, limits } = assignment;
@@ -92,7 +91,7 @@ impl Attempt {
         }
     }
 
-    /// What is to be done next. It may be asked at any time, and is to be asked anew after each step and each wait.
+    /// What to do next. Ask again after each step and each wait.
     pub fn wants(&mut self) -> Want<'_> {
         if self.ended.is_none() && self.is_late() {
             self.ended = Some(Err(Error::Timeout { phase: self.phase, limit: self.timeout }));
@@ -107,18 +106,18 @@ impl Attempt {
         }
     }
 
-    /// When the time is over: no wait may last longer.
+    /// When the timeout expires: no wait may last longer.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Takes what came of connecting: this end's address. Tells whether the socket was ready.
+    /// Takes the result of connecting: the local address. Returns whether the socket was ready.
     pub fn connected(&mut self, local: io::Result<SocketAddr>) -> bool {
         match local {
-            // The deadline woke us, not the network.
+            // It was the deadline that woke us, not the network.
             Ok(_) if self.is_late() => {}
-            // A client's port may be the very one that it connects to, and then TCP connects it with itself.
+            // A client's port may be the very port that it connects to: then TCP connects it to itself.
             Ok(local) if local == self.address => {
                 self.failed(&refused());
             }
@@ -128,7 +127,7 @@ impl Attempt {
         true
     }
 
-    /// Takes what came of sending: the number of bytes. Tells whether the socket was ready.
+    /// Takes the result of sending: the number of bytes. Returns whether the socket was ready.
     pub fn sent(&mut self, count: io::Result<usize>) -> bool {
         match count {
             Ok(count) => {
@@ -142,7 +141,7 @@ impl Attempt {
         }
     }
 
-    /// Lends `read` a buffer, and takes what came: the bytes put there, none at the end of the stream. Tells whether the
+    /// Lends `read` a buffer, and takes the bytes that it put there, none at the end of the stream. Returns whether the
     /// socket was ready.
     pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {
         BUFFER.with_borrow_mut(|buffer| match read(buffer) {
@@ -158,13 +157,13 @@ impl Attempt {
         })
     }
 
-    /// Takes notice that the connection is closed, for which a socket is always ready.
+    /// Records that the connection is closed. Returns true, as closing never has to wait.
     pub fn closed(&mut self) -> bool {
         self.closed = true;
         true
     }
 
-    /// Takes the socket's error. Tells whether the socket was ready: if not, nothing has failed.
+    /// Takes the socket's error. Returns whether the socket was ready: if not, nothing has failed.
     pub fn failed(&mut self, error: &io::Error) -> bool {
         if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
             return false;
@@ -173,7 +172,7 @@ impl Attempt {
         true
     }
 
-    /// What came of it. To be asked after it has said that it is done; before, it was cancelled.
+    /// The outcome, once the attempt is done. Before that, the outcome is that it was cancelled.
     #[must_use]
     pub fn finish(self) -> Outcome {
         Outcome {
@@ -191,25 +190,25 @@ impl Attempt {
     }
 }
 
-/// What came of one URL.
+/// The outcome of one URL.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// The number of the assignment.
     pub ticket: usize,
     /// The response, or why there is none.
     pub result: Result<Reply, Error>,
-    /// What the exchange was busy with when it ended.
+    /// What the exchange was doing when it ended.
     pub phase: Phase,
-    /// Bytes of the response that had come.
+    /// Bytes of the response received.
     pub bytes_received: u64,
-    /// When the exchange began, in ns of the monotonic clock, which all processes share; `None` if that is not known.
+    /// When the exchange began, in ns of the monotonic clock, which all processes share; `None` if unknown.
     pub started: Option<u64>,
     /// From the start of the exchange to its end.
     pub elapsed: Duration,
 }
 
 impl Outcome {
-    /// Of a URL whose exchange was lost, or never began.
+    /// The outcome of a URL whose exchange was lost, or never began.
     #[must_use]
     pub fn lost(ticket: usize, why: Error) -> Self {
         Outcome {
@@ -222,7 +221,7 @@ impl Outcome {
         }
     }
 
-    /// The system's number for what this machine had too little of to begin the exchange: descriptors, ports or memory.
+    /// The errno of the shortage that kept the exchange from beginning: of descriptors, ports or memory.
     #[must_use]
     pub fn shortage(&self) -> Option<i32> {
         match &self.result {
@@ -234,14 +233,14 @@ impl Outcome {
     }
 }
 
-// EADDRNOTAVAIL is what connecting says when all local ports are taken.
+// Connecting fails with EADDRNOTAVAIL when all local ports are taken.
 #[cfg(unix)]
 const SHORTAGES: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
 /// WSAEMFILE, WSAENOBUFS, WSAEADDRNOTAVAIL.
 #[cfg(not(unix))]
 const SHORTAGES: [i32; 3] = [10024, 10055, 10049];
 
-/// Nobody else listens there.
+/// The error for a socket that is connected to itself: nobody else listens there.
 fn refused() -> io::Error {
     #[cfg(unix)]
     return io::Error::from_raw_os_error(libc::ECONNREFUSED);

@@ -1,4 +1,5 @@
-//! Any strategy on a thread of its own, for those who must not wait: an event loop watches a descriptor meanwhile.
+//! Runs any strategy on a background thread, for callers that must not block: an event loop watches a file descriptor
+//! meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,10 +10,10 @@ use crate::error::{Error, panic_text};
 use crate::strategies::Way;
 use crate::work::Work;
 
-/// Work under way on a thread of its own.
+/// A strategy that runs on a background thread.
 pub struct Background {
     cancellation: Cancellation,
-    /// The thread, until it was waited for.
+    /// The thread, until it is joined.
     thread: Mutex<Option<JoinHandle<Result<(), Error>>>>,
     ended: OnceLock<Result<(), Error>>,
     #[cfg(unix)]
@@ -20,7 +21,7 @@ pub struct Background {
 }
 
 impl Background {
-    /// Starts it.
+    /// Starts the strategy on a new thread.
     pub fn start(way: Way, work: Arc<dyn Work>) -> Result<Self, Error> {
         let failed = |error| Error::internal("starting a thread beside the event loop", &error);
         #[cfg(unix)]
@@ -31,7 +32,7 @@ impl Background {
             .name("aio-background".to_owned())
             .spawn(move || {
                 let ended = run(&way, &work, &follows);
-                // Closing would not be enough: a process forked meanwhile holds a copy.
+                // Closing would not be enough: a process forked meanwhile would hold a copy.
                 #[cfg(unix)]
                 let _ = done_here.shutdown(std::net::Shutdown::Both);
                 ended
@@ -46,15 +47,15 @@ impl Background {
         })
     }
 
-    /// Ends it, if it is still under way, and returns when nothing of it is left.
+    /// Cancels the strategy, if it is still running, and returns when its thread has ended.
     pub fn cancel(&self) {
         self.cancellation.cancel();
         let _ = self.wait();
     }
 
-    /// Waits for its end, and tells how it ended.
+    /// Waits for the end, and returns how the strategy ended.
     pub fn wait(&self) -> Result<(), Error> {
-        // Locked until the thread has ended, so that who comes second waits, too.
+        // Locked until the thread has ended, so that a second caller waits, too.
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
             let ended = thread.join().unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
@@ -70,7 +71,7 @@ impl Drop for Background {
     }
 }
 
-/// Its descriptor is readable when it is done.
+/// The descriptor is readable when the strategy has ended.
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Background {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
@@ -78,7 +79,7 @@ impl std::os::fd::AsRawFd for Background {
     }
 }
 
-/// Runs a strategy to its end; a panic is an error, too.
+/// Runs a strategy to its end; a panic becomes an error.
 pub fn run(way: &Way, work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     catch_unwind(AssertUnwindSafe(|| way(work, cancellation)))
         .unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))))

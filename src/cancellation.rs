@@ -1,4 +1,4 @@
-//! The caller's way to end a call early, from another thread or by a signal.
+//! How a caller ends a call early: from another thread, or by a signal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 use crate::clock::monotonic_ns;
 use crate::error::Error;
 
-/// How often a wait looks up to see whether it is still wanted.
+/// How long a wait may last before it checks for cancellation.
 pub const TICK: Duration = Duration::from_millis(50);
 
-/// Whether a call is still wanted.
+/// Whether a call has been cancelled.
 pub struct Cancellation {
-    /// Set once, seen by all who work for the call.
+    /// Set once, and seen by all threads of the call.
     flag: Arc<AtomicBool>,
-    /// Asks the outside whether to stop, such as Python for pending signals; only on the thread of the call.
+    /// Asks the caller whether to stop, as Python does for pending signals; only on the thread of the call.
     ask: Option<Box<dyn Fn() -> bool + Send + Sync>>,
-    /// When the outside was asked last, in ns of the monotonic clock: asking takes Python's lock.
+    /// When the caller was last asked, in ns of the monotonic clock. It is not asked every time, as that takes the GIL.
     asked: AtomicU64,
 }
 
 impl Cancellation {
-    /// The outside is asked no more often than this.
+    /// The caller is asked no more often than this.
     const ASK_EVERY: Duration = Duration::from_millis(20);
 
-    /// A call that `ask` can end: it is called now and then, and tells whether to stop.
+    /// A call that `ask` can end: it is called now and then, and returns whether to stop.
     #[must_use]
     pub fn asking(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Cancellation { flag: Arc::default(), ask: Some(Box::new(ask)), asked: AtomicU64::new(monotonic_ns()) }
@@ -36,7 +36,7 @@ impl Cancellation {
         Cancellation { flag: Arc::default(), ask: None, asked: AtomicU64::new(0) }
     }
 
-    /// The same call, seen from a thread that works for it: it follows, but does not ask.
+    /// The same cancellation for a worker thread of the call: it sees the flag, but does not ask.
     #[must_use]
     pub fn for_worker(&self) -> Self {
         Cancellation { flag: Arc::clone(&self.flag), ..Self::by_hand() }
@@ -47,7 +47,7 @@ impl Cancellation {
         self.flag.store(true, Ordering::Relaxed);
     }
 
-    /// Fails if the call is to end; asks the outside if that was not done of late.
+    /// Fails if the call is cancelled; asks the caller first, if the last time was long enough ago.
     pub fn check(&self) -> Result<(), Error> {
         if let Some(ask) = &self.ask {
             let now = monotonic_ns();
@@ -62,7 +62,7 @@ impl Cancellation {
         if self.flag.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 
-    /// Sleeps until this thread is unparked, until the time has come, or for a tick, whatever is first.
+    /// Sleeps until this thread is unparked, until the given instant, or for a tick, whichever comes first.
     pub fn park(&self, until: Option<Instant>) -> Result<(), Error> {
         self.check()?;
         let left = until.map_or(TICK, |until| until.saturating_duration_since(Instant::now()));

@@ -1,7 +1,7 @@
-//! The one clock that all processes of a machine share.
+//! The clock that all processes of a machine share.
 
 /// Nanoseconds of the system-wide monotonic clock: on Linux the clock behind Python's `time.monotonic_ns()`, so that
-/// times taken in the lab's process and in a client's can be laid on one axis.
+/// times taken in the lab's process and in a client's fit on one axis.
 #[cfg(unix)]
 #[must_use]
 pub fn monotonic_ns() -> u64 {
@@ -9,8 +9,7 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
-/// Nanoseconds since this process first asked: no clock shared between processes is available here through a safe
-/// interface.
+/// Nanoseconds since the first call in this process: here no safe interface gives a clock that processes share.
 #[cfg(not(unix))]
 #[must_use]
 pub fn monotonic_ns() -> u64 {

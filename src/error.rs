@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::Fault;
 
-/// What an exchange is busy with.
+/// What an exchange is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Making the connection.
@@ -30,10 +30,10 @@ impl Phase {
     }
 }
 
-/// Why a URL has no response, or a call no result. The texts are the same in the Python versions.
+/// Why a URL has no response, or a call no result. The messages are the same in the Python versions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Error {
-    /// The text is no URL.
+    /// The text is not a URL.
     #[error("{0}")]
     InvalidUrl(String),
     /// The URL's scheme is not one that can be fetched.
@@ -42,7 +42,7 @@ pub enum Error {
     /// The deadline of the whole exchange passed.
     #[error("{} within {} s", if *.phase == Phase::Connect { "no connection" } else { "no whole response" }, .limit.as_secs_f64())]
     Timeout {
-        /// What it passed in.
+        /// The phase in which it passed.
         phase: Phase,
         /// The time allowed.
         limit: Duration,
@@ -61,10 +61,10 @@ pub enum Error {
         /// The system's words for it.
         text: String,
     },
-    /// The bytes that came are no response that can be taken.
+    /// The received bytes are not an acceptable response.
     #[error(transparent)]
     Response(#[from] Fault),
-    /// The caller wants no more results.
+    /// The caller has cancelled the call.
     #[error("cancelled")]
     Cancelled,
     /// A defect of this package, or of the machine it runs on.
@@ -86,7 +86,7 @@ impl Error {
     }
 }
 
-/// The error in the words that Python's `str(OSError)` uses.
+/// The error as Python's `str(OSError)` words it.
 fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
     match error.raw_os_error() {
@@ -98,7 +98,7 @@ fn system_text(error: &io::Error) -> String {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 #[must_use]
 pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -1,5 +1,5 @@
-//! The event loop that `callback`, `generator` and `yield_from` share: it knows sockets, deadlines and callbacks, nothing
-//! of HTTP and nothing of coroutines.
+//! The event loop that `callback`, `generator` and `yield_from` share: it knows sockets, deadlines and callbacks, but
+//! nothing about HTTP or coroutines.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use slab::Slab;
 use crate::cancellation::{Cancellation, TICK};
 use crate::error::Error;
 
-/// What the loop calls, once.
+/// A function that the loop calls once.
 pub type Callback = Box<dyn FnOnce()>;
 
 /// What a callback waits for.
@@ -33,46 +33,47 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(usize);
 
-/// A selector, its sockets, their deadlines, sleepers, and the callbacks that wait for them.
+/// A selector, its sockets and their deadlines, sleeping waiters, and the callbacks that wait for all of these.
 pub struct EventLoop {
     inner: RefCell<Inner>,
-    /// The sleepers that were woken, from whatever thread.
+    /// The sleepers that were woken, by any thread.
     woken: Arc<Woken>,
 }
 
 struct Inner {
     poll: Poll,
-    /// What the selector told in this turn.
+    /// The events of this turn.
     events: Events,
     sources: Slab<Source>,
-    /// How many sockets there have been: a socket's token tells it from others that had its place before.
+    /// How many sockets there have been. It is part of a socket's token, which thus differs from those of earlier
+    /// sockets in the same place.
     generation: usize,
-    /// Where each deadline of a waiting socket is noted, the next one first.
+    /// The deadlines of the waiting sockets, the next one first.
     deadlines: BTreeSet<(Instant, usize)>,
     sleepers: Slab<Sleeping>,
-    /// When to rouse sleepers in any case, the next one first.
+    /// When to wake sleepers at the latest, the next one first.
     alarms: BTreeSet<(Instant, usize)>,
     /// How many callbacks wait for something.
     waiting: usize,
-    /// The callbacks whose time has come.
+    /// The callbacks to call in the next turn.
     ready: Vec<Callback>,
 }
 
-/// A socket, and who waits for it.
+/// A socket of the event loop, and the callback that waits for it.
 struct Source {
     stream: TcpStream,
     generation: usize,
-    /// When the callback is called in any case.
+    /// When the callback is called at the latest.
     deadline: Option<Instant>,
     waiting: Option<(Event, Callback)>,
-    /// The system tells a change only once: what it has told is kept here until an attempt would block.
+    /// The poll is edge-triggered and reports readiness only once: it is kept here until a call would block.
     writable: bool,
     readable: bool,
-    /// The peer has ended, or the connection is broken: a read will never block again.
+    /// The peer has closed its side, or the connection is broken: a read will never block again.
     ended: bool,
 }
 
-/// Someone who waits to be woken.
+/// A waiter that waits to be woken.
 #[derive(Default)]
 struct Sleeping {
     callback: Option<Callback>,
@@ -82,7 +83,7 @@ struct Sleeping {
 }
 
 impl EventLoop {
-    /// A loop in which nobody waits.
+    /// A loop in which nothing waits yet.
     pub fn new() -> Result<Rc<Self>, Error> {
         let failed = |error| Error::internal("starting an event loop", &error);
         let poll = Poll::new().map_err(failed)?;
@@ -101,9 +102,9 @@ impl EventLoop {
         Ok(Rc::new(EventLoop { inner: inner.into(), woken: Arc::new(Woken { numbers: Mutex::default(), interrupt }) }))
     }
 
-    /// Turns until no callback waits for anything any more, or the call is cancelled. Then every socket is closed.
+    /// Runs turns until no callback is waiting, or the call is cancelled. Then closes every socket.
     pub fn run(&self, cancellation: &Cancellation) -> Result<(), Error> {
-        // Callbacks that will never be called hold the loop that holds them.
+        // Callbacks that are never called would keep the loop alive, which keeps them alive.
         let _cleared = Cleared(self);
         while self.is_awaited() {
             self.turn(cancellation)?;
@@ -111,23 +112,23 @@ impl EventLoop {
         Ok(())
     }
 
-    /// One turn: sleep until something can go on, then call back all that can.
+    /// One turn: sleep until at least one callback is ready, then call all that are.
     fn turn(&self, cancellation: &Cancellation) -> Result<(), Error> {
         cancellation.check()?;
         let mut inner = self.inner_mut();
 
-        // 1. How long may this turn sleep? Not at all if someone is ready, and never past the next deadline or alarm.
+        // 1. How long may this turn sleep? Not at all if a callback is ready, never past the next deadline or alarm.
         let sleep = if inner.ready.is_empty() { inner.until_next().min(TICK) } else { Duration::ZERO };
 
         // 2. Sleep until a socket is ready, or a sleeper is woken. A signal ends it, too.
         inner.select(sleep)?;
 
-        // 3. Take the callbacks of the sockets that are ready, of those that were woken, and of those whose time has come.
+        // 3. Take the callbacks of ready sockets, of woken sleepers, and of deadlines and alarms that have passed.
         inner.take_ready();
         inner.take_woken(&self.woken);
         inner.take_late(Instant::now());
 
-        // 4. Call them. What they make ready is for the next turn.
+        // 4. Call them. Any that become ready meanwhile are for the next turn.
         let ready = std::mem::take(&mut inner.ready);
         drop(inner);
         for callback in ready {
@@ -154,7 +155,7 @@ impl EventLoop {
         inner.call_soon(ready);
     }
 
-    /// Calls back once, in a later turn, when the sleeper is woken or the time has come.
+    /// Calls back once, in a later turn, when the sleeper is woken or at the given instant.
     pub fn call_when_woken(&self, Place(sleeper): Place, until: Option<Instant>, callback: impl FnOnce() + 'static) {
         let mut inner = self.inner_mut();
         inner.waiting += 1;
@@ -173,12 +174,12 @@ impl EventLoop {
         self.inner_mut().ready.push(Box::new(callback));
     }
 
-    /// A socket, not connected yet.
+    /// A new socket, not connected yet.
     pub fn socket(self: &Rc<Self>) -> Socket {
         Socket { place: None, event_loop: Rc::clone(self) }
     }
 
-    /// Someone whom other threads, too, can wake.
+    /// A new sleeper, which any thread can wake.
     pub fn sleeper(self: &Rc<Self>) -> Sleeper {
         let number = self.inner_mut().sleepers.insert(Sleeping::default());
         Sleeper { number, event_loop: Rc::clone(self) }
@@ -195,7 +196,7 @@ impl EventLoop {
 }
 
 impl Inner {
-    /// Begins a connection; gives its place.
+    /// Begins to connect; returns the socket's place.
     fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
         let mut stream = TcpStream::connect(address)?;
         self.generation += 1;
@@ -228,11 +229,11 @@ impl Inner {
         }
     }
 
-    /// Notes what each socket can do now, and takes the callbacks that waited for it.
+    /// Records each socket's readiness, and takes the callbacks that waited for it.
     fn take_ready(&mut self) {
         for event in &self.events {
             let Some(source) = self.sources.get_mut(place(event.token())) else { continue };
-            // A socket that a forked child still holds goes on telling, in the place of the one that came after it.
+            // A closed socket that a forked child still holds goes on sending events, for the place of its successor.
             if token(place(event.token()), source.generation) != event.token() {
                 continue;
             }
@@ -246,7 +247,7 @@ impl Inner {
         }
     }
 
-    /// Takes the callbacks of those who were woken.
+    /// Takes the callbacks of the sleepers that were woken.
     fn take_woken(&mut self, woken: &Woken) {
         for number in woken.take() {
             match self.sleepers.get_mut(number) {
@@ -257,7 +258,7 @@ impl Inner {
         }
     }
 
-    /// Takes the callbacks whose deadline has passed or whose time has come.
+    /// Takes the callbacks whose deadline or alarm has passed.
     fn take_late(&mut self, now: Instant) {
         while let Some(&(deadline, number)) = self.deadlines.first()
             && deadline <= now
@@ -302,7 +303,7 @@ impl Inner {
 }
 
 impl Source {
-    /// The callback, if what it waits for is there.
+    /// Takes the callback, if the socket is ready for it.
     fn take_ready(&mut self) -> Option<Callback> {
         let (event, _) = self.waiting.as_ref()?;
         let ready = match event {
@@ -313,8 +314,8 @@ impl Source {
     }
 }
 
-/// A socket of the loop; its calls return at once, and would block wherever they would have to wait. It is closed when it
-/// goes out of scope.
+/// A non-blocking socket of the loop; its calls return `WouldBlock` where they would have to wait. It is closed when it
+/// is dropped.
 pub struct Socket {
     /// Its place among the loop's sources, from when it begins to connect until it is closed.
     place: Option<usize>,
@@ -322,7 +323,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect; once the socket is ready to be written to, tells how that ended: the address of this end.
+    /// Begins to connect; once the socket is writable, returns the result: the local address.
     pub fn connect(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
         if self.place.is_none() {
             self.place = Some(self.event_loop.inner_mut().connect(address)?);
@@ -331,7 +332,7 @@ impl Socket {
             if !source.writable {
                 return Err(ErrorKind::WouldBlock.into());
             }
-            // Never after this point: it would swallow a reset, and the next read would look like a clean end.
+            // Never again after this: it would clear a reset, and the next read would look like a clean end.
             match source.stream.take_error()? {
                 None => source.stream.local_addr(),
                 Some(error) => Err(error),
@@ -355,7 +356,7 @@ impl Socket {
                 return Err(ErrorKind::WouldBlock.into());
             }
             let count = uninterrupted(|| source.stream.read(buffer));
-            // With epoll and kqueue, a buffer that was not filled has drained the socket.
+            // With epoll and kqueue, a read that did not fill the buffer has drained the socket.
             let drained = |count: &usize| cfg!(unix) && *count < buffer.len();
             source.readable = source.ended || count.as_ref().is_ok_and(|count| !drained(count));
             count
@@ -366,7 +367,7 @@ impl Socket {
     pub fn close(&mut self) {
         if let Some(place) = self.place.take() {
             let mut inner = self.event_loop.inner_mut();
-            // The system forgets a registration with its socket, unless a forked child holds a copy.
+            // Closing a socket ends its registration, unless a forked child holds a copy.
             let source = inner.sources.remove(place);
             if let Some(deadline) = source.deadline {
                 inner.deadlines.remove(&(deadline, place));
@@ -407,7 +408,7 @@ fn uninterrupted<Value>(mut operation: impl FnMut() -> io::Result<Value>) -> io:
     }
 }
 
-/// Someone who waits until woken.
+/// A handle of the loop for a waiter that sleeps until it is woken.
 pub struct Sleeper {
     number: usize,
     event_loop: Rc<EventLoop>,
@@ -426,7 +427,7 @@ impl Sleeper {
         &self.event_loop
     }
 
-    /// What wakes it, from any thread.
+    /// A waker, which works from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
         Arc::new(Rouse { number: self.number, woken: Arc::clone(&self.event_loop.woken) }).into()
@@ -442,7 +443,7 @@ impl Drop for Sleeper {
     }
 }
 
-/// The sleepers that were woken since the loop looked last.
+/// The sleepers that were woken since the last turn.
 struct Woken {
     numbers: Mutex<Vec<usize>>,
     /// Ends the loop's sleep.
@@ -464,12 +465,12 @@ struct Rouse {
 impl Wake for Rouse {
     fn wake(self: Arc<Self>) {
         self.woken.numbers.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
-        // If that fails, the loop looks up after a tick all the same.
+        // If that fails, the loop still sees it after a tick.
         let _ = self.woken.interrupt.wake();
     }
 }
 
-/// Drops, at its end, what the loop still holds.
+/// When dropped, drops the callbacks that the loop still holds.
 struct Cleared<'scope>(&'scope EventLoop);
 
 impl Drop for Cleared<'_> {
@@ -481,15 +482,15 @@ impl Drop for Cleared<'_> {
             .extend(sources.iter_mut().filter_map(|(_, source)| source.waiting.take()).map(|(_, callback)| callback));
         callbacks.extend(sleepers.iter_mut().filter_map(|(_, sleeping)| sleeping.callback.take()));
         *waiting = 0;
-        // They hold sockets, which take their leave of the loop.
+        // They hold sockets, which remove themselves from the loop when dropped.
         drop(inner);
         drop(callbacks);
     }
 }
 
-/// The token of the loop's own interruption; no socket has generation 0.
+/// The token of the loop's own waker; no socket has generation 0.
 const WOKEN: Token = Token(0);
-/// A token is a socket's place in the lower half, and in the upper half which of those that had the place it is.
+/// A token has a socket's place in its lower half, and its generation in its upper half.
 const PLACE_BITS: u32 = usize::BITS / 2;
 
 fn token(place: usize, generation: usize) -> Token {

@@ -1,7 +1,7 @@
-//! What drives coroutines over the event loop: a coroutine yields a [`Future`] where it would have to wait, and a
-//! [`Task`] resumes it when that future has its result.
+//! The executor, which drives coroutines on the event loop: a coroutine yields a [`Future`] where it would have to
+//! wait, and a [`Task`] resumes it when that future has its result.
 //!
-//! Rust's own coroutines are `async` blocks. Here they do not register wakers: they pause by nothing but a yield.
+//! The coroutines are Rust's `async` blocks. They do not register wakers: their only way to pause is to yield a future.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future as Coroutine, IntoFuture};
@@ -13,23 +13,23 @@ use std::time::Instant;
 use crate::event_loop::{Callback, Event, Sleeper, Socket};
 
 thread_local! {
-    /// What the coroutine that runs at present has yielded.
+    /// The future that the running coroutine has yielded.
     static YIELDED: Cell<Option<Future>> = const { Cell::new(None) };
 }
 
-/// A result that comes later: what a coroutine yields, and a callback completes.
+/// A result that will come later: a coroutine yields the future, and a callback completes it.
 #[derive(Clone, Default)]
 pub struct Future {
     on_done: Rc<RefCell<Option<Callback>>>,
 }
 
 impl Future {
-    /// Calls back when the result is there.
+    /// Calls this function when the result is there.
     fn add_done_callback(&self, callback: impl FnOnce() + 'static) {
         *self.on_done.borrow_mut() = Some(Box::new(callback));
     }
 
-    /// The result is there. (It is always "go on": what came is asked of the socket.)
+    /// Completes the future. (Its result is always "go on"; the coroutine then asks the socket what has come.)
     fn set_result(&self) {
         let callback = self.on_done.borrow_mut().take();
         if let Some(callback) = callback {
@@ -38,7 +38,7 @@ impl Future {
     }
 }
 
-/// Its result comes when the socket is ready for `event`, or the deadline has passed.
+/// A future that is done when the socket is ready for `event`, or the deadline has passed.
 #[must_use]
 pub fn ready(socket: &Socket, event: Event, deadline: Instant) -> Future {
     let future = Future::default();
@@ -47,7 +47,7 @@ pub fn ready(socket: &Socket, event: Event, deadline: Instant) -> Future {
     future
 }
 
-/// Its result comes when the sleeper is woken, or the time has come.
+/// A future that is done when the sleeper is woken, or at the given instant.
 #[must_use]
 pub fn woken(sleeper: &Sleeper, until: Option<Instant>) -> Future {
     let future = Future::default();
@@ -56,7 +56,7 @@ pub fn woken(sleeper: &Sleeper, until: Option<Instant>) -> Future {
     future
 }
 
-/// Hands `future` to the Task, and pauses until it has its result.
+/// Yields `future` to the Task, and pauses until it has its result.
 pub async fn yield_(future: Future) {
     Yield(Some(future)).await;
 }
@@ -71,7 +71,7 @@ impl IntoFuture for Future {
     }
 }
 
-/// The one place where a coroutine pauses: at a future that it has yet to hand over.
+/// The one place where a coroutine pauses; it holds the future that it has yet to yield.
 pub struct Yield(Option<Future>);
 
 impl Coroutine for Yield {
@@ -88,18 +88,18 @@ impl Coroutine for Yield {
     }
 }
 
-/// Drives one coroutine: resumes it, and resumes it again when the future that it yielded is done.
+/// Drives one coroutine: resumes it whenever the future that it yielded is done.
 pub struct Task {
     coroutine: RefCell<Pin<Box<dyn Coroutine<Output = ()>>>>,
 }
 
 impl Task {
-    /// Lets the coroutine run to its first pause.
+    /// Runs the coroutine until it first pauses.
     pub fn start(coroutine: impl Coroutine<Output = ()> + 'static) {
         Rc::new(Task { coroutine: RefCell::new(Box::pin(coroutine)) }).step();
     }
 
-    /// Lets the coroutine run on to its next pause, or to its end.
+    /// Resumes the coroutine until it pauses or ends.
     fn step(self: Rc<Self>) {
         let resumed = self.coroutine.borrow_mut().as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if resumed.is_pending() {

@@ -1,20 +1,21 @@
-//! The native half of `aio_strategies`: every classic way to wait for the network, behind one kind of work and one HTTP
-//! exchange.
+//! The native half of `aio_strategies`: every classic way to wait for the network, with one source of work and one HTTP
+//! exchange for all of them.
 //!
 //! # Layout
 //!
 //! - [`exchange`]: HTTP/1 without I/O: bytes to send out, received bytes in, done or error.
-//! - [`target`]: a URL taken apart, and where it leads.
+//! - [`target`]: a parsed URL and its resolved address.
 //! - [`attempt`]: one try at one URL; it says what it wants next: connect, send, receive, close.
-//! - [`work`]: where assignments come from and outcomes go; it says what comes next, and when.
-//! - [`channel`], [`event_loop`], [`executor`], [`threads`]: what strategies wait with: sockets that block or spin, the loop
-//!   that `callback`, `generator` and `yield_from` share, coroutines on it, threads that last as long as a call.
+//! - [`work`]: hands out assignments and collects outcomes; it says what comes next, and when.
+//! - [`channel`], [`event_loop`], [`executor`], [`threads`]: what strategies wait with: sockets that block or spin, the
+//!   loop that `callback`, `generator` and `yield_from` share, the executor of its coroutines, threads that last for
+//!   one call.
 //! - [`strategies`]: one file for each way to wait.
-//! - [`background`]: any strategy on a thread of its own.
-//! - [`lab`]: the server in a process of its own, whose log is the referee.
-//! - [`statistics`]: estimators of a comparison, and their intervals.
-//! - [`error`], [`clock`], [`cancellation`], [`parent`]: one error enum, one clock, ending a call, and ending with the parent
-//!   process.
+//! - [`background`]: runs any strategy on a background thread.
+//! - [`lab`]: the server, a separate process whose log is the referee.
+//! - [`statistics`]: the estimators of a comparison, and their intervals.
+//! - [`error`], [`clock`], [`cancellation`], [`parent`]: one error enum, one clock, cancelling a call, and exiting with
+//!   the parent process.
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
 //! Dependencies point downwards only: `py` → `background` → `strategies`, `lab` → `event_loop`, `channel` → `work`,

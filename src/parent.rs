@@ -1,15 +1,15 @@
-//! Ending with the parent process, whatever ended it.
+//! Exiting with the parent process, however that one ended.
 
 use std::io;
 use std::time::Duration;
 
-/// How long a helper may outlive its parent, about.
+/// About how long a helper may outlive its parent.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 
 /// Ends this process soon after the process `parent` has ended.
 ///
-/// The end of standard input says the same, but late where a forked child of the parent holds a copy of the pipe, and
-/// unheard while this process is busy. (`PR_SET_PDEATHSIG` would fire when the parent's *thread* ends.)
+/// The end of standard input tells the same, but late if a forked child of the parent holds a copy of the pipe, and
+/// this process does not notice it while it is busy. (`PR_SET_PDEATHSIG` would fire when the parent's *thread* ends.)
 #[cfg(unix)]
 pub fn exit_with(parent: u32) {
     let watch = move || {
@@ -20,19 +20,19 @@ pub fn exit_with(parent: u32) {
             std::thread::sleep(CHECK_EVERY);
         }
     };
-    // Where the system has no thread to give, the end of standard input has to serve.
+    // If the system allows no thread, the end of standard input must do.
     let _ = std::thread::Builder::new().name("aio-parent".to_owned()).spawn(watch);
 }
 
-/// Nothing to do: the end of standard input has to serve here.
+/// Does nothing: here the end of standard input must do.
 #[cfg(not(unix))]
 pub fn exit_with(_parent: u32) {
     let _ = CHECK_EVERY;
 }
 
-/// Has the system kill this process when the thread that started it ends; at once if `parent` has ended already.
+/// Has the system kill this process when the thread that started it ends; exits at once if `parent` has already ended.
 ///
-/// For workers that must not have a thread of their own to watch, and whose parent's thread waits for them.
+/// For workers that must not have a watching thread, and whose parent's thread waits for them.
 #[cfg(target_os = "linux")]
 pub fn die_with(parent: u32) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
@@ -42,7 +42,7 @@ pub fn die_with(parent: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing to do: the end of standard input has to serve here.
+/// Does nothing: here the end of standard input must do.
 #[cfg(not(target_os = "linux"))]
 pub fn die_with(_parent: u32) -> io::Result<()> {
     Ok(())
@@ -52,13 +52,13 @@ pub fn die_with(_parent: u32) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub fn allow_tracing() -> io::Result<()> {
     match rustix::process::set_ptracer(rustix::process::PTracer::Any) {
-        // no Yama, no need
+        // INVAL: there is no Yama, so there is no need
         Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Nothing to do.
+/// Does nothing: there is no Yama here.
 #[cfg(not(target_os = "linux"))]
 pub fn allow_tracing() -> io::Result<()> {
     Ok(())

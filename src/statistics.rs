@@ -1,4 +1,5 @@
-//! Estimators of a comparison and their intervals: no randomness in any of them, no assumption that times are normal.
+//! The estimators of a comparison and their intervals. None uses random numbers, and none assumes that times are
+//! normally distributed.
 //!
 //! - The median of one arm's runs has the distribution-free interval between two order statistics (binomial).
 //! - Two arms are compared by the logarithms of their ratios, round by round: the Hodges–Lehmann estimate (the median
@@ -10,23 +11,23 @@ use libm::erfc;
 use rayon::prelude::*;
 use rayon::{ThreadBuilder, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// The confidence of every interval that is shown.
+/// The confidence level of every interval shown, except that of the A/A check.
 pub const CONFIDENCE: f64 = 0.95;
-/// A contrast is *faster* or *slower* only if the whole of its interval lies beyond this.
+/// A contrast is *faster* or *slower* only if a ratio within this is rejected, by the p-value that Holm has adjusted.
 pub const RELEVANT: f64 = 1.03;
 /// A contrast is *equivalent* if the whole of its interval lies within this.
 pub const EQUIVALENT: f64 = 1.05;
-/// A percentile is told only if at least this many values lie beyond it.
+/// A percentile is shown only if at least this many values lie beyond it.
 const BEYOND_PERCENTILE: f64 = 10.0;
-/// From so many values on, all columns together, they are sorted in threads. Measured on two busy processors: 2 x 1,000 took
-/// 0.03 ms in one thread and 0.3 ms in several, 2 x 30,000 1.9 and 1.9 ms, 2 x 100,000 7.4 and 5.9 ms.
+/// From this many values on, over all columns, they are sorted in threads. Measured on two busy processors, in one
+/// thread and in several: 2 x 1,000 values took 0.03 and 0.3 ms, 2 x 30,000 1.9 and 1.9 ms, 2 x 100,000 7.4 and 5.9 ms.
 const WORTH_THREADS: usize = 200_000;
-/// Up to so many differences the signed-rank distribution is exact, beyond it is normal.
+/// Up to this many differences the exact signed-rank distribution is used, beyond that the normal approximation.
 const MOST_EXACT: usize = 50;
-/// Up to so many values the median's interval is exact; the binomial probabilities of many more underflow.
+/// Up to this many values the median's interval is exact; the binomial probabilities of many more would underflow.
 const MOST_EXACT_ORDERS: usize = 1000;
 
-/// An estimate and what the data cannot exclude. Too few values exclude nothing: the ends are infinite then.
+/// An estimate and its confidence interval. With too few values for one, its ends are infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// The estimate.
@@ -44,7 +45,7 @@ impl Estimate {
         (self.high - self.low) / 2.0
     }
 
-    /// The same of logarithms, as ratios.
+    /// The estimate of a ratio, from that of its logarithm.
     #[must_use]
     pub fn exp(self) -> Self {
         Estimate { value: self.value.exp(), low: self.low.exp(), high: self.high.exp() }
@@ -63,13 +64,13 @@ pub fn median(values: &[f64], confidence: f64) -> Estimate {
     }
 }
 
-/// How many of the ordered values lie outside of each end of the median's interval that leaves out `tail` at each;
-/// `None` if there are too few values to leave out so little.
+/// How many of the ordered values lie beyond each end of the median's interval, if at most `tail` may lie beyond each;
+/// `None` if there are too few values.
 fn order_statistic(count: usize, tail: f64) -> Option<usize> {
     if count > MOST_EXACT_ORDERS {
         return Some(((count as f64 - normal_quantile(1.0 - tail) * (count as f64).sqrt()) / 2.0 - 0.5) as usize);
     }
-    // the binomial probability that so many values lie below the true median, and that at most so many do
+    // the binomial probability that this many values lie below the true median, and that at most this many do
     let mut probability = 0.5_f64.powf(count as f64);
     let mut cumulated = probability;
     let mut below = 0;
@@ -81,8 +82,8 @@ fn order_statistic(count: usize, tail: f64) -> Option<usize> {
     below.checked_sub(1)
 }
 
-/// For each column, the values that these shares (0 to 1) of its values do not exceed: the nearest rank, never between
-/// values. A column needs at least one value, unless no share is asked for.
+/// The percentiles of each column for these shares (0 to 1): the nearest rank, never between two values. A column needs
+/// at least one value, unless there are no shares.
 ///
 /// Large columns are sorted by as many threads as there are processors.
 #[must_use]
@@ -96,8 +97,8 @@ pub fn percentiles(mut columns: Vec<Vec<f64>>, shares: &[f64]) -> Vec<Vec<f64>> 
     columns.iter().map(|sorted| shares.iter().map(|share| nearest_rank(sorted, *share)).collect()).collect()
 }
 
-/// Sorts the columns in a pool that lasts as long as the call: rayon's own pool would hang in a forked child. Where the
-/// system has no threads to give, nothing is done.
+/// Sorts the columns in a thread pool that lasts for the call: rayon's global pool would hang in a forked child. If the
+/// system allows no threads, it fails and sorts nothing.
 fn sort_in_threads(columns: &mut [Vec<f64>]) -> Result<(), ThreadPoolBuildError> {
     ThreadPoolBuilder::new().build_scoped(ThreadBuilder::run, |pool| {
         pool.install(|| {
@@ -112,7 +113,7 @@ fn nearest_rank(sorted: &[f64], share: f64) -> f64 {
     sorted[rank.clamp(1, sorted.len()) - 1]
 }
 
-/// Whether so many values are enough to tell the percentile.
+/// Whether this many values are enough to show the percentile.
 #[must_use]
 pub fn tells_percentile(count: usize, p: f64) -> bool {
     count as f64 * (1.0 - p) >= BEYOND_PERCENTILE - 1e-9
@@ -124,7 +125,7 @@ pub fn tells_percentile(count: usize, p: f64) -> bool {
 pub fn hodges_lehmann(differences: &[f64], confidence: f64) -> Estimate {
     let averages = walsh_averages(differences);
     let value = middle(&averages);
-    // as many averages lie beyond each end as the test would still reject
+    // beyond each end lie as many averages as the test would still reject
     match beyond(differences.len(), (1.0 - confidence) / 2.0) {
         Some(rank) => Estimate { value, low: averages[rank], high: averages[averages.len() - 1 - rank] },
         None => Estimate { value, low: f64::NEG_INFINITY, high: f64::INFINITY },
@@ -138,17 +139,17 @@ pub fn signed_rank_p(differences: &[f64], centre: f64) -> f64 {
     (2.0 * below.min(above)).min(1.0)
 }
 
-/// The p-values of the claims that the centre lies below, and above, `centre`.
+/// The one-sided p-values: the first is small if the true centre lies below `centre`, the second if it lies above.
 fn one_sided_p(differences: &[f64], centre: f64) -> (f64, f64) {
     let averages = walsh_averages(differences);
     let smaller = averages.partition_point(|&average| average < centre);
     let larger = averages.len() - averages.partition_point(|&average| average <= centre);
-    // what equals the centre speaks for neither side: it is counted for both
+    // an average equal to the centre is evidence for neither side: it counts against both
     let most = averages.len();
     (at_most(differences.len(), most - smaller), at_most(differences.len(), most - larger))
 }
 
-/// Holm's adjusted p-values, in the order given: each may be held against the level of the whole family.
+/// Holm's adjusted p-values, in the order given: each may be compared with the level of the whole family.
 #[must_use]
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
@@ -162,14 +163,14 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// What may be said of an arm, seen from its base.
+/// The verdict on an arm, compared with its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The whole interval lies above `RELEVANT`.
+    /// Its adjusted p-value rejects a ratio of at most `RELEVANT`.
     Faster,
-    /// The whole interval lies below `1 / RELEVANT`.
+    /// Its adjusted p-value rejects a ratio of at least `1 / RELEVANT`.
     Slower,
-    /// The whole interval lies within `EQUIVALENT`.
+    /// Neither, and its whole interval lies within `EQUIVALENT`.
     Equivalent,
     /// None of these.
     Undecided,
@@ -184,7 +185,7 @@ pub struct Contrast {
     pub p: f64,
     /// The verdict.
     pub verdict: Verdict,
-    /// About how many rounds would settle it; `None` where it is settled.
+    /// About how many rounds would decide it; `None` if it is decided.
     pub rounds_needed: Option<usize>,
 }
 
@@ -224,8 +225,8 @@ pub fn judge(differences: &[Vec<f64>]) -> Vec<Contrast> {
         .collect()
 }
 
-/// About how many rounds would give a verdict, were the estimate the truth: intervals shrink with the root of their
-/// number. `strictest` is the confidence that Holm asks of the first of the contrasts.
+/// About how many rounds would give a verdict if the estimate were true: intervals shrink with the square root of their
+/// number. `strictest` is the confidence that Holm requires of the first contrast.
 fn rounds_needed(differences: &[f64], estimate: &Estimate, strictest: f64) -> usize {
     let count = differences.len();
     let distance = estimate.value.abs();
@@ -242,21 +243,21 @@ fn rounds_needed(differences: &[f64], estimate: &Estimate, strictest: f64) -> us
     if rounds.is_finite() { (rounds.ceil() as usize).max(count + 1) } else { count + 1 }
 }
 
-/// How many rounds it takes until so many contrasts, judged together, can have a verdict at all: if all rounds agree,
-/// the test's p-value is 2 / 2ⁿ, and Holm multiplies the smallest by the number of contrasts.
+/// How many rounds it takes before any of this many contrasts, judged together, can be *faster* or *slower*: if all n
+/// rounds agree, the test's p-value is 2 / 2ⁿ, and Holm multiplies the smallest by the number of contrasts.
 #[must_use]
 pub fn fewest_rounds(contrasts: usize) -> usize {
     (2.0 * contrasts.max(1) as f64 / (1.0 - CONFIDENCE)).log2().ceil() as usize
 }
 
-/// The means of all pairs, a value with itself among them, in order.
+/// The means of all pairs, including each value with itself, in order.
 fn walsh_averages(differences: &[f64]) -> Vec<f64> {
     let pairs = differences.iter().enumerate().flat_map(|(i, a)| differences[i..].iter().map(move |b| (a + b) / 2.0));
     sorted(&pairs.collect::<Vec<_>>())
 }
 
-/// How many of the ordered Walsh averages lie outside of each end of an interval that leaves out `tail` at each;
-/// `None` if there are too few values to leave out so little.
+/// How many of the ordered Walsh averages lie beyond each end of the interval, if at most `tail` may lie beyond each;
+/// `None` if there are too few values.
 fn beyond(count: usize, tail: f64) -> Option<usize> {
     if count > MOST_EXACT {
         let (mean, deviation) = moments(count);
@@ -268,20 +269,20 @@ fn beyond(count: usize, tail: f64) -> Option<usize> {
     cumulated.partition_point(|&p| p <= tail).checked_sub(1)
 }
 
-/// The probability that the signed-rank statistic of `count` values is at most `statistic`, if its centre is true.
+/// The probability that the signed-rank statistic of `count` values is at most `statistic`, under the hypothesis.
 fn at_most(count: usize, statistic: usize) -> f64 {
     if count > MOST_EXACT {
         let (mean, deviation) = moments(count);
-        // half a step for the continuity
+        // half a step: the continuity correction
         return normal_cumulated((statistic as f64 + 0.5 - mean) / deviation);
     }
     signed_rank_cumulated(count)[statistic]
 }
 
-/// The probabilities of a signed-rank statistic of at most 0, 1, 2, … .
+/// The probabilities that the signed-rank statistic is at most 0, 1, 2, …
 fn signed_rank_cumulated(count: usize) -> Vec<f64> {
     let most = count * (count + 1) / 2;
-    // in how many ways a sum can be had of some of the ranks 1 to `count`; exact, as 2^50 fits in a float
+    // how many subsets of the ranks 1 to `count` have each sum; exact, as 2^50 fits in a float
     let mut ways = vec![0.0; most + 1];
     ways[0] = 1.0;
     for rank in 1..=count {

@@ -1,4 +1,4 @@
-//! A URL taken apart, and where it leads.
+//! A parsed URL, and the address that it leads to.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use url::{Position, Url};
 
 use crate::error::Error;
 
-/// A URL taken apart by the WHATWG's rules, for both languages.
+/// A URL, parsed by the WHATWG's rules, for both languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// The name or the IP address, an IPv6 address without its brackets.
@@ -16,12 +16,12 @@ pub struct Location {
     pub port: u16,
     /// The `Host` header's value: host and, unless it is the scheme's default, port.
     pub authority: String,
-    /// What to ask the server for: path and query.
+    /// What to request: path and query.
     pub path: String,
 }
 
 impl Location {
-    /// Takes an `http` URL apart.
+    /// Parses an `http` URL.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |why: &str| Error::InvalidUrl(format!("{text:?} is no URL that can be fetched: {why}"));
         let url = Url::parse(text).map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! Threads that work for one call: started, stopped with it, and gone when it returns.
+//! Threads for one call: started by it, stopped with it, and gone when it returns.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,13 +8,14 @@ use std::thread;
 use crate::cancellation::{Cancellation, TICK};
 use crate::error::{Error, panic_text};
 
-/// Bytes of stack of each thread. What fetches needs a tenth of it.
+/// Bytes of stack of each thread. Fetching needs a tenth of it.
 const STACK_SIZE: usize = 256 * 1024;
 
-/// Has up to `count` threads do the same, and waits until each has; calls `stop` once if the call is cancelled meanwhile.
+/// Runs `work` in up to `count` threads, and waits until all have ended; calls `stop` once if the call is cancelled
+/// meanwhile.
 ///
-/// Where the system gives fewer threads, there are fewer, and `fewer` is told why; without any, it is done in this one.
-/// The error is that of a thread that panicked, or the first that one returned.
+/// If the system allows fewer threads, `fewer` gets the reason; if it allows none, `work` runs on this thread. The
+/// error is the first that a thread returned, or its panic.
 pub fn in_threads(
     count: usize,
     name: &str,
@@ -31,7 +32,7 @@ pub fn in_threads(
             let (work, ends) = (&work, &ends);
             let thread = thread::Builder::new().name(format!("{name}-{}", threads.len())).stack_size(STACK_SIZE);
             let spawned = thread.spawn_scoped(scope, move || {
-                // One that ended unheard would be waited for in vain.
+                // `wait_for` counts the ends: a panic must not skip this one.
                 let ended = catch_unwind(AssertUnwindSafe(|| work(&cancellation)));
                 ends.note(ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic)))));
             });
@@ -46,9 +47,9 @@ pub fn in_threads(
         if threads.is_empty() {
             return work(cancellation);
         }
-        // Joining could not be interrupted, so that is left until all have said that they have ended.
+        // A join cannot be interrupted, so wait first until all threads have noted their ends.
         let ended = ends.wait_for(threads.len(), cancellation, stop);
-        // The scope's own wait would be for their work alone, and leave threads behind that are about to go.
+        // The scope itself waits for the closures only, and would leave threads behind that are about to exit.
         for thread in threads {
             let _ = thread.join();
         }
@@ -58,7 +59,7 @@ pub fn in_threads(
     ended
 }
 
-/// How many threads have ended, and what the first of them that failed said.
+/// How many threads have ended, and the error of the first that failed.
 #[derive(Default)]
 struct Ends {
     state: Mutex<(usize, Option<Error>)>,

@@ -1,4 +1,4 @@
-//! Where assignments come from, and where outcomes go: to a strategy, all calls look the same.
+//! Hands out assignments and collects outcomes, so that to a strategy, all calls look the same.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,20 +12,20 @@ use crate::error::Error;
 use crate::exchange::Limits;
 use crate::target::Target;
 
-/// What a strategy works off: a list of URLs, a stream, a frontier.
+/// What a strategy has to do: a list of URLs, a stream, a crawler's frontier.
 ///
-/// Whoever fetches is a *waiter*: it asks `next`, does what that says, and asks again, until the end.
+/// Whatever fetches is a *waiter*: it calls `next`, does what it says, and calls it again, until the end.
 pub trait Work: Send + Sync {
-    /// How many waiters are worth having, at least one: as many exchanges may be under way at once.
+    /// How many waiters are worth having, at least one: the limit on exchanges in flight.
     fn waiters(&self) -> usize;
 
     /// What the waiter in `slot` is to do next.
     fn next(&self, slot: &mut Slot) -> Next;
 
-    /// Takes what came of an assignment of the waiter in `slot`.
+    /// Takes the outcome of an assignment of the waiter in `slot`.
     fn put(&self, slot: &mut Slot, outcome: Outcome);
 
-    /// Takes notice that there are fewer waiters than were wanted, because the system would not have more.
+    /// Records that there are fewer waiters than wanted, because the system allows no more.
     fn fewer_waiters(&self, why: &io::Error);
 }
 
@@ -34,7 +34,7 @@ pub trait Work: Send + Sync {
 pub enum Next {
     /// Begin this now.
     Begin(Assignment),
-    /// Nothing yet: ask again when your waker is called, or when this instant has come. Asking earlier does no harm.
+    /// Nothing yet: call `next` again when your waker is called, or at this instant. Calling earlier does no harm.
     Wait(Option<Instant>),
     /// There is nothing more to do.
     End,
@@ -43,22 +43,22 @@ pub enum Next {
 /// A waiter's place in the work.
 #[derive(Debug)]
 pub struct Slot {
-    /// How to rouse the waiter, in its own way of waiting.
+    /// Wakes the waiter, in its own way of waiting.
     waker: Waker,
-    /// What it will begin as soon as that is due.
+    /// The ticket that it will begin as soon as that is due.
     claimed: Option<usize>,
-    /// Its last exchange could not begin, since this machine was short of something.
+    /// Its last exchange could not begin because this machine was short of a resource.
     starved: bool,
 }
 
 impl Slot {
-    /// For a waiter that `waker` rouses.
+    /// For a waiter that `waker` wakes.
     #[must_use]
     pub fn new(waker: Waker) -> Self {
         Slot { waker, claimed: None, starved: false }
     }
 
-    /// For a waiter that is this thread: it is unparked.
+    /// For a waiter that is this thread: waking unparks it.
     #[must_use]
     pub fn of_this_thread() -> Self {
         struct Unpark(Thread);
@@ -70,14 +70,14 @@ impl Slot {
         Slot::new(Arc::new(Unpark(std::thread::current())).into())
     }
 
-    /// How to rouse the waiter.
+    /// Wakes the waiter.
     #[must_use]
     pub fn waker(&self) -> &Waker {
         &self.waker
     }
 }
 
-/// The work of one call: a list of URLs, each of which may have a time before which it is not begun.
+/// The work of one call: a list of URLs, each of which may have an intended start, before which it does not begin.
 #[derive(Debug)]
 pub struct List {
     targets: Vec<Due>,
@@ -92,23 +92,23 @@ pub type Due = (Arc<Target>, Option<Instant>);
 
 #[derive(Debug)]
 struct State {
-    /// The first that nobody has begun.
+    /// The first URL that no waiter has begun.
     next: usize,
-    /// Those that could not begin.
+    /// URLs that could not begin, to be tried again.
     again: VecDeque<usize>,
     in_flight: usize,
     outcomes: Vec<Option<Outcome>>,
-    /// The number of the system's error that kept the call from having `concurrency` exchanges under way.
+    /// The errno that kept the call from having `concurrency` exchanges in flight.
     shortage: Option<i32>,
-    /// Since when no exchange could begin.
+    /// Since when no exchange has been able to begin.
     stuck_since: Option<Instant>,
 }
 
 impl List {
-    /// When nothing is under way whose end would help, this is how long to wait until trying again.
+    /// How long to wait before trying again, if no exchange is in flight whose end would free resources.
     const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-    /// Nothing is begun yet; `targets` has at least one, `concurrency` is at least one.
+    /// Work of which nothing has begun. `targets` has at least one, and `concurrency` is at least one.
     #[must_use]
     pub fn new(targets: Vec<Due>, concurrency: usize, timeout: Duration, limits: Limits) -> Self {
         let outcomes = vec![None; targets.len()];
@@ -117,14 +117,14 @@ impl List {
         List { targets, concurrency, timeout, limits, state: Mutex::new(state) }
     }
 
-    /// What came of each URL, in their order; `why` of those that have come to nothing.
+    /// The outcome of each URL, in order; for those that have none, `why`.
     #[must_use]
     pub fn take_outcomes(&self, why: &Error) -> Vec<Outcome> {
         let outcomes = std::mem::take(&mut self.lock().outcomes).into_iter().enumerate();
         outcomes.map(|(ticket, outcome)| outcome.unwrap_or_else(|| Outcome::lost(ticket, why.clone()))).collect()
     }
 
-    /// The number of the system's error that kept the call from having `concurrency` exchanges under way.
+    /// The errno that kept the call from having `concurrency` exchanges in flight.
     #[must_use]
     pub fn shortage(&self) -> Option<i32> {
         self.lock().shortage
@@ -143,7 +143,7 @@ impl Work for List {
     fn next(&self, slot: &mut Slot) -> Next {
         let mut state = self.lock();
         if std::mem::take(&mut slot.starved) {
-            // With fewer waiters there is enough for the others. The last one must stay.
+            // End this waiter, so that the resources suffice for the others. The last one must stay.
             let others = state.in_flight > 0;
             return if others { Next::End } else { Next::Wait(Some(Instant::now() + Self::TRY_AGAIN_AFTER)) };
         }
@@ -182,7 +182,7 @@ impl Work for List {
 }
 
 impl State {
-    /// One that nobody has begun.
+    /// Takes a URL that no waiter has begun.
     fn take_one(&mut self) -> Option<usize> {
         self.again.pop_front().or_else(|| {
             let ticket = self.next;

@@ -1,6 +1,6 @@
 //! The helper program: `aio-strategies-helper lab …` is the lab server, `… worker …` a worker of the process strategy.
 //!
-//! It is started by the package, speaks over its standard input and output, and ends when its parent does.
+//! The package starts it and talks to it over standard input and output; it exits with its parent.
 
 fn main() -> std::process::ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -1,4 +1,4 @@
-//! A blocking socket that looks up now and then.
+//! A blocking socket whose calls return now and then, so that the caller can check for cancellation.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -9,17 +9,17 @@ use socket2::Socket;
 use super::{local_address, not_connected, tcp_socket};
 use crate::cancellation::TICK;
 
-/// A connection whose calls block, for a tick at the most and not past the deadline: then they would block still, which
-/// is the time to see whether to go on.
+/// A connection whose calls block, but no longer than a tick and not past the deadline. Then they return `WouldBlock`,
+/// and the caller checks whether to go on.
 #[derive(Debug, Default)]
 pub struct BlockingChannel {
     socket: Option<Socket>,
-    /// The longest that one call may block at present.
+    /// The longest that one call may block, as the socket is set now.
     slice: Duration,
 }
 
 impl BlockingChannel {
-    /// Connects, or goes on connecting; gives the address of this end.
+    /// Connects, or goes on connecting; returns the local address.
     pub fn connect(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<SocketAddr> {
         if let Some(socket) = &self.socket {
             wait_connected(socket, slice_before(deadline))?;
@@ -46,12 +46,12 @@ impl BlockingChannel {
         self.socket = None;
     }
 
-    /// The socket, which blocks for one slice at the most. The last slice ends at the deadline.
+    /// The socket, set to block for one slice at most. The last slice ends at the deadline.
     fn until(&mut self, deadline: Instant) -> io::Result<&Socket> {
         let socket = self.socket.as_ref().ok_or_else(not_connected)?;
         let slice = slice_before(deadline);
         if slice != self.slice {
-            // On Linux the time-out for sending holds for connecting, too.
+            // On Linux the timeout for sending applies to connecting, too.
             socket.set_write_timeout(Some(slice))?;
             socket.set_read_timeout(Some(slice))?;
             self.slice = slice;
@@ -60,14 +60,14 @@ impl BlockingChannel {
     }
 }
 
-/// The longest that a call may block: not 0, which would mean without end.
+/// The longest that a call may block: never 0, which would mean for ever.
 fn slice_before(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_micros(1), TICK)
 }
 
-/// A passed time-out says "would block", whatever the system calls it.
+/// Turns an expired timeout into `WouldBlock`, whatever the system calls it.
 fn pause(error: io::Error) -> io::Error {
-    // EINPROGRESS is what Linux says when the time-out of a blocking connect has passed.
+    // On Linux a blocking connect fails with EINPROGRESS when its timeout has expired.
     #[cfg(unix)]
     let passed = error.raw_os_error() == Some(libc::EINPROGRESS);
     #[cfg(not(unix))]
@@ -75,13 +75,13 @@ fn pause(error: io::Error) -> io::Error {
     if passed { ErrorKind::WouldBlock.into() } else { error }
 }
 
-/// Only on Linux has a blocking connect a time-out of its own.
+/// Only on Linux does a blocking connect observe the socket's timeout.
 #[cfg(target_os = "linux")]
 fn begin_to_connect(socket: &Socket, address: SocketAddr, _deadline: Instant) -> io::Result<()> {
     socket.connect(&address.into()).map_err(pause)
 }
 
-/// Elsewhere the socket does not block until it is connected.
+/// Elsewhere the socket is non-blocking until it is connected.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn begin_to_connect(socket: &Socket, address: SocketAddr, deadline: Instant) -> io::Result<()> {
     socket.set_nonblocking(true)?;
@@ -91,13 +91,13 @@ fn begin_to_connect(socket: &Socket, address: SocketAddr, deadline: Instant) -> 
     }
 }
 
-/// In one piece: the system gives up a connection whose time-out has passed.
+/// Connects in one call, which lasts until the deadline at most.
 #[cfg(not(unix))]
 fn begin_to_connect(socket: &Socket, address: SocketAddr, deadline: Instant) -> io::Result<()> {
     socket.connect_timeout(&address.into(), deadline.saturating_duration_since(Instant::now()))
 }
 
-/// Waits for at most `slice` for a connection that is under way.
+/// Waits for at most `slice` until the connection is established.
 #[cfg(unix)]
 fn wait_connected(socket: &Socket, slice: Duration) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -107,14 +107,14 @@ fn wait_connected(socket: &Socket, slice: Duration) -> io::Result<()> {
     if poll(&mut sockets, Some(&slice))? == 0 {
         return Err(ErrorKind::WouldBlock.into());
     }
-    // After a reset, asking again for the error would hide it: ask once, then see that there is a peer.
+    // Reading the error clears it, which would hide a reset: read it once, then check that there is a peer.
     match socket.take_error()? {
         Some(error) => Err(error),
         None => socket.peer_addr().and_then(|_| socket.set_nonblocking(false)),
     }
 }
 
-/// A connection is never under way here.
+/// Never called here: `begin_to_connect` does not return before the end.
 #[cfg(not(unix))]
 fn wait_connected(_socket: &Socket, _slice: Duration) -> io::Result<()> {
     Err(not_connected())

@@ -1,8 +1,8 @@
-//! A byte stream to a server. Here the waiting ones, in two manners; sockets that never wait come from `mio` and `tokio`
-//! where a strategy uses those.
+//! A byte stream to a server, blocking or polled in a busy loop. The strategies with an event loop use the sockets of
+//! `mio` or `tokio` instead.
 //!
-//! std's `connect_timeout`, `write_all` and `read_exact` go on after a signal, and so would keep Ctrl-C waiting: here
-//! each call is a single one, and between calls the caller sees whether to go on.
+//! std's `connect_timeout`, `write_all` and `read_exact` continue after a signal, and so would delay Ctrl-C. Here each
+//! call is a single system call, and between calls the caller checks whether to go on.
 
 mod blocking;
 mod nonblocking;
@@ -20,12 +20,12 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
 }
 
-/// The address of this end.
+/// The local address.
 fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
     socket.local_addr()?.as_socket().ok_or_else(not_connected)
 }
 
-/// An attempt sends and receives only after it was told that it is connected.
+/// Never happens: an attempt sends and receives only once it is connected.
 fn not_connected() -> io::Error {
     ErrorKind::NotConnected.into()
 }

@@ -1,4 +1,4 @@
-//! A socket that never waits, and says instead that it would have to.
+//! A non-blocking socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -7,14 +7,14 @@ use socket2::Socket;
 
 use super::{local_address, not_connected, tcp_socket};
 
-/// A connection whose calls return at once: they would block wherever they would have to wait.
+/// A connection whose calls return at once, with `WouldBlock` where they would have to wait.
 #[derive(Debug, Default)]
 pub struct NonblockingChannel {
     socket: Option<Socket>,
 }
 
 impl NonblockingChannel {
-    /// Begins to connect, or asks whether the connection stands; gives the address of this end.
+    /// Begins to connect, or checks whether the connection is established; returns the local address.
     pub fn connect(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
         if self.socket.is_none() {
             let socket = tcp_socket(address)?;
@@ -50,7 +50,7 @@ impl NonblockingChannel {
     }
 }
 
-/// The connection that was asked for stands already.
+/// The connection is already established.
 fn is_connected(error: &io::Error) -> bool {
     #[cfg(unix)]
     return error.raw_os_error() == Some(libc::EISCONN);
@@ -58,7 +58,7 @@ fn is_connected(error: &io::Error) -> bool {
     return error.raw_os_error() == Some(10056); // WSAEISCONN
 }
 
-/// The connection was begun, and stands not yet.
+/// Connecting has begun, and is not finished.
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY));

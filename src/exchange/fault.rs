@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why bytes that came are no response that can be taken. The texts are the same in the Python version.
+/// Why the received bytes are not an acceptable response. The messages are the same in the Python version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Fault {
-    /// The bytes are no HTTP response.
+    /// The bytes are not an HTTP response.
     #[error("{0}")]
     Protocol(String),
     /// The connection ended inside the body.
     #[error("the connection ended inside the body, after {received} bytes of it")]
     IncompleteBody {
-        /// Bytes of the body that had come.
+        /// Bytes of the body received.
         received: u64,
     },
     /// The head exceeds a limit.

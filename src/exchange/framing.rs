@@ -4,10 +4,10 @@ use super::fault::Fault;
 use super::limits::{Limits, MAX_CHUNK_LINE};
 use super::response::Header;
 
-/// How the body's end is known.
+/// Where the body ends.
 #[derive(Debug)]
 pub(super) enum Framing {
-    /// After this many bytes more.
+    /// After this many more bytes.
     Length(u64),
     /// After the last chunk.
     Chunked(Chunks),
@@ -16,7 +16,7 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// Reads it from the status and the headers.
+    /// Determines it from the status and the headers.
     pub(super) fn of(status: u16, headers: &[Header]) -> Result<Self, Fault> {
         if status == 204 || status == 304 {
             return Ok(Framing::Length(0));
@@ -25,7 +25,7 @@ impl Framing {
         let mut length = None;
         for header in headers {
             if header.name.eq_ignore_ascii_case(b"transfer-encoding") {
-                // A coding that cannot be undone, or chunked twice: the body's end cannot be known.
+                // A coding that cannot be decoded, or chunked twice: the end of the body cannot be known.
                 if coded || !header.value.eq_ignore_ascii_case(b"chunked") {
                     return Err(protocol("unknown transfer coding", &header.value));
                 }
@@ -46,7 +46,7 @@ impl Framing {
         })
     }
 
-    /// Moves the body's bytes from `data` to `body`; tells whether the body is whole.
+    /// Moves the body's bytes from `data` to `body`; returns whether the body is complete.
     pub(super) fn receive(&mut self, data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
         let done = match self {
             Framing::Length(left) => {
@@ -68,7 +68,7 @@ impl Framing {
     }
 }
 
-/// Digits only: `+5`, `0x5`, `1_0` and the empty text, which parsers of numbers like to take, are errors.
+/// Digits only: `+5`, `0x5`, `1_0` and the empty text, which number parsers tend to accept, are errors.
 fn content_length(text: &[u8]) -> Result<u64, Fault> {
     std::str::from_utf8(text)
         .ok()
@@ -81,12 +81,12 @@ fn protocol(what: &str, value: &[u8]) -> Fault {
     Fault::Protocol(format!("{what} {:?}", String::from_utf8_lossy(&value[..value.len().min(100)])))
 }
 
-/// Takes a chunked body apart: RFC 9112, section 7.1.
+/// Decodes a chunked body: RFC 9112, section 7.1.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     /// What is expected next.
     expected: Expected,
-    /// The part of a line whose end has not come yet.
+    /// The part of a line whose end has not arrived yet.
     line: Vec<u8>,
     /// Bytes of trailers seen.
     trailers: usize,
@@ -98,9 +98,9 @@ enum Expected {
     /// A line with a chunk's size.
     #[default]
     Size,
-    /// This many bytes more of a chunk.
+    /// This many more bytes of a chunk.
     Data(u64),
-    /// The line end behind a chunk.
+    /// The line end after a chunk.
     DataEnd,
     /// A trailer field, or the empty line that ends the body.
     Trailer,
@@ -151,7 +151,7 @@ impl Chunks {
         }
     }
 
-    /// A line whose end does not come must not fill the memory.
+    /// A line that never ends must not fill the memory.
     fn bound_line(&self, limits: Limits) -> Result<(), Fault> {
         let limit = if matches!(self.expected, Expected::Trailer) { limits.max_header_bytes } else { MAX_CHUNK_LINE };
         if self.line.len() > limit {

@@ -1,11 +1,11 @@
-//! What one response may cost.
+//! How large a response may be.
 
 use serde::{Deserialize, Serialize};
 
-/// How much of a response is taken before it counts as an error. The Python versions have the same figures.
+/// How much of a response is accepted before it counts as an error. The Python versions have the same figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Bytes of status line and headers; also of a chunked body's trailers.
+    /// Bytes of status line and headers; also the bytes of a chunked body's trailers.
     pub max_header_bytes: usize,
     /// Bytes of body.
     pub max_body_bytes: u64,

@@ -1,7 +1,8 @@
-//! One HTTP/1 exchange without I/O: bytes to send out, received bytes in, done or error. Every strategy drives this one.
+//! One HTTP/1 exchange without I/O: bytes to send out, received bytes in, done or error. Every strategy drives this
+//! one.
 //!
-//! `request` writes the request, `response` reads the head, `framing` finds the end of the body, `limits` bounds all,
-//! `fault` says what is wrong with what came. Nothing of the package is known here.
+//! `request` writes the request, `response` reads the head, `framing` finds the end of the body, `limits` bounds
+//! everything, `fault` says what is wrong with a response. This module depends on nothing else in the package.
 
 mod fault;
 mod framing;
@@ -22,12 +23,12 @@ pub struct Exchange {
     request: Vec<u8>,
     /// How much of it has been sent.
     sent: usize,
-    /// Takes the response apart as it comes.
+    /// Parses the response as it arrives.
     reader: Reader,
 }
 
 impl Exchange {
-    /// A GET of `path`, asked of the host and port that `authority` names.
+    /// A GET request for `path` to the host and port in `authority`.
     #[must_use]
     pub fn get(authority: &str, path: &str, limits: Limits) -> Self {
         Exchange { request: request::get(authority, path), sent: 0, reader: Reader::new(limits) }
@@ -39,12 +40,12 @@ impl Exchange {
         &self.request[self.sent..]
     }
 
-    /// `count` bytes more have been sent.
+    /// Records that `count` more bytes were sent.
     pub fn sent(&mut self, count: usize) {
         self.sent += count;
     }
 
-    /// Takes what came from the server, nothing meaning the end of the stream; tells whether the response is whole.
+    /// Takes the received bytes, none at the end of the stream; returns whether the response is complete.
     pub fn receive(&mut self, data: &[u8]) -> Result<bool, Fault> {
         self.reader.receive(data)
     }
@@ -55,7 +56,7 @@ impl Exchange {
         self.reader.bytes_received()
     }
 
-    /// The whole response, after `receive` has said that it is.
+    /// The complete response, after `receive` has returned true.
     #[must_use]
     pub fn into_reply(self) -> Reply {
         self.reader.into_reply()

@@ -1,4 +1,4 @@
-//! Reading the response, piece by piece as it comes.
+//! Reading the response, piece by piece as it arrives.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::framing::Framing;
 use super::limits::{Limits, MAX_HEADERS, MAX_INTERIM};
 
-/// A header field as it came, but for folded lines, which are joined.
+/// A header field as it was received, except that folded lines are joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The name, in the server's spelling.
@@ -15,40 +15,40 @@ pub struct Header {
     pub value: Vec<u8>,
 }
 
-/// A whole response.
+/// A complete response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The status code, from 100 to 999.
     pub status: u16,
     /// The minor version: 0 or 1.
     pub version: u8,
-    /// The text behind the status.
+    /// The text after the status code.
     pub reason: Vec<u8>,
-    /// The header fields, in their order.
+    /// The header fields, in order.
     pub headers: Vec<Header>,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// Takes a response apart as it comes.
+/// Parses a response as it arrives.
 #[derive(Debug)]
 pub(super) struct Reader {
     limits: Limits,
     state: State,
-    /// The head as far as it has come.
+    /// The part of the head that has arrived.
     head: Vec<u8>,
-    /// How many interim responses went before.
+    /// How many interim responses came before.
     interim: usize,
     received: u64,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The head is not whole; an empty line was looked for up to this place.
+    /// The head is incomplete; no empty line was found up to this place.
     Head { searched: usize },
-    /// The head is read, the body is not whole.
+    /// The head is read, the body is incomplete.
     Body(Reply, Framing),
-    /// All has come.
+    /// Everything has arrived.
     Whole(Reply),
 }
 
@@ -61,7 +61,7 @@ impl Reader {
         self.received
     }
 
-    /// Takes `data`, nothing meaning the end of the stream; tells whether the response is whole.
+    /// Takes `data`, none at the end of the stream; returns whether the response is complete.
     pub(super) fn receive(&mut self, data: &[u8]) -> Result<bool, Fault> {
         self.received += data.len() as u64;
         if data.is_empty() {
@@ -99,7 +99,7 @@ impl Reader {
         }
     }
 
-    /// Turns `Body` into `Whole`; always true, so that it can end an expression.
+    /// Turns `Body` into `Whole`; always returns true, so that it can end an expression.
     fn body_is_whole(&mut self) -> bool {
         let state = std::mem::replace(&mut self.state, State::Head { searched: 0 });
         if let State::Body(reply, _) = state {
@@ -108,10 +108,10 @@ impl Reader {
         true
     }
 
-    /// Reads the head if all of it has come, and the beginning of the body behind it.
+    /// Reads the head if all of it has arrived, and the beginning of the body after it.
     fn read_head(&mut self) -> Result<bool, Fault> {
         loop {
-            // Something else than HTTP may never send an empty line: look at once.
+            // Something other than HTTP may never send an empty line: check at once.
             let begin = self.head.len().min(5);
             if self.head[..begin] != b"HTTP/"[..begin] {
                 return Err(Fault::Protocol(format!(
@@ -167,7 +167,7 @@ impl Reader {
     }
 }
 
-/// The place behind the first empty line at or after `from`; lines may end with a bare line feed.
+/// The place after the first empty line at or after `from`; lines may end with a bare line feed.
 fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     (from..head.len()).filter(|&at| head[at] == b'\n').find_map(|at| match head.get(at + 1..) {
         Some([b'\n', ..]) => Some(at + 2),
@@ -176,7 +176,7 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// Reads a whole head. It is changed where a header is folded: RFC 9112, 5.2.
+/// Reads a complete head. Folded headers are unfolded in place: RFC 9112, 5.2.
 fn parse_head(head: &mut [u8]) -> Result<Reply, Fault> {
     unfold(head);
     let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];

@@ -1,4 +1,4 @@
-//! One connection: requests in, replies out, each at its time.
+//! One connection: requests in, replies out, each when it is due.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -14,21 +14,21 @@ use super::http::{self, MAX_HEAD, Replies, Reply, Request};
 use super::log::{Entry, Log};
 use crate::clock::monotonic_ns;
 
-/// Requests that one connection may have waiting before its input is left in the kernel.
+/// How many requests of one connection may be pending before its input is left in the kernel.
 const MAX_PIPELINED: usize = 64;
-/// Reads, and writes, of one connection before the others have their turn.
+/// How many reads, and how many writes, a connection may make before the others get their turn.
 const BURST: usize = 16;
-/// How long, in nanoseconds, a connection is drained before it is closed over unread input.
+/// For how many nanoseconds a connection is drained before it is closed despite unread input.
 const LINGER: u64 = 2_000_000_000;
-/// With a bandwidth set, how many portions of the body leave in a second.
+/// With a limited bandwidth, how many portions of the body are sent per second.
 const PORTIONS_PER_SECOND: u64 = 100;
-/// Buffers kept for replies to come.
+/// How many buffers are kept for later replies.
 const MAX_SPARE: usize = 1024;
 
-/// Never a SIGPIPE.
+/// Never raises SIGPIPE.
 #[cfg(target_os = "linux")]
 const SEND: i32 = libc::MSG_NOSIGNAL;
-/// As `SEND`, for the last bytes before the connection is closed: response and FIN leave together, in one segment.
+/// Like `SEND`, for the last bytes before the connection is closed: response and FIN are sent in one segment.
 #[cfg(target_os = "linux")]
 const SEND_LAST: i32 = libc::MSG_NOSIGNAL | libc::MSG_MORE;
 #[cfg(not(target_os = "linux"))]
@@ -48,7 +48,7 @@ pub(super) struct Service {
     bandwidth: Option<u64>,
     replies: Replies,
     log: Arc<Mutex<Log>>,
-    /// Where all reads go; only an incomplete head is copied out.
+    /// The buffer of all reads; only an incomplete head is copied out of it.
     scratch: Vec<u8>,
     /// Emptied buffers of replies.
     spare: Vec<Vec<u8>>,
@@ -80,19 +80,19 @@ struct Exchange {
     status: u16,
     /// When its whole head had arrived.
     request: u64,
-    /// When the reply may leave.
+    /// When the reply may be sent.
     due: u64,
     /// Whether the connection stays open after the reply.
     keep_alive: bool,
     reply: Reply,
     /// Bytes of the reply handed to the kernel.
     sent: u64,
-    /// Just before the first of them.
+    /// The time just before the first of them.
     first_byte: u64,
 }
 
 impl Exchange {
-    /// The record of its end.
+    /// The log's record of it.
     fn entry(&self, connection: &Connection, last_byte: u64, closed: u64) -> Entry {
         let begun = self.sent > 0;
         Entry {
@@ -117,7 +117,7 @@ pub(super) enum Next {
     Event,
     /// This time, or an event.
     Until(u64),
-    /// Nothing: it has had its share of this turn of the loop, and wants another one.
+    /// Nothing: it has used its share of this turn of the loop, and wants another one.
     Again,
     /// It is closed.
     Closed,
@@ -126,31 +126,31 @@ pub(super) enum Next {
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It takes requests.
+    /// It accepts requests.
     Open,
-    /// Its last request has come: what follows is not looked at.
+    /// Its last request has arrived: whatever follows is ignored.
     Finishing {
         /// Something followed.
         excess: bool,
     },
-    /// Its last reply has left, its sending side is shut, and input is read away until it ends or until this time.
+    /// Its last reply is sent, its sending side is shut down, and input is discarded until it ends or until this time.
     Lingering { until: u64 },
 }
 
-/// What is known of the input that the kernel holds.
+/// What is known about the input that the kernel holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
-    /// There is none: an event will tell when some has come.
+    /// There is none: an event will report more.
     Drained,
     /// There may be some.
     Waiting,
-    /// There may be some, and behind it is the end: no event will tell of that, so a short read does not mean "drained".
+    /// There may be some, followed by the end: no event will report the end, so a short read does not mean "drained".
     Ending,
     /// The end has been read.
     Ended,
 }
 
-/// A connection. Its events only change what is known of it; all work is done in [`Connection::turn`].
+/// A connection: a state machine. Events only update its state; all work is done in [`Connection::turn`].
 #[derive(Debug)]
 pub(super) struct Connection {
     /// None once closed.
@@ -159,15 +159,15 @@ pub(super) struct Connection {
     pub(super) id: u64,
     /// When it was accepted.
     accepted: u64,
-    /// Number of the first exchange, which is in flight without a request since the connection was accepted.
+    /// Number of the first exchange, which is in flight from the moment the connection is accepted, before its request.
     opening: Option<u64>,
     stage: Stage,
     input: Input,
-    /// The kernel took no more bytes; an event will tell when it does.
+    /// The kernel takes no more bytes; an event will report when it does.
     blocked: bool,
     /// The beginning of a head.
     head: Vec<u8>,
-    /// Requests in their order of arrival; the first one's reply is next to leave.
+    /// Requests in order of arrival; the reply to the first is sent next.
     exchanges: VecDeque<Exchange>,
     /// The log holds records of this connection that lack the time of closing.
     listed: bool,
@@ -181,7 +181,7 @@ impl Connection {
             accepted,
             opening: Some(exchange),
             stage: Stage::Open,
-            input: Input::Waiting, // the request may have come already
+            input: Input::Waiting, // the request may already be there
             blocked: false,
             head: Vec::new(),
             exchanges: VecDeque::new(),
@@ -189,15 +189,15 @@ impl Connection {
         }
     }
 
-    /// The stream, to be registered.
+    /// The stream, for registration.
     pub(super) fn stream_mut(&mut self) -> Option<&mut TcpStream> {
         self.stream.as_mut()
     }
 
-    /// Notes what an event says.
+    /// Updates the state from an event.
     pub(super) fn notice(&mut self, event: &Event) {
         self.input = match self.input {
-            // An error is found by reading.
+            // Reading will find an error.
             Input::Ended if !event.is_error() => Input::Ended,
             Input::Ending => Input::Ending,
             _ if event.is_read_closed() => Input::Ending,
@@ -207,7 +207,7 @@ impl Connection {
         self.blocked &= !(event.is_writable() || event.is_error());
     }
 
-    /// Does what can be done now: reads, and sends the replies whose time has come.
+    /// Does what can be done now: reads, and sends the replies that are due.
     pub(super) fn turn(&mut self, service: &mut Service) -> Next {
         if let Stage::Lingering { until } = self.stage {
             return self.linger(until, service);
@@ -234,7 +234,7 @@ impl Connection {
         Next::Again
     }
 
-    /// Reads what there is, up to a share, and takes in the requests.
+    /// Reads what there is, up to a limit, and parses the requests.
     fn read(&mut self, service: &mut Service) -> io::Result<()> {
         for _ in 0..BURST {
             let waiting = matches!(self.input, Input::Waiting | Input::Ending);
@@ -246,7 +246,7 @@ impl Connection {
                 Ok(0) => self.input = Input::Ended,
                 Ok(count) => {
                     let now = monotonic_ns();
-                    // A short read has drained the socket: what comes next makes a new event.
+                    // A short read has drained the socket: more input will cause a new event.
                     if self.input == Input::Waiting && count < service.scratch.len() {
                         self.input = Input::Drained;
                     }
@@ -260,7 +260,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes in the first `count` bytes of the scratch buffer, which arrived at `now`.
+    /// Parses the first `count` bytes of the scratch buffer, which arrived at `now`.
     fn take(&mut self, count: usize, now: u64, service: &mut Service) {
         if let Stage::Finishing { excess } = &mut self.stage {
             *excess = true;
@@ -283,7 +283,7 @@ impl Connection {
         }
     }
 
-    /// Takes in the complete requests at the start of `input`; returns their length.
+    /// Parses the complete requests at the start of `input`; returns their length.
     fn take_requests(&mut self, input: &[u8], now: u64, service: &mut Service) -> usize {
         let mut used = 0;
         while self.stage == Stage::Open && used < input.len() {
@@ -321,10 +321,10 @@ impl Connection {
         });
     }
 
-    /// Sends the first reply, as much of it as the kernel and the bandwidth allow; None when it has left.
+    /// Sends as much of the first reply as the kernel and the bandwidth allow; None when all of it is sent.
     fn send(&mut self, service: &mut Service) -> Option<Next> {
         let mut exchange = self.exchanges.pop_front()?;
-        // From the last bytes to the record under one lock: a client that has the whole reply finds its record.
+        // One lock from the last bytes to the record: a client that has the complete reply also finds its record.
         let mut log = service.log.lock().unwrap_or_else(PoisonError::into_inner);
         match self.send_some(&mut exchange, service) {
             Ok(None) => {}
@@ -362,14 +362,14 @@ impl Connection {
             return None;
         }
         if let Some(stream) = &self.stream {
-            let _ = stream.shutdown(Shutdown::Write); // fails where the peer is gone, which reading will tell
+            let _ = stream.shutdown(Shutdown::Write); // fails if the peer is gone, which reading will show
         }
         let until = last_byte + LINGER;
         self.stage = Stage::Lingering { until };
         Some(self.linger(until, service))
     }
 
-    /// As [`Connection::send`], for the bytes alone.
+    /// Like [`Connection::send`], but for the bytes only.
     fn send_some(&mut self, exchange: &mut Exchange, service: &Service) -> io::Result<Option<Next>> {
         let Some(stream) = self.stream.as_ref() else { return Err(io::ErrorKind::NotConnected.into()) };
         let now = monotonic_ns();
@@ -377,7 +377,7 @@ impl Connection {
             exchange.first_byte = now;
         }
         let (head, length) = (exchange.reply.head(), exchange.reply.length());
-        // The head leaves at once, and `n` bytes of the body by `n / bandwidth` after it.
+        // The head is sent at once, and `n` bytes of the body within `n / bandwidth` after it.
         let allowed = service.bandwidth.map_or(length, |bandwidth| {
             let elapsed = u128::from(now - exchange.first_byte);
             let body = elapsed * u128::from(bandwidth) / 1_000_000_000;
@@ -408,7 +408,7 @@ impl Connection {
         Ok(Some(Next::Again))
     }
 
-    /// Whether closing now might send a reset, which would destroy the reply on its way.
+    /// Whether closing now might send a reset, which would destroy a reply in flight.
     fn may_have_unread_input(&self, last: &Exchange) -> bool {
         match self.input {
             Input::Ended => false,
@@ -417,7 +417,7 @@ impl Connection {
         }
     }
 
-    /// Reads input away until it ends, or until the time is over.
+    /// Discards input until it ends, or until the given time.
     fn linger(&mut self, until: u64, service: &mut Service) -> Next {
         for _ in 0..BURST {
             let Some(mut stream) = self.stream.as_ref().filter(|_| monotonic_ns() < until) else { break };
@@ -431,7 +431,7 @@ impl Connection {
         if monotonic_ns() < until { Next::Again } else { self.close(&mut service.log()) }
     }
 
-    /// Closes the connection, and records what was unfinished on it.
+    /// Closes the connection, and records its unfinished exchanges.
     pub(super) fn close(&mut self, log: &mut Log) -> Next {
         self.stream = None;
         let closed = monotonic_ns();
@@ -447,7 +447,7 @@ impl Connection {
     }
 }
 
-/// Nanoseconds, rounded up, in which so many bytes pass.
+/// How many nanoseconds this many bytes take, rounded up.
 fn time_of(bytes: u64, bandwidth: Option<u64>) -> u64 {
     bandwidth.map_or(0, |bandwidth| (u128::from(bytes) * 1_000_000_000).div_ceil(u128::from(bandwidth)) as u64)
 }

@@ -1,8 +1,8 @@
-//! Commands to the lab: a line each on its standard input, answered on its standard output.
+//! Commands to the lab: one line each on its standard input, answered on its standard output.
 //!
 //! `stats` is answered with the counters as a line of JSON, `log` with a line of JSON and the binary records that it
-//! announces (see `Snapshot::write`), `reset` with the line `ok`, and `sync WORD` with the line `WORD`, by which a reader
-//! who was interrupted finds the end of the answers that he did not take. `stop`, as the end of input, ends the lab.
+//! announces (see `Snapshot::write`), `reset` with the line `ok`, and `sync WORD` with the line `WORD`, so that a
+//! reader that was interrupted can skip the answers that it has not read. `stop`, or the end of input, ends the lab.
 
 use std::io::{self, BufRead, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use mio::Waker;
 use super::log::{Counters, Log, Record};
 use crate::clock::monotonic_ns;
 
-/// The lab, for those outside the thread of its loop.
+/// A handle of the lab for other threads than that of its loop.
 #[derive(Debug, Clone)]
 pub(super) struct Control {
     log: Arc<Mutex<Log>>,
@@ -44,7 +44,7 @@ impl Control {
     }
 
     pub(super) fn stop(&self) {
-        let _ = self.stop.wake(); // fails only where the loop is gone
+        let _ = self.stop.wake(); // fails only if the loop has ended
     }
 
     /// Answers commands until the last one.
@@ -92,8 +92,8 @@ impl Control {
 
 /// Seconds of CPU time that this process has used: in user mode, and in the kernel.
 ///
-/// The sum is precise. Linux keeps the two apart in ticks of 10 ms, so the shares are rough for short times; elsewhere
-/// all of it counts as user time.
+/// The sum is precise. Linux counts the two in ticks of 10 ms, so their shares are rough for short times; elsewhere all
+/// of it counts as user time.
 #[cfg(unix)]
 fn cpu_seconds() -> (f64, f64) {
     let total = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -109,7 +109,7 @@ fn cpu_seconds() -> (f64, f64) {
     (total - system, system)
 }
 
-/// Not known here through a safe interface.
+/// No safe interface tells it here.
 #[cfg(not(unix))]
 fn cpu_seconds() -> (f64, f64) {
     (0.0, 0.0)

@@ -1,4 +1,4 @@
-//! HTTP as far as the lab needs it, without I/O: a request's head in, the bytes of a reply out.
+//! As much HTTP as the lab needs, without I/O: a request's head in, the bytes of a reply out.
 
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -9,9 +9,9 @@ pub(super) const MAX_HEAD: usize = 64 << 10;
 /// The most header fields of a request.
 const MAX_FIELDS: usize = 128;
 
-/// What the bodies are filled with after the path; one line, so that its repetition reads as lines.
+/// The filler of the bodies, after the path: one line, so that its repetition gives lines.
 const LINE: &str = "An I/O-bound program waits; how it waits is what this lab times.\n";
-/// At least so many bytes of filler lie ready, unless the bodies are shorter.
+/// At least this many bytes of filler are prepared, unless the bodies are shorter.
 const FILLER: u64 = 256 << 10;
 
 /// A request, or what was wrong with it.
@@ -21,7 +21,7 @@ pub(super) struct Request<'a> {
     pub(super) length: usize,
     /// The target as it was sent; empty if it could not be read.
     pub(super) path: &'a str,
-    /// 200, or the 4xx that it deserves.
+    /// 200, or the 4xx status for what is wrong with it.
     pub(super) status: u16,
     /// Whether the method is HEAD.
     pub(super) head_only: bool,
@@ -42,11 +42,11 @@ pub(super) fn parse(input: &[u8]) -> Option<Request<'_>> {
     }
 }
 
-/// Decides what a well-formed request gets.
+/// Decides the status of a well-formed request.
 fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
     let method = parsed.method.unwrap_or_default();
     let head_only = method == "HEAD";
-    // HTTP/1.1 keeps a connection unless told otherwise, HTTP/1.0 closes it unless told otherwise.
+    // By default, HTTP/1.1 keeps a connection and HTTP/1.0 closes it.
     let mut keep_alive = parsed.version == Some(1);
     let mut close = false;
     let mut has_body = false;
@@ -71,8 +71,8 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
     Request { length, path, status, head_only, keep_alive: keep_alive && !close && status == 200 }
 }
 
-/// Extra delay of the path, uniform in `0..bound` over paths: a function of the seed and the path alone, never of the
-/// order of arrival, so that every client meets the same delay at the same URL.
+/// The extra delay of a path, uniform in `0..bound` over paths. It depends only on the seed and the path, not on the
+/// order of arrival, so that every client gets the same delay for the same URL.
 pub(super) fn jitter(seed: u64, path: &str, bound: u64) -> u64 {
     // FNV-1a over the path, then the finaliser of SplitMix64 over hash and seed
     let hash = path
@@ -85,7 +85,7 @@ pub(super) fn jitter(seed: u64, path: &str, bound: u64) -> u64 {
     ((u128::from(mixed) * u128::from(bound)) >> 64) as u64
 }
 
-/// What is the same in all replies of a lab.
+/// What all replies of a lab have in common.
 #[derive(Debug)]
 pub(super) struct Replies {
     body_size: u64,
@@ -146,10 +146,10 @@ fn head(status: &str, length: u64, fields: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The bytes of a reply: its own ones, then filler.
+/// The bytes of a reply: its own, then filler.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// The reply's own bytes; possibly more of the path, for the log only.
+    /// The reply's own bytes, and possibly more of the path, for the log only.
     buffer: Vec<u8>,
     /// Length of the head.
     head: usize,
@@ -157,7 +157,7 @@ pub(super) struct Reply {
     own: usize,
     /// Length of the body.
     body: u64,
-    /// Where the request's path lies in the buffer.
+    /// Where the request's path is in the buffer.
     path: Range<usize>,
 }
 
@@ -177,12 +177,12 @@ impl Reply {
         self.head() + self.body
     }
 
-    /// The path that was asked for.
+    /// The requested path.
     pub(super) fn path(&self) -> &[u8] {
         &self.buffer[self.path.clone()]
     }
 
-    /// Up to two runs of bytes, from the byte `start` on and at most up to the byte `end`, and how many bytes they are.
+    /// Up to two slices, from the byte `start` to the byte `end` at most, and how many bytes they are.
     pub(super) fn slices<'a>(&'a self, replies: &'a Replies, start: u64, end: u64) -> ([IoSlice<'a>; 2], u64) {
         let own_end = (self.own as u64).min(end);
         let own = if start < own_end { &self.buffer[start as usize..own_end as usize] } else { &[] };
@@ -197,7 +197,7 @@ impl Reply {
         ([IoSlice::new(own), IoSlice::new(filler)], (own.len() + filler.len()) as u64)
     }
 
-    /// The buffer, emptied, to compose another reply in.
+    /// The buffer, emptied, for another reply.
     pub(super) fn into_buffer(mut self) -> Vec<u8> {
         self.buffer.clear();
         self.buffer

@@ -1,30 +1,30 @@
 //! The referee's log: one record per exchange, and the live counters.
 //!
-//! Memory is bounded: records lie in blocks, the oldest block goes when the limit is reached, and the paths of a block
-//! lie one after another in a single buffer, so that a record costs no allocation. A block that is full never changes
-//! again, so a reader takes references to the blocks and leaves the server alone while it decodes them.
+//! Memory is bounded: records are kept in blocks, and the oldest block is dropped when the limit is reached. The paths
+//! of a block share a single buffer, so that a record needs no allocation. A full block never changes again, so a
+//! reader takes references to the blocks and does not hold up the server while it decodes them.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// Records in a block, unless the limit of the whole log asks for smaller ones.
+/// Records in a block, unless the limit of the whole log requires smaller blocks.
 const BLOCK_RECORDS: usize = 4096;
 /// Bytes of paths that a block holds before it counts as full.
 const BLOCK_PATHS: usize = 1 << 20;
-/// Bytes of paths that the whole log holds before its oldest block goes.
+/// Bytes of paths that the whole log holds before its oldest block is dropped.
 const LOG_PATHS: usize = 256 << 20;
 
-/// One exchange, as the server saw it. Times are nanoseconds of [`crate::clock::monotonic_ns`]; 0 where there is none.
+/// One exchange, as the server saw it. Times are nanoseconds of [`crate::clock::monotonic_ns`]; 0 if there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Number of the exchange, from 1, in the order in which they began.
     pub id: u64,
     /// Number of the connection, from 1, in the order in which they were accepted.
     pub connection: u64,
-    /// The request's target; empty if no readable request came.
+    /// The request's target; empty if no readable request arrived.
     pub path: String,
-    /// The reply's status; 0 if no byte of a reply left.
+    /// The reply's status; 0 if no byte of a reply was sent.
     pub status: u16,
     /// Bytes of the body that were handed to the kernel.
     pub size: u64,
@@ -32,7 +32,7 @@ pub struct Record {
     pub accepted: u64,
     /// When the whole head of the request had arrived.
     pub request: u64,
-    /// Just before the reply's first byte left.
+    /// Just before the reply's first byte was handed to the kernel.
     pub first_byte: u64,
     /// Just after the reply's last byte was handed to the kernel.
     pub last_byte: u64,
@@ -40,12 +40,12 @@ pub struct Record {
     pub closed: u64,
 }
 
-/// The live counters. A reset restarts all but the two that say what is going on now.
+/// The live counters. A reset restarts all of them except the two that describe the present.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Exchanges that ended with the whole of a 200 reply.
+    /// Exchanges that ended with a complete 200 reply.
     pub served: u64,
-    /// Exchanges that ended with the whole of a 4xx reply.
+    /// Exchanges that ended with a complete 4xx reply.
     pub errors: u64,
     /// Connections accepted.
     pub connections: u64,
@@ -61,7 +61,7 @@ pub struct Counters {
     pub log_dropped: u64,
 }
 
-/// A record as it is stored: fields as in [`Record`], the path in its block's buffer.
+/// A record as it is stored: the fields of [`Record`], with the path in its block's buffer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Entry {
     pub(super) id: u64,
@@ -79,7 +79,7 @@ pub(super) struct Entry {
     pub(super) path_length: u32,
 }
 
-/// The end of a connection some of whose records were written while it was open.
+/// The end of a connection that has records from before its end.
 #[derive(Debug, Clone, Copy)]
 struct Closing {
     connection: u64,
@@ -90,13 +90,13 @@ struct Closing {
 #[derive(Debug, Clone, Default)]
 struct Block {
     entries: Vec<Entry>,
-    /// They concern records of this block and of older ones only, so they may be dropped together with it.
+    /// They concern only records of this block and of older ones, so they can be dropped together with it.
     closings: Vec<Closing>,
     /// The paths of the entries, one after another.
     paths: Vec<u8>,
 }
 
-/// The log and the counters, behind the one lock of the lab.
+/// The log and the counters, behind the lab's only lock.
 #[derive(Debug)]
 pub(super) struct Log {
     counters: Counters,
@@ -125,7 +125,7 @@ impl Log {
         Self {
             counters: Counters::default(),
             limit,
-            // small enough that dropping a block never empties much of the log
+            // small enough that dropping a block never loses much of the log
             block_records: (limit / 8).clamp(1, BLOCK_RECORDS),
             full: VecDeque::new(),
             current: Block::default(),
@@ -188,7 +188,7 @@ impl Log {
         }
     }
 
-    /// Counts the end of a connection; `listed` says that there are records of it which do not know their `closed` yet.
+    /// Counts the end of a connection; `listed` says that it has records that still lack their `closed`.
     pub(super) fn close_connection(&mut self, connection: u64, closed: u64, listed: bool) {
         self.counters.open_connections -= 1;
         if listed {
@@ -196,7 +196,7 @@ impl Log {
         }
     }
 
-    /// Forgets all records and counts; the peaks restart from what is open now.
+    /// Clears all records and counts; the peaks restart from what is open now.
     pub(super) fn reset(&mut self) {
         let Counters { open_connections, in_flight, .. } = self.counters;
         self.counters = Counters {
@@ -212,7 +212,7 @@ impl Log {
         self.full_paths = 0;
     }
 
-    /// What the log holds now.
+    /// The present contents of the log.
     pub(super) fn snapshot(&self) -> Snapshot {
         let mut blocks: Vec<_> = self.full.iter().cloned().collect();
         blocks.push(Arc::new(self.current.clone()));
@@ -229,7 +229,7 @@ impl Log {
     }
 }
 
-/// The log at one moment, to be read without holding the lock.
+/// The log at one moment, which can be read without holding the lock.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     /// Oldest first.
@@ -265,9 +265,10 @@ impl Snapshot {
         self.blocks.iter().flat_map(|block| block.entries.iter().map(move |entry| decode(block, entry))).collect()
     }
 
-    /// Writes the log as `lab.py` reads it: a line of JSON that says how many bytes follow, and of what; the records of
-    /// 80 bytes; the closings, which are pairs of a connection and its time of closing, for the records without one; and
-    /// the paths. Integers are little-endian, and 8 bytes long except for a path's length (4) and the status (2).
+    /// Writes the log as Python's `lab/log.py` reads it: a line of JSON that says how many bytes follow, and of what;
+    /// the records of 80 bytes; the closings, which are pairs of a connection and its time of closing, for records
+    /// without one; and the paths. Integers are little-endian, and 8 bytes long except for a path's length (4) and the
+    /// status (2).
     pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let sum = |of: fn(&Block) -> usize| self.blocks.iter().map(|block| of(block)).sum::<usize>();
         let (records, closings) = (sum(|block| block.entries.len()), sum(|block| block.closings.len()));
@@ -298,7 +299,7 @@ impl Snapshot {
                 }
                 bytes.extend_from_slice(&entry.path_length.to_le_bytes());
                 bytes.extend_from_slice(&entry.status.to_le_bytes());
-                bytes.extend_from_slice(&[0; 2]); // up to a multiple of eight
+                bytes.extend_from_slice(&[0; 2]); // padding to a multiple of eight
             }
             output.write_all(&bytes)?;
             paths_before += block.paths.len() as u64;

@@ -1,15 +1,15 @@
-//! The lab server: what every strategy is timed against, and the referee that sees when what happened.
+//! The lab server: every strategy is timed against it, and its log is the referee that says what happened when.
 //!
 //! It answers each request after a set latency, at a set bandwidth, and logs when each exchange was accepted, when its
 //! request arrived, when the first and the last byte of its reply left, and when it closed. So all clients are observed
-//! in the same way, at no cost to themselves. In Python it is a process of its own (`aio-strategies-helper lab`).
+//! in the same way, at no cost to themselves. For Python it is a separate process (`aio-strategies-helper lab`).
 //!
 //! # Layout
 //!
 //! - `server`: the loop: one thread, one edge-triggered poll.
 //! - `connection`: a connection: requests in, replies out, each at its time.
-//! - `http`: the little HTTP that it takes, without I/O.
-//! - `timer`: timers of the loop, precise to some 0.1 ms.
+//! - `http`: the little HTTP that it needs, without I/O.
+//! - `timer`: the loop's timers, precise to about 0.1 ms.
 //! - `log`: the referee's log and the counters.
 //! - `control`: commands on standard input.
 
@@ -33,20 +33,20 @@ use log::Log;
 pub use log::{Counters, Record};
 use server::Server;
 
-/// What the lab is like.
+/// The configuration of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// From the arrival of a request to the first byte of its reply.
     pub latency: Duration,
-    /// Bound of an extra latency, which depends on the path and the seed alone.
+    /// Upper bound of an extra latency, which depends only on the path and the seed.
     pub jitter: Duration,
     /// Bytes of each body: the path, a newline, and filler, cut to this length.
     pub body_size: u64,
     /// Bytes of the body per second and connection.
     pub bandwidth: Option<NonZeroU64>,
-    /// Of the jitter.
+    /// The seed of the jitter.
     pub seed: u64,
-    /// The port to listen at; 0 leaves the choice to the system.
+    /// The port to listen on; 0 lets the system choose.
     pub port: u16,
     /// The most records that the log keeps.
     pub log_limit: usize,
@@ -66,7 +66,7 @@ impl Default for Config {
     }
 }
 
-/// A lab on a thread of this process, which ends when this is dropped: for tests in Rust.
+/// A lab on a thread of this process, which ends when this value is dropped: for tests in Rust.
 #[derive(Debug)]
 pub struct Lab {
     control: Control,
@@ -76,7 +76,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts a lab; it listens when this returns.
+    /// Starts a lab, which is listening when this returns.
     pub fn start(config: &Config) -> io::Result<Self> {
         let (server, control) = bind(config)?;
         let addresses = server.addresses()?;
@@ -84,7 +84,7 @@ impl Lab {
         Ok(Self { control, addresses, thread: Some(thread) })
     }
 
-    /// The addresses that it listens at, 127.0.0.1 first.
+    /// The addresses that it listens on, 127.0.0.1 first.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -117,8 +117,8 @@ impl Drop for Lab {
     }
 }
 
-/// Runs `aio-strategies-helper lab …`: says `ready`, the port and the addresses, serves, and obeys commands on standard
-/// input. If it cannot listen, it says `error`, the system's number for the error, and its text.
+/// Runs `aio-strategies-helper lab …`: prints `ready`, the port and the addresses, serves, and obeys commands on
+/// standard input. If it cannot listen, it prints `error`, the errno and its text.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let (parent, config) = match parse(arguments) {
         Ok(parsed) => parsed,
@@ -138,14 +138,14 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
-/// Serves in this process, with the commands on a thread of their own so that the loop never waits for them.
+/// Serves in this process. The commands have a thread of their own, so that the loop never waits for them.
 fn serve(config: &Config) -> io::Result<()> {
     let (server, control) = bind(config)?;
     let addresses = server.addresses()?;
     let ips: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
     writeln!(io::stdout(), "ready {} {}", addresses[0].port(), ips.join(" "))?;
     thread::spawn(move || {
-        // An error means that nobody listens to the answers any more: the end as well.
+        // An error means that nobody reads the answers any more: then it ends, too.
         let _ = control.answer(io::stdin().lock(), io::stdout().lock());
         control.stop();
     });
@@ -159,7 +159,7 @@ fn bind(config: &Config) -> io::Result<(Server, Control)> {
     Ok((server, control))
 }
 
-/// Reads the options, `--name value` each; returns the parent's process number with them.
+/// Reads the options, each `--name value`; returns them with the parent's process ID.
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(u32, Config), String> {
     let mut parent = None;
     let mut config = Config::default();
@@ -182,13 +182,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(u32, Config), S
     Ok((parent.ok_or("--parent is missing")?, config))
 }
 
-/// As many connections as the system lets this process have.
+/// Raises the limit on file descriptors as far as the system allows.
 #[cfg(unix)]
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let maximum = getrlimit(Resource::Nofile).maximum;
-    // If it fails, there is back-pressure earlier.
+    // If this fails, back-pressure sets in earlier.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 

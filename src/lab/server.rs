@@ -15,18 +15,18 @@ use super::log::Log;
 use super::timer::{Timer, Timers};
 use crate::clock::monotonic_ns;
 
-/// Connections that may wait to be accepted.
+/// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
-/// Connections accepted from one listener before the others have their turn.
+/// How many connections are accepted from one listener before the others get their turn.
 const ACCEPT_BURST: usize = 64;
-/// Nanoseconds from a failure to accept, such as a lack of descriptors, to the next try.
+/// Nanoseconds from a failed accept, for example for lack of file descriptors, to the next try.
 const ACCEPT_RETRY: u64 = 100_000_000;
-/// Events taken from one poll.
+/// The most events taken from one poll.
 const EVENTS: usize = 1024;
 
-/// The token of the alarm of the timers; connections have the small numbers.
+/// The token of the timers' alarm; connections have small numbers.
 const ALARM: Token = Token(usize::MAX - 1);
-/// The token of what ends the loop.
+/// The token of the waker that ends the loop.
 const STOP: Token = Token(usize::MAX - 2);
 /// The token of the first listener; the others count down from it.
 const LISTENERS: usize = usize::MAX - 3;
@@ -35,19 +35,19 @@ const LISTENERS: usize = usize::MAX - 3;
 #[derive(Debug)]
 struct Listener {
     socket: TcpListener,
-    /// Connections may be waiting.
+    /// There may be connections to accept.
     ready: bool,
 }
 
-/// A connection, and what the loop knows of it.
+/// A connection, and what the loop knows about it.
 #[derive(Debug)]
 struct Seat {
     connection: Connection,
-    /// It is on the list of those that want another turn.
+    /// It is in `Server::again`.
     again: bool,
-    /// The poll knows it.
+    /// It is registered with the poll.
     registered: bool,
-    /// The timer it waits for; timers with another time are void.
+    /// The timer that it waits for; timers with another time are void.
     until: u64,
 }
 
@@ -62,12 +62,12 @@ pub(super) struct Server {
     service: Service,
     /// Connections accepted and not yet served; empty between turns of the loop.
     accepted: Vec<Connection>,
-    /// Connections that want another turn before the next wait.
+    /// Connections that want another turn before the next poll.
     again: Vec<usize>,
 }
 
 impl Server {
-    /// Listens.
+    /// Binds the sockets and listens.
     pub(super) fn bind(config: &Config, log: Arc<Mutex<Log>>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
@@ -88,12 +88,12 @@ impl Server {
         })
     }
 
-    /// The addresses that it listens at, 127.0.0.1 first.
+    /// The addresses that it listens on, 127.0.0.1 first.
     pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.listeners.iter().map(|listener| listener.socket.local_addr()).collect()
     }
 
-    /// Ends [`Server::run`] when it is woken.
+    /// A waker that ends [`Server::run`].
     pub(super) fn stop(&self) -> Arc<Waker> {
         Arc::clone(&self.stop)
     }
@@ -130,13 +130,13 @@ impl Server {
                 }
             }
             self.run_timers();
-            // Last, for two reasons. A client that closes one connection and opens the next must never be seen with
-            // both; and the events above must not meet a new connection in the place of an old one.
+            // Last, for two reasons: a client that closes one connection and opens the next must never be counted with
+            // both; and the events above must not reach a new connection in the place of an old one.
             self.accept();
         }
     }
 
-    /// Gives a connection its turn, and sees to what it waits for then.
+    /// Gives a connection its turn, and arranges what it waits for next.
     fn turn(&mut self, key: usize) {
         let Some(seat) = self.seats.get_mut(key) else { return };
         let connection = &mut seat.connection;
@@ -147,7 +147,7 @@ impl Server {
                 .stream_mut()
                 .is_some_and(|stream| self.poll.registry().register(stream, Token(key), interests).is_ok());
             if !seat.registered {
-                // no memory for it in the kernel
+                // the kernel has no memory for it
                 connection.close(&mut self.service.log());
                 self.seats.remove(key);
                 return;
@@ -160,7 +160,7 @@ impl Server {
                 seat.until = until;
                 self.timers.set(Timer { until, key, id: connection.id });
             }
-            Next::Again if seat.again => {} // an event came while it was on the list
+            Next::Again if seat.again => {} // an event arrived while it was in the list
             Next::Again => {
                 seat.again = true;
                 self.again.push(key);
@@ -170,7 +170,7 @@ impl Server {
     }
 
     fn run_timers(&mut self) {
-        // One look at the clock: what comes due meanwhile has its turn after a look at the events.
+        // Read the clock once: timers that become due meanwhile get their turn after the next poll.
         let now = monotonic_ns();
         while let Some(Timer { until, key, id }) = self.timers.take_due(now) {
             if Token(key) == ALARM {
@@ -188,7 +188,7 @@ impl Server {
         if !self.listeners.iter().any(|listener| listener.ready) {
             return;
         }
-        // All are counted before the first of them is served: they are open at the same time.
+        // Count them all before serving the first of them: they are open at the same time.
         let mut log = self.service.log();
         for listener in self.listeners.iter_mut().filter(|listener| listener.ready) {
             for _ in 0..ACCEPT_BURST {
@@ -202,12 +202,12 @@ impl Server {
                         listener.ready = false;
                         break;
                     }
-                    // Interrupted, or the peer gave up while it waited
+                    // Interrupted, or the peer gave up while it was waiting
                     Err(error)
                         if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
                     Err(_) => {
-                        // Most likely no descriptor is free. There will be no new edge for those who wait, and trying
-                        // on and on would spin.
+                        // Most likely no file descriptor is free. The waiting connections cause no new edge, and trying
+                        // again at once would spin.
                         listener.ready = false;
                         self.timers.set(Timer { until: monotonic_ns() + ACCEPT_RETRY, key: ALARM.0, id: 0 });
                         break;
@@ -222,11 +222,11 @@ impl Server {
             let key = self.seats.insert(Seat { connection, again: false, registered: false, until: 0 });
             self.turn(key);
         }
-        self.accepted = accepted; // for its memory
+        self.accepted = accepted; // to reuse its memory
     }
 }
 
-/// Listens at 127.0.0.1, and at the same port of 127.0.0.2 to .4 where that works: a client has some 28,000 ports for
+/// Listens on 127.0.0.1, and on the same port of 127.0.0.2 to .4 if possible: a client has some 28,000 ports for
 /// connections to one address, and 100,000 one-shot connections soon use them up.
 fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
     let first = listen_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
@@ -237,7 +237,7 @@ fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
 
 fn listen_at(address: SocketAddrV4) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    // A lab may take the port of one that has just ended. (On Windows this option would let two have it.)
+    // A lab may take over the port of one that has just ended. (On Windows this option would let two labs share it.)
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     // Accepted connections inherit it on Linux.

@@ -1,6 +1,6 @@
-//! The loop's timers: precise to some 0.1 ms, and never early.
+//! The loop's timers: precise to about 0.1 ms, and never early.
 //!
-//! The time-out of a poll counts whole milliseconds. On Linux a timerfd, which is polled with the sockets, fires at an
+//! The timeout of a poll is in whole milliseconds. On Linux a timerfd, which is polled with the sockets, fires at an
 //! absolute time of [`crate::clock::monotonic_ns`].
 
 use std::cmp::Reverse;
@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-/// The end of a wait: when, and whom to wake. Who waits knows by `until` whether the timer is still meant.
+/// The end of a wait: when, and which connection to wake. The connection compares `until` to see if the timer is still
+/// valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timer {
     /// When, in nanoseconds of the monotonic clock.
     pub(super) until: u64,
-    /// The place of the connection.
+    /// The connection's place.
     pub(super) key: usize,
-    /// The number of the connection, as places are used again.
+    /// The connection's number, as places are reused.
     pub(super) id: u64,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// No timers yet; `token` will mark the events of the alarm.
+    /// No timers yet; `token` will mark the alarm's events.
     pub(super) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         Ok(Self { heap: BinaryHeap::new(), alarm: Alarm::new(registry, token)? })
     }
@@ -38,7 +39,7 @@ impl Timers {
         self.heap.push(Reverse(timer));
     }
 
-    /// Takes out the soonest timer if its time has come.
+    /// Takes the soonest timer if it is due.
     pub(super) fn take_due(&mut self, now: u64) -> Option<Timer> {
         let Reverse(timer) = *self.heap.peek()?;
         if timer.until > now {
@@ -48,12 +49,12 @@ impl Timers {
         Some(timer)
     }
 
-    /// The alarm's event has come.
+    /// Records that the alarm has fired.
     pub(super) fn rang(&mut self) {
         self.alarm.rang();
     }
 
-    /// Sees to it that the next poll ends when the soonest timer is due; returns the time-out to poll with.
+    /// Makes the next poll end when the soonest timer is due; returns the timeout to poll with.
     pub(super) fn arm(&mut self, now: impl FnOnce() -> u64) -> io::Result<Option<Duration>> {
         match self.heap.peek() {
             Some(Reverse(timer)) => self.alarm.set(timer.until, now),
@@ -85,7 +86,8 @@ impl Alarm {
     fn set(&mut self, until: u64, _now: impl FnOnce() -> u64) -> io::Result<Option<Duration>> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
 
-        // Setting it takes back what it has counted, and every expiry is a new edge: the timerfd is never read.
+        // Setting it clears its count of expiries, and every expiry is a new edge: there is no need to read the
+        // timerfd.
         if self.set_to != until {
             let second = 1_000_000_000;
             let it_value = Timespec { tv_sec: (until / second).cast_signed(), tv_nsec: (until % second).cast_signed() };
@@ -101,7 +103,7 @@ impl Alarm {
     }
 }
 
-/// The time-out of the poll.
+/// The timeout of the poll.
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 struct Alarm;

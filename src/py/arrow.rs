@@ -1,4 +1,4 @@
-//! Columns of Python values as an Arrow stream, in the capsules that polars, pyarrow, duckdb and pandas take.
+//! Columns of Python values as an Arrow stream, in the capsules that polars, pyarrow, duckdb and pandas read.
 //!
 //! <https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>
 
@@ -43,7 +43,7 @@ pub(super) fn arrow_stream<'py>(
 fn schema(fields: Vec<FieldTuple>) -> PyResult<Schema> {
     let field = |(name, kind): FieldTuple| {
         let data_type = match kind.as_str() {
-            // with offsets of 64 bits, so that no length of text overflows them
+            // with 64-bit offsets, so that no amount of text overflows them
             "text" => DataType::LargeUtf8,
             "integer" => DataType::Int64,
             "real" => DataType::Float64,

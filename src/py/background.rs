@@ -1,4 +1,4 @@
-//! A call under way on a thread of its own, as Python sees it.
+//! A call on a background thread, as Python sees it.
 
 #[cfg(unix)]
 use std::os::fd::AsRawFd;
@@ -12,14 +12,14 @@ use super::errors::to_python;
 use crate::background;
 use crate::work::{List, Work};
 
-/// A strategy's call under way; watch `fileno()` until it is readable, then take `outcomes()`.
+/// A running call of a strategy; watch `fileno()` until it is readable, then call `outcomes()`.
 #[pyclass(frozen, module = "aio_strategies._native")]
 pub(super) struct Background {
-    /// There until it is dropped.
+    /// None only while it is being dropped.
     running: Option<background::Background>,
     list: Arc<List>,
     urls: Vec<String>,
-    /// The process that started it: a forked child has none of its threads.
+    /// The process that started the call: a forked child has none of its threads.
     process: u32,
 }
 
@@ -42,27 +42,27 @@ impl Background {
         }
     }
 
-    /// The descriptor that is readable when it is done.
+    /// The file descriptor that is readable when the call has ended.
     #[cfg(unix)]
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
         Ok(self.running(py)?.as_raw_fd())
     }
 
-    /// Ends it, and returns when nothing of it is left.
+    /// Cancels the call, and returns when its thread has ended.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
         let running = self.running(py)?;
         py.detach(|| running.cancel());
         Ok(())
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the call.
     fn wait(&self, py: Python<'_>) -> PyResult<()> {
         let running = self.running(py)?;
         py.detach(|| drop(running.wait()));
         Ok(())
     }
 
-    /// Waits for its end; see `convert` for what it gives.
+    /// Waits for the end of the call; see `convert` for what it returns.
     fn outcomes<'py>(&self, py: Python<'py>) -> PyResult<Outcomes<'py>> {
         let running = self.running(py)?;
         let ended = py.detach(|| running.wait());

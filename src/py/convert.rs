@@ -1,4 +1,4 @@
-//! Python's values into work, and outcomes into tuples.
+//! Turns Python's values into work, and outcomes into tuples.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::work::List;
 /// `aio_strategies.targets.Target`: URL, authority, path, the address to connect to, and when it is due.
 pub(super) type TargetTuple = (String, String, String, (IpAddr, u16), f64);
 
-/// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or all that comes
-/// before `started`, which is in seconds of `time.monotonic()`, 0 if not known. And the number of the system's error that
-/// kept the call from having as many exchanges under way as it might.
+/// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or everything
+/// before `started`, which is in seconds of `time.monotonic()`, 0 if unknown. Then the errno that kept the call from
+/// having `concurrency` exchanges in flight, if any.
 pub(super) type Outcomes<'py> = (Vec<Bound<'py, PyAny>>, Option<i32>);
 
-/// The strategy of this key.
+/// The strategy with this key.
 pub(super) fn strategy(key: &str, helper: &Path) -> PyResult<Way> {
     strategies::by_key(key, helper).ok_or_else(|| PyValueError::new_err(format!("there is no strategy {key:?}")))
 }
@@ -38,7 +38,7 @@ pub(super) fn list(
     concurrency: usize,
     timeout: f64,
 ) -> PyResult<(Vec<String>, Arc<List>)> {
-    // In this order: what passes between the two makes the targets due later, never too early.
+    // In this order: the time between the two clocks makes the targets due later, never too early.
     let (python_now, now) = (monotonic_seconds() + lead_of_pythons_clock(py)?, Instant::now());
     let instant = |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
     let timeout = Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -52,7 +52,7 @@ pub(super) fn list(
     Ok((urls, Arc::new(List::new(targets, concurrency, timeout, Limits::default()))))
 }
 
-/// What came of a call, if it was not cancelled. A URL that has come to nothing, because the strategy failed, says why.
+/// The outcomes of a call, unless it was cancelled. If the strategy failed, URLs without an outcome get its error.
 pub(super) fn outcomes_to_python<'py>(
     py: Python<'py>,
     urls: &[String],
@@ -108,7 +108,7 @@ fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
-/// By how many seconds Python's `time.monotonic()` is ahead of our monotonic clock. On Linux they are the same one.
+/// By how many seconds Python's `time.monotonic()` is ahead of our monotonic clock. On Linux they are the same clock.
 fn lead_of_pythons_clock(py: Python<'_>) -> PyResult<f64> {
     if cfg!(target_os = "linux") {
         return Ok(0.0);

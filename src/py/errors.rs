@@ -1,4 +1,4 @@
-//! Our errors as exceptions of `aio_strategies.exceptions`: the one place where the two meet.
+//! Maps our errors to the exceptions of `aio_strategies.exceptions`. No other file does.
 
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -26,13 +26,13 @@ fn class_name(error: &Error) -> &'static str {
     }
 }
 
-/// The exception for an error; outside an exchange there are no attributes.
+/// The exception for an error; outside an exchange it has no attributes.
 pub(super) fn to_python(py: Python<'_>, error: &Error, attributes: Option<&Bound<'_, PyDict>>) -> PyResult<PyErr> {
     let class = py.import("aio_strategies.exceptions")?.getattr(class_name(error))?;
     Ok(PyErr::from_value(class.call((error.to_string(),), attributes)?))
 }
 
-/// The exception for the failed exchange of `url`, with all that is known of it.
+/// The exception for the failed exchange of `url`, with all that is known about it.
 pub(super) fn failure(py: Python<'_>, error: &Error, outcome: &Outcome, url: &str) -> PyResult<PyErr> {
     let attributes = PyDict::new(py);
     attributes.set_item("url", url)?;

@@ -1,9 +1,9 @@
-//! The layer that knows Python: arguments in, results and exceptions out, the interpreter's lock released in between.
+//! The layer that knows Python: arguments in, results and exceptions out, the GIL released in between.
 //!
-//! It is crossed once per call of a strategy, never once per request. It keeps no state of its own between calls, no
-//! thread and no runtime: there is nothing that a fork could break.
+//! A call of a strategy crosses it once, not once per request. Between calls it keeps no state, no thread and no
+//! runtime, so there is nothing that a fork could break.
 
-// Python's sequences and paths arrive as values of our own.
+// Python's sequences and paths arrive as owned values.
 #![allow(clippy::needless_pass_by_value)]
 
 mod arrow;
@@ -39,7 +39,7 @@ mod _native {
     use crate::target::Location;
     use crate::work::Work;
 
-    /// Takes URLs apart: for each its host, port, authority and path.
+    /// Parses URLs: returns the host, port, authority and path of each.
     #[pyfunction]
     fn parse_urls(py: Python<'_>, urls: Vec<String>) -> PyResult<Vec<(String, u16, String, String)>> {
         let parse = |url: String| match Location::parse(&url) {
@@ -49,7 +49,7 @@ mod _native {
         urls.into_iter().map(parse).collect()
     }
 
-    /// Runs a strategy to its end; see `convert` for what it gives.
+    /// Runs a strategy to its end; see `convert` for what it returns.
     #[pyfunction]
     fn run<'py>(
         py: Python<'py>,
@@ -62,7 +62,7 @@ mod _native {
         let way = strategy(key, &helper)?;
         let (urls, list) = list(py, targets, concurrency, timeout)?;
         let signalled = Arc::new(Mutex::new(None));
-        // Signals are for the main thread; elsewhere, asking for them would only contend for the interpreter's lock.
+        // Python handles signals on the main thread; elsewhere, checking for them would only contend for the GIL.
         let cancellation =
             if is_main_thread(py)? { cancelled_by_signals(Arc::clone(&signalled)) } else { Cancellation::by_hand() };
         let work = Arc::clone(&list) as Arc<dyn Work>;
@@ -78,7 +78,7 @@ mod _native {
         Ok(threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?))
     }
 
-    /// A cancellation that lets Python handle its signals, and is triggered if a handler raises.
+    /// A cancellation that lets Python handle its signals, and cancels the call if a handler raises.
     fn cancelled_by_signals(raised: Arc<Mutex<Option<PyErr>>>) -> Cancellation {
         Cancellation::asking(move || {
             let stop = Python::try_attach(|py| match py.check_signals() {
@@ -93,13 +93,13 @@ mod _native {
         })
     }
 
-    /// Ends this process as soon as `parent`, which started it, has ended, whatever it is busy with.
+    /// Has this process killed as soon as `parent`, which started it, has ended, whatever it is doing.
     #[pyfunction]
     fn die_with(parent: u32) -> PyResult<()> {
         Ok(crate::parent::die_with(parent)?)
     }
 
-    /// Lets any process of this user trace this one, where the system asks for that.
+    /// Lets any process of this user trace this one, where the system requires permission.
     #[pyfunction]
     fn allow_tracing() -> PyResult<()> {
         Ok(crate::parent::allow_tracing()?)

@@ -1,9 +1,10 @@
-//! The Rust sources of the strategies as text, part of the module: wherever it runs, it can show what it was made of.
+//! The Rust sources of the strategies as text. They are part of the module, so that it can always show what it was
+//! built from.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// Names files of `src/`, each with its text.
+/// Lists files of `src/`, each with its text.
 macro_rules! files {
     ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("../", $name)))),*] };
 }

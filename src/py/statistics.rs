@@ -25,7 +25,7 @@ pub(super) fn percentiles(py: Python<'_>, columns: Vec<Vec<f64>>, shares: Vec<f6
     py.detach(|| statistics::percentiles(columns, &shares))
 }
 
-/// Whether so many values are enough to tell the percentile.
+/// Whether this many values are enough to show the percentile.
 #[pyfunction]
 pub(super) fn tells_percentile(count: usize, p: f64) -> bool {
     statistics::tells_percentile(count, p)
@@ -37,13 +37,13 @@ pub(super) fn hodges_lehmann(differences: Vec<f64>, confidence: f64) -> Estimate
     tuple(statistics::hodges_lehmann(&differences, confidence))
 }
 
-/// How many rounds it takes until so many contrasts, judged together, can have a verdict at all.
+/// How many rounds it takes before any of this many contrasts, judged together, can be faster or slower.
 #[pyfunction]
 pub(super) fn fewest_rounds(contrasts: usize) -> usize {
     statistics::fewest_rounds(contrasts)
 }
 
-/// The verdicts on the contrasts of one comparison, from the differences of logarithms of each.
+/// The verdicts on the contrasts of one comparison, from the log-ratios of each.
 #[pyfunction]
 pub(super) fn judge(differences: Vec<Vec<f64>>) -> Vec<ContrastTuple> {
     let contrasts = statistics::judge(&differences).into_iter();

@@ -1,5 +1,5 @@
-//! Lecture 2.3.4, native coroutines: `async fn`s as in `yield_from`, but the loop, the tasks and the streams come from a
-//! library: tokio here, asyncio there.
+//! Lecture 2.3.4, native coroutines: the structure is that of `yield_from`, with `async fn`s; the event loop, the tasks
+//! and the streams come from a library, tokio (asyncio in Python).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::cancellation::{Cancellation, TICK};
 use crate::error::Error;
 use crate::work::{Next, Slot, Work};
 
-/// A stream of the loop, from when it is connected until it is closed.
+/// A stream of the loop, from connecting until it is closed.
 type Socket = Option<TcpStream>;
 
-/// Fetches the URLs by tokio tasks.
+/// Fetches the URLs with tokio tasks.
 pub fn asyncio_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     // One thread, as asyncio has: tasks are switched, never moved.
     let event_loop = runtime::Builder::new_current_thread().enable_all().build();
@@ -38,7 +38,7 @@ pub fn asyncio_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<
     })
 }
 
-/// Fetches URLs as long as there are any.
+/// Fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>) {
     let sleeper = Arc::new(Sleeper::default());
     let mut slot = Slot::new(Arc::clone(&sleeper).into());
@@ -47,7 +47,7 @@ async fn fetch_urls(work: Arc<dyn Work>) {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
                 let mut attempt = Attempt::begin(&assignment);
-                // Once the deadline has passed, all that is left to do is closing, which takes no time.
+                // Once the deadline has passed, all that is left to do is to close, which takes no time.
                 while timeout_at(attempt.deadline().into(), fetch(&mut attempt, &mut socket)).await.is_err() {}
                 work.put(&mut slot, attempt.finish());
             }
@@ -73,7 +73,7 @@ async fn fetch(attempt: &mut Attempt, socket: &mut Socket) {
     }
 }
 
-/// Makes the connection.
+/// Opens the connection.
 async fn connect(attempt: &mut Attempt, address: SocketAddr, socket: &mut Socket) {
     let connected = TcpStream::connect(address).await;
     attempt.connected(connected.and_then(|connected| socket.insert(connected).local_addr()));
@@ -102,7 +102,7 @@ async fn read_all(attempt: &mut Attempt, socket: &mut Socket) {
     }
 }
 
-/// Waits until woken, or the time has come.
+/// Waits until woken, or until the given instant.
 async fn woken(sleeper: &Sleeper, until: Option<Instant>) {
     match until {
         Some(until) => drop(timeout_at(until.into(), sleeper.0.notified()).await),
@@ -110,7 +110,7 @@ async fn woken(sleeper: &Sleeper, until: Option<Instant>) {
     }
 }
 
-/// Someone whom other threads, too, can wake.
+/// A sleeper, which any thread can wake.
 #[derive(Default)]
 struct Sleeper(Notify);
 

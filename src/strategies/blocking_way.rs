@@ -1,4 +1,4 @@
-//! Lecture 2.2.1, blocking: one URL after another, asleep in the kernel while the network works.
+//! Lecture 2.2.1, blocking: one URL after another; each call sleeps in the kernel until the network has answered.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub fn blocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result
     fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, cancellation))
 }
 
-/// Fetches URLs as long as there are any.
+/// Fetches URLs until there are none left.
 pub fn fetch_urls(
     work: &dyn Work,
     cancellation: &Cancellation,
@@ -31,7 +31,7 @@ pub fn fetch_urls(
     }
 }
 
-/// Fetches one URL, waiting in each call until the kernel has something.
+/// Fetches one URL; each call blocks until the kernel has something.
 pub fn fetch(
     assignment: &Assignment,
     channel: &mut BlockingChannel,
@@ -41,7 +41,7 @@ pub fn fetch(
     let deadline = attempt.deadline();
     loop {
         cancellation.check()?;
-        // Where a call's time is over before it was ready, the attempt wants the same again.
+        // If a call returns before the socket is ready, the attempt wants the same again.
         match attempt.wants() {
             Want::Connect(address) => attempt.connected(channel.connect(address, deadline)),
             Want::Send(bytes) => {

@@ -1,5 +1,5 @@
-//! Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the loop
-//! which function to call when its socket is ready.
+//! Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the
+//! event loop which function to call when its socket is ready.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::event_loop::{Event, EventLoop, Sleeper, Socket};
 use crate::work::{Next, Slot, Work};
 
-/// Fetches the URLs by callbacks.
+/// Fetches the URLs with callbacks.
 pub fn callback_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     let event_loop = EventLoop::new()?;
     for _ in 0..work.waiters() {
@@ -19,7 +19,7 @@ pub fn callback_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result
     event_loop.run(cancellation)
 }
 
-/// Fetches URLs as long as there are any. Its methods are callbacks.
+/// Fetches URLs until there are none left. Its methods are callbacks.
 struct FetchUrls {
     work: Arc<dyn Work>,
     event_loop: Rc<EventLoop>,
@@ -48,14 +48,14 @@ impl FetchUrls {
     }
 }
 
-/// A fetch under way. Its methods are callbacks, too.
+/// A fetch in flight. Its methods are callbacks, too.
 struct Fetch {
     attempt: Attempt,
     urls: Box<FetchUrls>,
 }
 
 impl Fetch {
-    /// Does what the attempt wants, as long as the socket is ready for it.
+    /// Does what the attempt wants until it has to wait; then leaves the rest to a callback.
     fn go_on(mut self: Box<Self>) {
         let Fetch { attempt, urls } = &mut *self;
         let (ready, event) = match attempt.wants() {
@@ -74,21 +74,21 @@ impl Fetch {
         if ready { self.go_on() } else { self.go_on_when_ready(event) }
     }
 
-    /// Leaves the rest to a callback.
+    /// Continues in a callback, when the socket is ready.
     fn go_on_when_ready(self: Box<Self>, event: Event) {
         let event_loop = Rc::clone(&self.urls.event_loop);
         let (socket, deadline) = (self.urls.socket.place(), self.attempt.deadline());
         event_loop.call_when_ready(socket, event, deadline, move || self.go_on());
     }
 
-    /// Puts back what came of it, and goes on with the next URL.
+    /// Hands in the outcome, and continues with the next URL.
     fn finish(self: Box<Self>) {
         let Fetch { attempt, mut urls } = *self;
         let outcome = attempt.finish();
         let failed = outcome.result.is_err();
         urls.work.put(&mut urls.slot, outcome);
         if failed {
-            // Not at once: where each URL fails without a wait, the calls would nest ever deeper.
+            // Not by a direct call: if every URL fails without waiting, the calls would nest deeper and deeper.
             let event_loop = Rc::clone(&urls.event_loop);
             event_loop.call_soon(move || urls.next());
         } else {

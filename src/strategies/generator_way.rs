@@ -1,5 +1,5 @@
-//! Lecture 2.3.2.1, coroutines from generators: the fetch is one piece of code again, which pauses (`yield_`) where it would
-//! have to wait. A Task resumes it whenever the Future that it yielded has its result.
+//! Lecture 2.3.2.1, coroutines from generators: the fetch is one function again, which pauses (`yield_`) where it
+//! would have to wait. A Task resumes it when the Future that it yielded has its result.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::event_loop::{Event, EventLoop};
 use crate::executor::{Task, ready, woken, yield_};
 use crate::work::{Next, Slot, Work};
 
-/// Fetches the URLs by coroutines that yield futures.
+/// Fetches the URLs with coroutines that yield futures.
 pub fn generator_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     let event_loop = EventLoop::new()?;
     for _ in 0..work.waiters() {
@@ -20,7 +20,7 @@ pub fn generator_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Resul
     event_loop.run(cancellation)
 }
 
-/// The coroutine: fetches URLs as long as there are any.
+/// The coroutine: fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
     let (sleeper, mut socket) = (event_loop.sleeper(), event_loop.socket());
     let mut slot = Slot::new(sleeper.waker());

@@ -1,7 +1,7 @@
-//! The strategies: one file each, named as its function, from the simplest to the cleverest way to wait.
+//! The strategies: one file each, named after its function, from the simplest to the cleverest way to wait.
 //!
-//! All do the same: their waiters ask a [`Work`] for what to do next, do what the attempt wants, and put back what came of
-//! it. They differ in how they wait, and nothing else: `diff` two neighbours.
+//! All do the same: their waiters ask a [`Work`] what to do next, do what the attempt wants, and hand in the outcome.
+//! They differ in how they wait, and in nothing else: `diff` two neighbours.
 
 pub mod asyncio_way;
 pub mod blocking_way;
@@ -19,13 +19,13 @@ use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::work::Work;
 
-/// A strategy as a function: it works all of it off; an error means that it could not, or was cancelled.
+/// A strategy as a function: it does all of the work. An error means that it could not, or was cancelled.
 pub type Way = Box<dyn Fn(&Arc<dyn Work>, &Cancellation) -> Result<(), Error> + Send + Sync>;
 
-/// Makes a strategy; the path is that of the helper program, which some start.
+/// Makes a strategy, given the path of the helper program, which only `process` needs.
 pub type Make = fn(&Path) -> Way;
 
-/// All strategies, by their keys.
+/// All strategies, by key.
 pub const STRATEGIES: &[(&str, Make)] = &[
     ("blocking", |_| Box::new(blocking_way::blocking_way)),
     ("process", |helper| {
@@ -40,7 +40,7 @@ pub const STRATEGIES: &[(&str, Make)] = &[
     ("asyncio", |_| Box::new(asyncio_way::asyncio_way)),
 ];
 
-/// The strategy of this key.
+/// The strategy with this key.
 #[must_use]
 pub fn by_key(key: &str, helper: &Path) -> Option<Way> {
     STRATEGIES.iter().find(|(name, _)| *name == key).map(|(_, make)| make(helper))

@@ -1,4 +1,4 @@
-//! Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. One URL after another still.
+//! Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. Still one URL after another.
 
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use crate::channel::NonblockingChannel;
 use crate::error::Error;
 use crate::work::{Next, Slot, Work};
 
-/// Fetches the URLs one after another, and keeps a processor busy all the while.
+/// Fetches the URLs one after another, keeping a processor busy all the time.
 pub fn nonblocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     let mut channel = NonblockingChannel::default();
     fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, cancellation))
 }
 
-/// Fetches URLs as long as there are any.
+/// Fetches URLs until there are none left.
 fn fetch_urls(
     work: &dyn Work,
     cancellation: &Cancellation,
@@ -33,7 +33,7 @@ fn fetch_urls(
     }
 }
 
-/// Fetches one URL, asking until the kernel has something.
+/// Fetches one URL, asking the kernel until it has something.
 fn fetch(
     assignment: &Assignment,
     channel: &mut NonblockingChannel,

@@ -1,7 +1,7 @@
-//! Lecture 2.2.2, multi-process: the blocking version's `fetch`, in as many processes as exchanges may be open.
+//! Lecture 2.2.2, multi-process: the blocking `fetch`, in as many processes as exchanges may be in flight.
 //!
-//! A worker is the helper program: tiny, so that it starts at once however large the caller has grown. It is sent one URL
-//! at a time over its standard input and answers over its standard output; a thread of the caller waits for each.
+//! A worker is the helper program, which is tiny, so that it starts at once however large the caller is. It reads one
+//! URL at a time from standard input and answers on standard output. A thread of the caller waits for each worker.
 
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::parent;
 use crate::threads::in_threads;
 use crate::work::Work;
 
-/// How often, a tick apart, the last thread that may still start a worker process tries again.
+/// How often the last thread that may still start a worker process tries again, a tick apart.
 const MOST_TRIES: usize = 20;
 
-/// Fetches the URLs in a pool of processes, which lasts as long as the call; `helper` is the helper program's path.
+/// Fetches the URLs in a process pool, which lasts as long as the call; `helper` is the helper program's path.
 pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &Path) -> Result<(), Error> {
     let pool = Pool { helper, state: Mutex::default() };
     let ended = in_threads(
@@ -38,8 +38,8 @@ pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &P
     ended
 }
 
-/// Has a worker process fetch URLs as long as there are any. One that dies costs the URL that it was fetching, and is
-/// replaced; one that cannot be started leaves its share to the others.
+/// Has a worker process fetch URLs until there are none left. If it dies, the URL that it was fetching fails, and
+/// another worker replaces it. If it cannot be started, the other workers fetch its share.
 fn run_worker(work: &dyn Work, pool: &Pool<'_>, cancellation: &Cancellation) -> Result<(), Error> {
     let mut worker = match pool.start_first(cancellation)? {
         Ok(worker) => Some(worker),
@@ -77,9 +77,9 @@ struct Pool<'call> {
 #[derive(Default)]
 struct State {
     children: Vec<Child>,
-    /// How many threads have yet to start their first one, and have not given up.
+    /// How many threads have yet to start their first worker, and have not given up.
     hopeful: usize,
-    /// No new ones may start.
+    /// No more workers may start.
     killed: bool,
 }
 
@@ -90,7 +90,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Sends the worker a URL, and waits for what comes of it.
+    /// Sends the worker a URL, and waits for the outcome.
     fn fetch(&mut self, assignment: &Assignment) -> io::Result<Outcome> {
         send(&mut self.input, assignment)?;
         receive(&mut self.output)
@@ -102,7 +102,7 @@ impl Pool<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread's first worker process, or tells why there will be none. There is an error if there is none at all.
+    /// Starts a thread's first worker process, or returns why this thread gets none. Fails if the whole pool has none.
     fn start_first(&self, cancellation: &Cancellation) -> Result<io::Result<Worker>, Error> {
         self.lock().hopeful += 1;
         let mut tries = 0;
@@ -118,7 +118,7 @@ impl Pool<'_> {
                 return Ok(Err(error));
             }
             drop(state);
-            // The threads themselves may have taken what a process needs. All others have given up, and are about to go.
+            // The threads may have used up what a process needs. All others have given up, and are about to exit.
             tries += 1;
             if tries > MOST_TRIES || error.kind() != io::ErrorKind::WouldBlock {
                 return Err(self.not_started(&error));
@@ -135,7 +135,7 @@ impl Pool<'_> {
     fn start_one(&self) -> io::Result<Worker> {
         let mut command = Command::new(self.helper);
         command.args(["worker", &std::process::id().to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // A terminal's Ctrl-C is for the caller, who then ends the workers.
+        // A terminal's Ctrl-C is for the caller, which then ends the workers.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn()?;
@@ -150,7 +150,7 @@ impl Pool<'_> {
             .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// Ends the workers, and so the waits of their threads.
+    /// Kills the workers, which also ends the waits of their threads.
     fn kill(&self) {
         let mut state = self.lock();
         state.killed = true;
@@ -159,7 +159,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Leaves no process behind.
+    /// Waits for the workers, so that no zombie process is left behind.
     fn reap(&self) {
         for child in &mut self.lock().children {
             let _ = child.wait();

@@ -1,4 +1,4 @@
-//! Lecture 2.2.3, multi-thread: the blocking version's `fetch`, in as many threads as exchanges may be open.
+//! Lecture 2.2.3, multi-thread: the blocking version, in as many threads as exchanges may be in flight.
 
 use std::sync::Arc;
 

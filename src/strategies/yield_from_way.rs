@@ -1,5 +1,5 @@
-//! Lecture 2.3.2.2, `yield from`: the coroutine is split into smaller ones that it delegates to: `connect`, `write_all`,
-//! `read`, `read_all`. In Rust these are `async fn`s, and `.await` is the `yield from`.
+//! Lecture 2.3.2.2, `yield from`: the coroutine is split into smaller ones that it delegates to: `connect`,
+//! `write_all`, `read`, `read_all`. In Rust these are `async fn`s, and `.await` is the `yield from`.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::event_loop::{Event, EventLoop, Socket};
 use crate::executor::{Task, ready, woken};
 use crate::work::{Next, Slot, Work};
 
-/// Fetches the URLs by coroutines made of coroutines.
+/// Fetches the URLs with coroutines that are made of smaller coroutines.
 pub fn yield_from_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     let event_loop = EventLoop::new()?;
     for _ in 0..work.waiters() {
@@ -21,7 +21,7 @@ pub fn yield_from_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Resu
     event_loop.run(cancellation)
 }
 
-/// Fetches URLs as long as there are any.
+/// Fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
     let (sleeper, mut socket) = (event_loop.sleeper(), event_loop.socket());
     let mut slot = Slot::new(sleeper.waker());
@@ -54,7 +54,7 @@ async fn fetch(attempt: &mut Attempt, socket: &mut Socket) {
     }
 }
 
-/// Makes the connection.
+/// Opens the connection.
 async fn connect(attempt: &mut Attempt, address: SocketAddr, socket: &mut Socket) {
     if !attempt.connected(socket.connect(address)) {
         ready(socket, Event::Write, attempt.deadline()).await;
