@@ -154,7 +154,7 @@ fn fewest_rounds_are_those_at_which_the_first_verdict_is_possible() {
 
 #[test]
 fn verdicts() {
-    use Verdict::{Equivalent, Faster, Undecided, Slower};
+    use Verdict::{Equivalent, Faster, Slower, Undecided};
     let around = |centre: f64, spread: f64| {
         (0..20).map(|i| (centre.ln()) + spread * (f64::from(i) - 9.5) / 9.5).collect::<Vec<_>>()
     };

@@ -1,6 +1,7 @@
 //! Lecture 2.3.4, native coroutines: the structure is that of `yield_from`, with `async fn`s; the event loop, the tasks
 //! and the streams come from a library, tokio (asyncio in Python).
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Wake;
@@ -90,7 +91,7 @@ async fn write_all(attempt: &mut Attempt, socket: &mut Socket) {
 /// Receives some of the response.
 async fn read(attempt: &mut Attempt, socket: &mut Socket) {
     if let Some(socket) = socket {
-        let ready = socket.readable().await;
+        let ready = poll_fn(|context| socket.poll_read_ready(context)).await;
         attempt.receive(|buffer| ready.and_then(|()| socket.try_read(buffer)));
     }
 }
