@@ -196,7 +196,7 @@ def test_steal_is_noticed():
     assert kinds(replace(comparison, conditions=Conditions(wall=10.0, steal=0.05 * cores))) == set()
     stolen = replace(comparison, conditions=Conditions(wall=10.0, steal=0.2 * cores))
     assert kinds(stolen) == {"steal"}
-    assert "warning: the hypervisor gave 2.0% of the processor time to other machines" in str(stolen)
+    assert "warning: the hypervisor gave 2.0% of the CPU time to other machines" in str(stolen)
 
 
 def test_the_monitor_reads_the_machine_s_own_counters():

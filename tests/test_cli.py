@@ -223,7 +223,7 @@ class TestRunFile:
         ("arguments", "status", "message"),
         [
             (["run", "program.py"], 2, "a Python file needs --as-host before it"),
-            (["run", "--as-host", "a.invalid", "thread"], 2, "--as-host is for a Python file"),
+            (["run", "--as-host", "a.invalid", "thread"], 2, "--as-host applies only to a Python file"),
             (["run", "--as-host", "a.invalid", "nothing.py"], 1, "No such file or directory: 'nothing.py'"),
             (["run", "--as-host", "a b", "program.py"], 2, "host must be the name or the address of a host, not 'a b'"),
         ],
@@ -334,7 +334,7 @@ class TestArguments:
         [
             (
                 ["compare", "--latency", "20xs"],
-                "argument --latency: '20xs' is no duration: write it as 20ms, 500us, 1.5s",
+                "argument --latency: '20xs' is not a duration: write it as 20ms, 500us, 1.5s",
             ),
             (["compare", "--budget", "-3"], "argument --budget: "),
             (
@@ -345,7 +345,7 @@ class TestArguments:
             (["compare", "--rounds", "0"], "argument --rounds: rounds must be at least 1, not 0"),
             (["compare", "--json", "--markdown"], "not allowed with argument"),
             (["run", "fork"], "no strategy 'fork'; allowed: blocking, "),
-            (["run", "thread", "-c", "many"], "'many' is no whole number"),
+            (["run", "thread", "-c", "many"], "'many' is not a whole number"),
             (["serve", "--port", "65536"], "port must be 0 to 65535, not 65536"),
             (["compare", "--url", "ftp://x/"], 'argument --url: "ftp://x/" has the scheme "ftp"; allowed: "http"'),
             (["compare", "--timeout", "0"], "argument --timeout: timeout must be a finite number of seconds above 0"),
@@ -355,13 +355,13 @@ class TestArguments:
             ),
             (["compare", "--latency", "2000m"], "argument --latency: latency must be 0 to 86400 seconds, not 120000.0"),
             (["compare", "--seed", "-1"], "argument --seed: seed must be 0 to 18446744073709551615, not -1"),
-            (["compare", "--lang", "python"], "the code's language is --language python"),
+            (["compare", "--lang", "python"], "for the strategies' language, write --language python"),
             (["compare", "--lang", "fr"], "lang must be 'en' or 'zh', not 'fr'"),
             (["run", "thread", "--lang", "rust"], "unrecognized arguments: --lang"),
             (["run", "thread", "--timeout", "0"], "argument --timeout: timeout must be"),
             (["run", "thread", "https://x/"], 'argument URL: "https://x/" has the scheme "https"; allowed: "http"'),
             (["serve", "--bandwidth", "0"], "argument --bandwidth: bandwidth must be 1 to 1e+15 bytes per second"),
-            (["serve", "--body-size", "1.5"], "'1.5' is no number of bytes: write it as 1500, 64KiB or 10MB"),
+            (["serve", "--body-size", "1.5"], "'1.5' is not a number of bytes: write it as 1500, 64KiB or 10MB"),
             ([], "the following arguments are required: COMMAND"),
         ],
     )

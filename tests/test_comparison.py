@@ -155,8 +155,8 @@ class TestContrasts:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("go/thread", "python/thread"), "'go/thread' is none of the arms: python/blocking, "),
-            (("rust/thread", "rust/thread"), "cannot be held against itself"),
+            (("go/thread", "python/thread"), "'go/thread' is not one of the arms: python/blocking, "),
+            (("rust/thread", "rust/thread"), "cannot be compared with itself"),
             (("rust/thread", "python/thread", "memory"), "metric must be 'wall' or 'cpu', not 'memory'"),
         ],
     )
@@ -212,7 +212,7 @@ class TestArms:
         assert blocking.cpu_ms_per_request == pytest.approx(0.8)
         assert str(comparison).splitlines()[2].split("  ")[-1]
         assert "≈400.0 [" in str(comparison)
-        assert "≈ projected from 5 requests, since the budget did not allow more (latencies are" in str(comparison)
+        assert "≈ projected from 5 requests, since the budget did not allow more (latencies cover" in str(comparison)
         assert (
             "≈ 由 5 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：python/blocking"
             in comparison.to_markdown("zh")
@@ -541,7 +541,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("no json", "holds no saved comparison"),
+            ("no json", "contains no saved comparison"),
             ("{}", "no schema number"),
             ("[]", "no schema number"),
             ('{"schema": 2}', r"\(schema 2\) is damaged: KeyError\('settings'\)"),
@@ -587,7 +587,7 @@ class TestSeveral:
 
     @pytest.mark.parametrize(
         ("count", "labels", "message"),
-        [(0, None, "no comparison"), (2, ["one"], "as many labels"), (2, ["a", "a"], "the same: a, a")],
+        [(0, None, "comparisons is empty"), (2, ["one"], "as many labels"), (2, ["a", "a"], "the same: a, a")],
     )
     def test_wrong_arguments(self, count, labels, message):
         with pytest.raises(ValueError, match=message):
@@ -632,7 +632,7 @@ class TestScaling:
         [
             (("rounds", [1]), {}, ValueError, "must be 'requests', 'concurrency' or 'latency', not 'rounds'"),
             (("requests", []), {}, ValueError, "values is empty"),
-            (("requests", [1]), {"requests": 5}, TypeError, "requests is what is swept"),
+            (("requests", [1]), {"requests": 5}, TypeError, "requests is the swept parameter"),
             (("requests", [1]), {"arms": {}}, TypeError, "unexpected keyword argument 'arms'"),
             (("latency", [None]), {}, TypeError, "values must be numbers"),
             (("requests", [1]), {"urls": ["http://a/"]}, ValueError, "requests cannot be swept with urls="),

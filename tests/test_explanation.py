@@ -114,7 +114,7 @@ class TestProcessor:
             "it kept asking the kernel: 770 recvfrom calls per request, even slowed down by strace; "
             "it kept a core busy for 100 % of the time"
         ) in sentence(spins)
-        assert "反复询问内核：即使被 strace 拖慢，每个请求仍有 770 次 recvfrom" in sentence(spins, "zh")
+        assert "反复询问内核：即使被 strace 拖慢，每个请求仍调用 recvfrom 770 次" in sentence(spins, "zh")
 
     def test_many_calls_of_a_program_that_sleeps_are_no_asking(self):
         assert "asked" not in sentence(self.busy(0.01, system_calls={"recvfrom": 7698}))
@@ -224,7 +224,7 @@ class TestReservations:
     def test_a_busy_server(self):
         comparison = changed(made({"rust/thread": [0.02]}), server_load=0.8)
         assert sentence(comparison).endswith("the lab server itself used 80 % of a core")
-        assert sentence(comparison, "zh").endswith("服务器自身也很忙，占用一个核的 80 %")
+        assert sentence(comparison, "zh").endswith("实验服务器自身占用一个核的 80 %")
 
 
 class TestExplain:
@@ -239,7 +239,7 @@ class TestExplain:
         assert repr(self.comparison.explain()) == str(self.comparison.explain())
 
     def test_wrong_arguments(self):
-        with pytest.raises(ValueError, match="'go/thread' is none of the arms"):
+        with pytest.raises(ValueError, match="'go/thread' is not one of the arms"):
             self.comparison.explain("go/thread")
         with pytest.raises(ValueError, match="lang must be 'en' or 'zh', not 'fr'"):
             self.comparison.explain(lang="fr")

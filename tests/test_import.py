@@ -89,7 +89,7 @@ def test_both_languages_have_the_same_names():
     for name in aio.rust.__all__:
         python, rust = getattr(aio.python, name), getattr(aio.rust, name)
         assert python.__name__ == rust.__name__ == name
-        assert python.__doc__.startswith("Fetch URLs by the strategy")
+        assert python.__doc__.startswith("Fetch URLs with the strategy")
 
 
 def test_build_info():

@@ -274,7 +274,7 @@ def test_the_death_of_the_server_is_told() -> None:
 
 
 def test_a_taken_port_and_a_missing_program_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with LabServer() as lab, pytest.raises(OSError, match=f"cannot listen at 127.0.0.1:{lab.port}") as caught:
+    with LabServer() as lab, pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{lab.port}") as caught:
         LabServer(port=lab.port)
     assert caught.value.errno is not None
     monkeypatch.setattr(lab_module, "PROGRAM", tmp_path / "aio-strategies-helper")

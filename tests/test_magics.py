@@ -119,16 +119,16 @@ class TestAiotime:
         ("line", "message"),
         [
             ("%aiotime threads", "no strategy 'threads'; allowed: blocking, "),
-            ("%aiotime thread --latency 3xs", "'3xs' is no duration: write it as 20ms"),
+            ("%aiotime thread --latency 3xs", "'3xs' is not a duration: write it as 20ms"),
             ("%aiotime thread -n 0", "requests must be at least 1, not 0"),
             ("%aiotime thread --latency 2000m", "latency must be 0 to 86400 seconds, not 120000.0"),
-            ("%aiotime thread --lang python", "--lang: it is the reader's language, en or zh; the code's language is"),
+            ("%aiotime thread --lang python", "--lang: must be en or zh, the language of the table"),
             ("%%aiobench mine --timeout 0\npass", "timeout must be a finite number of seconds above 0"),
             ("%aiotime", "the following arguments are required: KEY"),
             ("%aiobench", "%%aiobench times a cell"),
-            ("%%aiobench mine --host a:b\npass", "'a:b' is no host: write it as example.com or example.com:80"),
-            ("%%aiobench mine\nif", "the cell is no Python: invalid syntax"),
-            ("%%aiobench rust/mine\npass", "names that begin with python/ or rust/ are taken"),
+            ("%%aiobench mine --host a:b\npass", "'a:b' is not a host: write it as example.com or example.com:80"),
+            ("%%aiobench mine\nif", "the cell is not valid Python: invalid syntax"),
+            ("%%aiobench rust/mine\npass", "names that begin with python/ or rust/ are reserved"),
         ],
     )
     def test_what_is_typed_wrong_is_told_in_a_line(self, kernel, line, message):
@@ -175,7 +175,7 @@ class TestLecturePrograms:
             _.save({str(tmp_path / "kept.json")!r})
             kept = aio.load({str(tmp_path / "kept.json")!r})
             print(kept.settings == _.settings, kept.printed == _.printed)
-            print("the lab in the place of example.com:80" in str(kept), "由实验服务器代替" in kept.to_markdown("zh"))
+            print("the lab stood in for example.com:80" in str(kept), "由实验服务器代替" in kept.to_markdown("zh"))
             """
         )
         assert kept.out == "True True\nTrue True\n"
@@ -192,7 +192,7 @@ class TestCells:
         assert fresh.run(names).out == "['two', 'one']\n"
         other = fresh.run(f"%%aiobench four {options}{FETCH}\nfor i in range(4): download('/')")
         assert other.err == (
-            "four makes 4 requests, two, one 3: that is not the same work, so a new comparison begins.\n"
+            "four makes 4 requests, but two, one made 3: the work differs, so a new comparison begins.\n"
         )
         assert fresh.run(names).out == "['four']\n"
         fresh.run(f"%%aiobench five {options} --reset{FETCH}\nfor i in range(4): download('/')")
@@ -238,7 +238,7 @@ class TestCells:
     def test_what_it_prints_is_bounded(self, fresh):
         shown = fresh.run(f"%%aiobench loud -r 1 --against none{FETCH}\ndownload('/')\nprint('many words\\n' * 10_000)")
         assert shown.status == "ok"
-        assert shown.out.endswith("… (and so on)\n")
+        assert shown.out.endswith("… (cut)\n")
         assert len(shown.out) < 5000
 
 
@@ -269,7 +269,7 @@ class TestFaults:
         begun.run("import socket")
         shown = begun.run("%%aiobench lonely\nsocket.socket()")
         assert "NameError: name 'socket' is not defined" in shown.error
-        assert "it must import and define all that it uses" in shown.error
+        assert "it must import and define everything that it uses" in shown.error
 
     def test_a_cell_that_loops_for_ever(self, begun):
         began = time.monotonic()
@@ -277,7 +277,7 @@ class TestFaults:
         assert time.monotonic() - began < 10
         assert shown.out == "begun\n"
         assert shown.error.startswith(
-            "endless cannot be compared: it still ran after 1 s (--timeout), and was ended\nTraceback"
+            "endless cannot be compared: it was still running after 1 s (--timeout), and was killed\nTraceback"
         )
         assert re.search(r"line [23], in <module>", shown.error)
 
@@ -293,7 +293,7 @@ class TestFaults:
                     pass
             """
         )
-        assert "stubborn cannot be compared: it still ran after 1 s (--timeout), and was ended" in shown.error
+        assert "stubborn cannot be compared: it was still running after 1 s (--timeout), and was killed" in shown.error
         assert shown.out.startswith("for ever\nfor ever\n")
         assert len(shown.out) < 5000
 
@@ -311,7 +311,7 @@ class TestFaults:
         assert shown.error_name == "ComparisonError"
         assert shown.error.splitlines()[0] == (
             f"abroad cannot be compared: OSError: [Errno {errno.ENETUNREACH}] the lab does not stand in for {host},"
-            f" and nothing else can be reached; name it by --host {host}"
+            f" and no other host can be reached; name it by --host {host}"
         )
 
     def test_a_host_that_is_not_redirected_in_a_program_that_hears_no_errors(self, begun):
@@ -327,13 +327,13 @@ class TestFaults:
                     pass
             """
         )
-        assert "deaf cannot be compared: it still ran after 1 s" in shown.error
+        assert "deaf cannot be compared: it was still running after 1 s" in shown.error
         assert "the lab does not stand in for example.com:443" in shown.error
-        assert "it speaks plain HTTP, no TLS: use http://" in shown.error
+        assert "it speaks plain HTTP, not TLS: use http://" in shown.error
 
     def test_a_cell_that_fetches_nothing(self, begun):
         shown = begun.run("%%aiobench idle\npass")
-        assert shown.error == "idle cannot be compared: the lab server saw no request of it"
+        assert shown.error == "idle cannot be compared: the lab server saw no request from it"
 
     def test_a_cell_with_a_request_that_fails(self, begun):
         code = """
@@ -347,7 +347,9 @@ class TestFaults:
                 sock.makefile().read()
             """
         shown = begun.run(code)
-        assert "1 of the 2 requests that the lab server saw of it got no whole reply with status 200" in shown.error
+        assert (
+            "1 of the 2 requests that the lab server saw from it got no complete reply with status 200" in shown.error
+        )
 
     def test_interrupting_the_kernel(self, begun):
         timer = threading.Timer(1.5, begun.process.send_signal, [signal.SIGINT])

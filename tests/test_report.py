@@ -160,7 +160,7 @@ class TestUnits:
 
     @pytest.mark.parametrize("text", ["", "ms", "20xs", "-1s", "1h", "nan", "inf", "1e3", "1.2.3", "20 m s", "２０"])
     def test_no_durations(self, text):
-        with pytest.raises(ValueError, match="is no duration: write it as 20ms"):
+        with pytest.raises(ValueError, match="is not a duration: write it as 20ms"):
             seconds(text)
 
     @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ class TestUnits:
 
     @pytest.mark.parametrize("text", ["", "1.5", "0.3KiB", "5X", "-1", "kB"])
     def test_no_bytes(self, text):
-        with pytest.raises(ValueError, match="is no number of bytes: write it as"):
+        with pytest.raises(ValueError, match="is not a number of bytes: write it as"):
             byte_count(text)
 
     def test_the_two_micro_signs_are_both_known(self):

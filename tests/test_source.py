@@ -156,7 +156,7 @@ class TestTerminal:
         assert all(len(line) <= 80 for line in lines)
         assert "●                 future.result()" in lines
         assert lines[-2].startswith("● the thread sleeps here")
-        assert lines[-1] == "  builds upon lecture/blocking_way.py, strategies/blocking_way.rs"
+        assert lines[-1] == "  builds on lecture/blocking_way.py, strategies/blocking_way.rs"
 
     def test_nothing_is_lost_where_lines_are_broken(self):
         text = aio.source("thread", "rust").to_text(columns=40)
@@ -164,7 +164,7 @@ class TestTerminal:
 
     def test_the_whole(self):
         assert "sock.recv(READ_SIZE)" in self.found.to_text(whole=True)
-        assert "builds upon" not in self.found.to_text(whole=True)
+        assert "builds on" not in self.found.to_text(whole=True)
 
     def test_text_has_no_colours(self, monkeypatch):
         monkeypatch.setenv("FORCE_COLOR", "1")

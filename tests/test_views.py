@@ -284,7 +284,7 @@ class TestWaterfall:
         names = [f"arm {number} with a long name" for number in range(8)]
         comparison = made({name: around(0.05) for name in names})
         told = " ".join(texts(comparison.waterfall()))
-        assert f"no exchanges were kept of {', '.join(names)}" in told
+        assert f"no exchanges were kept for {', '.join(names)}" in told
         assert overlaps(comparison.waterfall()) == []
 
     def test_chosen_arms(self):
@@ -292,15 +292,15 @@ class TestWaterfall:
         picture = comparison.waterfall(["rust/thread"])
         assert "rust/thread" in texts(picture)
         assert "python/thread" not in texts(picture)
-        with pytest.raises(ValueError, match="'rust/uring' is none of the arms"):
+        with pytest.raises(ValueError, match="'rust/uring' is not one of the arms"):
             comparison.waterfall(["rust/uring"])
-        with pytest.raises(TypeError, match="arms must be names in a list"):
+        with pytest.raises(TypeError, match="arms must be a list of names"):
             comparison.in_flight("rust/thread")
 
     def test_arms_without_exchanges_are_named(self):
         comparison = made({"python/thread": around(0.05)})
         for picture in (comparison.waterfall(), comparison.in_flight()):
-            assert "no exchanges were kept of python/thread" in texts(picture)
+            assert "no exchanges were kept for python/thread" in texts(picture)
 
     def test_without_phases(self):
         picture = compared(10, 10, phases=False).waterfall()
@@ -590,7 +590,7 @@ def test_what_is_hollow_or_noted_is_so_in_each_way():
         faces = [tuple(colour) for points in ax.collections for colour in points.get_facecolor()]
         assert faces.count(face) == hollow
     specification = json.loads(made({"python/thread": around(0.05)}).waterfall(interactive=True).to_json())
-    assert specification["title"]["text"] == ["no exchanges were kept of python/thread"]
+    assert specification["title"]["text"] == ["no exchanges were kept for python/thread"]
 
 
 def test_numbers_are_written_alike_in_each_way():

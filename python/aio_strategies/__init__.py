@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 __version__: str = _native.build_info()["version"]
 
-# Imported when they are first asked for: a caller who only fetches should not wait for them.
+# Imported on first use: a caller who only fetches should not wait for them.
 _LATER = {
     "Arm": ".comparison.settings",
     "ArmTimes": ".comparison.arm_times",
@@ -151,7 +151,7 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Do what ``%load_ext aio_strategies`` asks for: make ``%aiotime`` and ``%%aiobench`` known."""
+    """Register ``%aiotime`` and ``%%aiobench``; IPython calls this for ``%load_ext aio_strategies``."""
     from .magics import LabMagics
 
     ipython.register_magics(LabMagics)

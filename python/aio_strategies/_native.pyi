@@ -1,4 +1,4 @@
-"""The native half of aio_strategies; the package's Python modules are its only users."""
+"""The native half of aio_strategies; only the package's own Python modules use it."""
 
 from collections.abc import Iterable, Sequence
 from os import PathLike

@@ -1,6 +1,6 @@
-"""Reads what is typed behind a command or a magic, and has it checked by ``checks.py``, as every function does.
+"""Parses the arguments of the command line and of the magics, and checks them by ``checks.py``, as the functions do.
 
-All raise ``argparse.ArgumentTypeError``, whose words are shown to whoever has typed it.
+Every parser raises ``argparse.ArgumentTypeError``, whose message is shown to the user.
 """
 
 from __future__ import annotations
@@ -48,33 +48,33 @@ def strategy_key(text: str) -> str:
 
 
 def language_name(text: str) -> str:
-    """Read the name of a language of the code."""
+    """Read the name of a programming language."""
     return _checked(lambda name: checks.check_name("language", name, LANGUAGES), text)
 
 
 def lang(text: str) -> str:
-    """Read the reader's language."""
+    """Read the language of the table: ``en`` or ``zh``."""
     if text in LANGUAGES:
         raise argparse.ArgumentTypeError(
-            f"it is the reader's language, en or zh; the code's language is --language {text}"
+            f"must be en or zh, the language of the table; for the strategies' language, write --language {text}"
         )
     return _checked(checks.check_lang, text)
 
 
 def url(text: str) -> str:
-    """Read a URL that could be fetched."""
+    """Read a URL that can be fetched."""
     return _checked(lambda one: checks.check_fetchable_urls([one])[0], text)
 
 
 def host(text: str) -> Host:
-    """Read a host, as ``example.com:80``."""
+    """Read a host, such as ``example.com:80``."""
     from .lab.hosts import read_host
 
     return _checked(read_host, text)
 
 
 def list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:
-    """Return what reads a list of such things, with commas between them."""
+    """Return a function that reads a comma-separated list."""
 
     def read(text: str) -> list[str]:
         return [reader(item.strip()) for item in text.split(",")]
@@ -95,7 +95,7 @@ def _checked(check: Callable[[T], U], value: T) -> U:
 
 def _whole(text: str) -> int:
     if not re.fullmatch(r"-?[0-9]+", text):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
@@ -103,7 +103,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        raise ValueError(f"{text!r} is not a number") from None
 
 
 requests = _reader(_whole, checks.check_requests)

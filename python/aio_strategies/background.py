@@ -1,4 +1,4 @@
-"""Beside an event loop: work on a thread of its own, watched until it ends, stopped with the task that waits for it."""
+"""Work in a thread beside an event loop: a task awaits it, and cancelling the task stops the work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def until_done(running: _native.Background) -> None:
     """Wait until a native call has ended.
 
     Raises:
-        CancelledError: this task was cancelled; nothing of the call is left.
+        CancelledError: this task was cancelled; the call has ended and left nothing behind.
     """
     import asyncio  # here, since it takes longer to import than all the rest
 
@@ -43,11 +43,11 @@ async def until_done(running: _native.Background) -> None:
 
 
 async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> Result:
-    """Run ``work`` in a thread of its own, and return what it returns, or raise what it raises.
+    """Run ``work`` in its own thread, and return what it returns or raise what it raises.
 
     Args:
         work: what to do.
-        stop: called from the loop's thread if this task is cancelled; ``work`` is to end soon then, and is waited for.
+        stop: called in the event loop's thread if this task is cancelled. ``work`` should then end soon; it is awaited.
 
     Raises:
         CancelledError: this task was cancelled; ``work`` has ended.
@@ -62,7 +62,7 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
         stop()
         await asyncio.wait([worker])
         if not worker.cancelled():
-            worker.exception()  # nobody waits for it any more
+            worker.exception()  # retrieved, so that asyncio does not log it as lost
         raise
 
 

@@ -23,16 +23,16 @@ def run(
     timeout: float = 30.0,
     rate: float | None = None,
 ) -> Run:
-    """Fetch URLs by a strategy and return when all are done; also inside a running event loop, as in a notebook.
+    """Fetch URLs with a strategy and return when all are done; works inside a running event loop too, as in a notebook.
 
     Args:
         strategy: the strategy's key; ``aio.strategies()`` lists them.
         urls: ``http`` URLs.
         language: ``"rust"`` or ``"python"``.
-        concurrency: how many exchanges may be under way at once, at least 1.
-        timeout: seconds that one exchange may take in all, above 0 and finite.
+        concurrency: how many exchanges may be in flight at once, at least 1.
+        timeout: the limit on one whole exchange in seconds, above 0 and finite.
         rate: requests per second (1e-6 to 1e9), or None. With it, no exchange begins before its intended start: for
-            the URL at index ``i`` that is ``i / rate`` seconds after ``Run.began``.
+            the URL at index ``i``, that is ``i / rate`` seconds after ``Run.began``.
 
     Returns:
         A Run: one Response per URL, in the order of ``urls``.
@@ -58,11 +58,11 @@ async def arun(
     timeout: float = 30.0,
     rate: float | None = None,
 ) -> Run:
-    """Fetch URLs by a strategy while other coroutines of the loop go on.
+    """Fetch URLs with a strategy while the event loop's other coroutines run.
 
-    In Python, ``asyncio`` runs in the loop itself, the others in a thread beside it; in Rust, all do. Cancelled, a
-    native call closes its connections, and ends its threads and processes, before ``CancelledError`` is raised. A
-    Python one in a thread begins no more exchanges then, and those under way are waited for.
+    Python's ``asyncio`` runs in the event loop itself; every other strategy, of either language, runs in a thread
+    beside it. When a Rust call is cancelled, it closes its connections and ends its threads and processes before
+    ``CancelledError`` is raised. A Python call in a thread begins no more exchanges, and waits for those in flight.
 
     Args and exceptions are those of ``run``.
     """
@@ -77,7 +77,7 @@ def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFuncti
 
 
 def _run_coroutine(coroutine: Any) -> Run:
-    """Run a coroutine to its end: in this thread, or beside it if this thread's loop is running already."""
+    """Run a coroutine to completion: in this thread, or in another if this thread's event loop is already running."""
     import asyncio
 
     try:
@@ -88,7 +88,7 @@ def _run_coroutine(coroutine: Any) -> Run:
 
 
 class _Beside:
-    """A coroutine in an event loop of its own, in a thread of its own."""
+    """A coroutine in its own event loop, in its own thread."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Run]) -> None:
         self._coroutine = coroutine
@@ -107,7 +107,7 @@ class _Beside:
 
         try:
             self._outcome = asyncio.run(main())
-        except BaseException as error:  # it is raised again where the result is asked for
+        except BaseException as error:  # result() raises it again
             self._outcome = error
         finally:
             self._started.set()

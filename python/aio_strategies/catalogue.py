@@ -1,4 +1,4 @@
-"""The catalogue: which strategies there are, and where each stands in the lecture."""
+"""The catalogue of strategies, with the section of the lecture that explains each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Strategy(NamedTuple):
         title: its name in English.
         title_zh: its name in the lecture.
         waits_by: how it waits, for each language.
-        lecture_seconds: the lecture's own figure (2021, ten requests to a public host), None where it has none.
+        lecture_seconds: the lecture's own measurement in seconds (2021, ten requests to a public host), or None.
         unavailable: the languages in which it cannot run on this machine, with the reason.
     """
 
@@ -79,8 +79,8 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 "2.2.4",
                 "non-blocking",
                 "非阻塞",
-                "spinning on a non-blocking socket, one URL after another",
-                "the same spin",
+                "busy-waiting on a non-blocking socket, one URL after another",
+                "the same busy-waiting",
                 1.1245,
             ),
             _strategy(
@@ -88,8 +88,8 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 "2.2.5",
                 "callbacks + event loop",
                 "回调 + 事件循环",
-                "a selectors loop calling registered callbacks",
-                "a mio loop calling boxed callbacks",
+                "an event loop on selectors that calls registered callbacks",
+                "an event loop on mio that calls boxed callbacks",
                 0.2548,
             ),
             _strategy(
@@ -122,7 +122,7 @@ class Catalogue(tuple[Strategy, ...]):
 
     def __repr__(self) -> str:
         unavailable = [
-            f"not available here: {language}/{strategy.key}, because {reason}"
+            f"not available here: {language}/{strategy.key} ({reason})"
             for strategy in self
             for language, reason in strategy.unavailable.items()
         ]
@@ -159,22 +159,22 @@ def strategies() -> Catalogue:
 
 
 def by_key(key: str) -> Strategy:
-    """Return the strategy of this key, be it available on this machine or not.
+    """Return the strategy with this key, whether or not it is available on this machine.
 
     Raises:
-        ValueError: no such strategy.
+        ValueError: there is no such strategy.
     """
     return STRATEGIES[check_name("strategy", key, STRATEGIES)]
 
 
 def find(strategy: str, language: str) -> Strategy:
-    """Return the strategy of this key, if it can run here in the language.
+    """Return the strategy with this key, if it can run here in this language.
 
     Raises:
-        ValueError: no such strategy or language, or the strategy is not available in the language on this machine.
+        ValueError: there is no such strategy or language, or the strategy is not available here in this language.
     """
     found = by_key(strategy)
     check_name("language", language, LANGUAGES)
     if language in found.unavailable:
-        raise ValueError(f"{strategy!r} is not available in {language} here, because {found.unavailable[language]}")
+        raise ValueError(f"{strategy!r} is not available in {language} here: {found.unavailable[language]}")
     return found

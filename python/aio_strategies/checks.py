@@ -1,6 +1,7 @@
-"""Every check of an argument, with the words of its error; the functions, the magics and the command line share them.
+"""All checks of arguments, with their error messages, shared by the functions, the magics and the command line.
 
-A value of the wrong type is a TypeError, one out of range a ValueError; both say what is allowed. A bool is no number.
+A value of the wrong type raises TypeError, one out of range ValueError; both say what is allowed. A bool is not a
+number.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ __all__ = [
 ]
 
 DEFAULT_LATENCY = 0.02
-"""Seconds after which a lab server answers, if nothing is said."""
+"""The default delay before a lab server answers, in seconds."""
 
 DEFAULT_BODY_SIZE = 1024
-"""Bytes of a lab server's pages, if nothing is said."""
+"""The default size of a lab server's pages, in bytes."""
 
 Lang = Literal["en", "zh"]
-"""The reader's language: English or Chinese. (``language`` is that of the code: ``"python"`` or ``"rust"``.)"""
+"""The reader's language: English or Chinese. (``language`` is the programming language: ``"python"`` or ``"rust"``.)"""
 
 #: The longest latency and jitter, in seconds: a day.
 _LONGEST = 86_400.0
@@ -67,7 +68,7 @@ def check_urls(urls: Iterable[str]) -> list[str]:
 
     Raises:
         TypeError: not an iterable of strings.
-        ValueError: there are none.
+        ValueError: it is empty.
     """
     if isinstance(urls, str | bytes):
         raise TypeError(f"urls must be an iterable of strings, not a single {type(urls).__name__}: write [{urls!r}]")
@@ -84,11 +85,11 @@ def check_urls(urls: Iterable[str]) -> list[str]:
 
 
 def check_fetchable_urls(urls: Iterable[str]) -> list[str]:
-    """Return the URLs as a list, each of them one that could be fetched.
+    """Return the URLs as a list, if all of them can be fetched.
 
     Raises:
         TypeError: not an iterable of strings.
-        ValueError: there are none, one is malformed (``InvalidURL``), or its scheme is none that can be fetched
+        ValueError: it is empty, or a URL is malformed (``InvalidURL``) or has a scheme other than ``http``
             (``UnsupportedProtocol``).
     """
     checked = check_urls(urls)
@@ -105,7 +106,7 @@ def check_number_of_urls(n: int) -> int:
 
 
 def check_count(name: str, value: int) -> int:
-    """Return a number of things as an int of at least 1.
+    """Return a count as an int of at least 1.
 
     Raises:
         TypeError: not an integer.
@@ -165,7 +166,7 @@ def check_budget(budget: float) -> float:
         ValueError: negative, or not a number (nan).
     """
     seconds = _real("budget", budget, "a number of seconds")
-    if not seconds >= 0:  # so written, nan is refused too
+    if not seconds >= 0:  # written this way, it also refuses nan
         raise ValueError(f"budget must be a number of seconds of at least 0 (inf for no limit), not {budget}")
     return seconds
 
@@ -209,10 +210,10 @@ def check_log_limit(log_limit: int) -> int:
 
 
 def check_text(name: str, value: str) -> str:
-    """Return a text.
+    """Return the value, if it is text.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
@@ -226,7 +227,7 @@ def check_name(kind: str, name: str, known: Collection[str]) -> str:
     """Return the name of a ``"strategy"`` or a ``"language"``, if it is known.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not text.
         ValueError: it is not known.
     """
     check_text(kind, name)
@@ -238,18 +239,18 @@ def check_name(kind: str, name: str, known: Collection[str]) -> str:
 def check_names(
     argument: str, kind: str, given: str | Sequence[str] | None, known: Collection[str], *, may_be_none: bool = False
 ) -> tuple[str, ...]:
-    """Return names, each once; one may be given alone, and None stands for all.
+    """Return the names without duplicates; a single name may be given by itself, and None stands for all.
 
     Raises:
-        TypeError: not a sequence of texts.
-        ValueError: one is not known, or there are none, unless there may be.
+        TypeError: not a sequence of strings.
+        ValueError: one is not known, or there are none and ``may_be_none`` is false.
     """
     if given is None:
         return tuple(known)
     try:
         names = [given] if isinstance(given, str) else list(given)
     except TypeError:
-        raise TypeError(f"{argument} must be names, not {given!r}") from None
+        raise TypeError(f"{argument} must be a name or a sequence of names, not {given!r}") from None
     if not names and not may_be_none:
         raise ValueError(f"{argument} is empty; allowed: {', '.join(known)}")
     return tuple(dict.fromkeys(check_name(kind, name, known) for name in names))
@@ -259,10 +260,10 @@ def check_baseline(baseline: str, arms: Sequence[str]) -> str:
     """Return the name of the baseline, if it is one of the arms.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: it is not.
     """
     if baseline not in arms:
-        raise ValueError(f"baseline {baseline!r} is none of the arms: {', '.join(arms)}")
+        raise ValueError(f"baseline {baseline!r} is not one of the arms: {', '.join(arms)}")
     return baseline
 
 
@@ -270,37 +271,37 @@ def check_programs(programs: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return the programs by their names.
 
     Raises:
-        TypeError: it is no mapping.
+        TypeError: it is not a mapping.
     """
     if programs is None:
         return {}
     if not isinstance(programs, Mapping):
-        raise TypeError(f"programs must be a mapping of names to programs, as {{'mine': mine}}, not {programs!r}")
+        raise TypeError(f"programs must be a mapping of names to programs, such as {{'mine': mine}}, not {programs!r}")
     return programs
 
 
 def check_program_name(name: str, languages: Collection[str]) -> str:
-    """Return the name of a program, which must not be taken for a strategy's or a twin's.
+    """Return the name of a program, which must not look like a strategy's or a twin's.
 
     Raises:
-        ValueError: it is no text, or it is taken.
+        ValueError: it is not text, is blank, or is reserved.
     """
     if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"the name of a program must be some text, not {name!r}")
+        raise ValueError(f"the name of a program must be a non-blank string, not {name!r}")
     if name.endswith("(twin)"):
-        raise ValueError(f"programs[{name!r}]: names that end with (twin) are taken")
+        raise ValueError(f"programs[{name!r}]: names that end with (twin) are reserved")
     if "/" in name and name.partition("/")[0] in languages:
         raise ValueError(
-            f"programs[{name!r}]: names that begin with {' or '.join(f'{x}/' for x in languages)} are taken"
+            f"programs[{name!r}]: names that begin with {' or '.join(f'{x}/' for x in languages)} are reserved"
         )
     return name
 
 
 def check_choice(name: str, value: str, allowed: Sequence[str]) -> str:
-    """Return the value, if it is one of those allowed.
+    """Return the value, if it is allowed.
 
     Raises:
-        ValueError: it is none of them.
+        ValueError: it is not.
     """
     if value not in allowed:
         *others, last = map(repr, allowed)
@@ -318,7 +319,7 @@ def check_lang(lang: str) -> str:
 
 
 def check_progress(progress: Any) -> None:
-    """Check what shows how far it is.
+    """Check the ``progress`` argument.
 
     Raises:
         TypeError: not True, False, None or a callable.
@@ -346,7 +347,7 @@ def _integer(name: str, value: int, low: int, high: int | None = None) -> int:
 
 
 def _real(name: str, value: float, what: str) -> float:
-    """Return the number as a float; infinite, if it is too large for one."""
+    """Return the number as a float; infinity, if it is too large for one."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {what}, not {value!r}")
     try:

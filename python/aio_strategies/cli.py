@@ -1,11 +1,11 @@
 """The command line: ``aio-strategies compare | run | serve | source | strategies``, also ``python -m aio_strategies``.
 
-``run`` fetches with a strategy, or runs a Python file with a lab server in the place of its public hosts.
+``run`` fetches with a strategy, or runs a Python file while a lab server stands in for its public hosts.
 
-Exit status: 0 if all went well, 1 if it did not, 2 for a wrong argument, 130 after Ctrl-C.
+Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C.
 """
 
-# What a command needs is imported when it runs, so that --help and a typing error are answered at once.
+# Each command imports what it needs when it runs, so that --help and usage errors are answered at once.
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _PROGRAM = "aio-strategies"
-# What a shell reports of a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE.
+# What a shell reports for a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE.
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
     Args:
-        words: the arguments behind the program's name; None for those of this process.
+        words: the arguments after the program's name; None for those of this process.
 
     Raises:
         SystemExit: with 0 after ``--help`` and ``--version``, with 2 for a wrong argument.
@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
         status: int = options.command(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads on. The interpreter flushes once more at its end: let that go nowhere.
+        # The reader has gone. The interpreter flushes once more at exit: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
     except (Error, OSError) as error:
@@ -82,7 +82,7 @@ def _compare(options: argparse.Namespace) -> int:
             budget=options.budget,
             seed=options.seed,
         )
-    except ValueError as error:  # what the parser cannot know, such as a baseline that is none of the arms
+    except ValueError as error:  # what the parser cannot know, such as a baseline that is not one of the arms
         print(f"{_PROGRAM} compare: error: {error}", file=sys.stderr)
         return 2
     if options.save:
@@ -103,7 +103,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     is_file = options.strategy.endswith(".py")
     if is_file != bool(options.as_host):
-        what = "a Python file needs --as-host before it" if is_file else "--as-host is for a Python file"
+        what = "a Python file needs --as-host before it" if is_file else "--as-host applies only to a Python file"
         print(f"{_PROGRAM} run: error: {what}: run --as-host example.com:80 FILE.py", file=sys.stderr)
         return 2
     return _run_file(options) if is_file else _run_strategy(options)
@@ -116,14 +116,14 @@ def _run_file(options: argparse.Namespace) -> int:
 
     from .lab.server import LabServer
 
-    open(options.strategy, "rb").close()  # an OSError of it is told like all others
+    open(options.strategy, "rb").close()  # raises OSError now, which is reported like any other
     with LabServer(latency=options.latency) as lab:
         program = "from aio_strategies.run_file import main; main()"
         words = [str(os.getpid()), str(lab.port), ",".join(map(str, options.as_host)), options.strategy]
         began = time.monotonic()
         with subprocess.Popen([sys.executable, "-c", program, *words, *options.program_arguments]) as process:
             while process.returncode is None:
-                # A terminal's Ctrl-C has reached the program, too: how it ends is its own affair.
+                # A terminal's Ctrl-C reaches the program too: let it end in its own way.
                 with contextlib.suppress(KeyboardInterrupt):
                     process.wait()
         wall = time.monotonic() - began
@@ -285,7 +285,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split off what is behind the Python file of ``run --as-host HOST file.py``: it is the program's own."""
+    """Split off what follows the Python file of ``run --as-host HOST file.py``: the program's own arguments."""
     for place, word in enumerate(words):
         if place and word.endswith(".py") and words[place - 1] != "--as-host":
             before = words[: place + 1]
@@ -300,28 +300,31 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
-        description="Time strategies of I/O concurrency in Python and Rust side by side.",
+        description="Time I/O-concurrency strategies side by side, in Python and in Rust.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add = partial(commands.add_parser, allow_abbrev=False)  # --lang is no abbreviation of --language
+    add = partial(commands.add_parser, allow_abbrev=False)  # --lang must not abbreviate --language
 
     compare = add(
         "compare",
         help="time strategies side by side",
-        description="Time strategies side by side on the same work, against a lab server unless there are URLs.",
+        description="Time strategies side by side on the same work: pages of a lab server, or the URLs you give.",
     )
     compare.set_defaults(command=_compare)
     compare.add_argument(
-        "--strategies", type=arguments.list_of(arguments.strategy_key), metavar="A,B", help="(default: all)"
+        "--strategies",
+        type=arguments.list_of(arguments.strategy_key),
+        metavar="A,B",
+        help="strategies to time (default: all)",
     )
     compare.add_argument(
         "--languages",
         type=arguments.list_of(arguments.language_name),
         default=LANGUAGES,
         metavar="A,B",
-        help="of the code (default: both)",
+        help="implementations to time: python, rust (default: both)",
     )
     compare.add_argument(
         "--url",
@@ -329,35 +332,38 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         action="extend",
         metavar="URL",
-        help="what to fetch instead of a lab's pages",
+        help="URLs to fetch instead of the lab's pages",
     )
     _add_requests(compare)
     _add_concurrency(compare)
     _add_latency(compare)
     _add_timeout(compare)
     compare.add_argument(
-        "--baseline", metavar="ARM", help="what all others are held against, as rust/thread (default: the first)"
+        "--baseline", metavar="ARM", help="arm to compare the others with, such as rust/thread (default: the first)"
     )
     compare.add_argument(
-        "--rate", type=arguments.rate, metavar="N", help="requests due a second (default: all at once)"
+        "--rate", type=arguments.rate, metavar="N", help="requests due per second (default: all at once)"
     )
     compare.add_argument(
-        "--rounds", type=arguments.rounds, metavar="N", help="(default: until it is precise, 10 to 60)"
+        "--rounds",
+        type=arguments.rounds,
+        metavar="N",
+        help="rounds to time (default: 10 to 60, until the intervals are narrow)",
     )
     compare.add_argument(
-        "--budget", type=arguments.budget, default=30.0, metavar="TIME", help="of the whole comparison (default: 30s)"
+        "--budget", type=arguments.budget, default=30.0, metavar="TIME", help="limit on the comparison (default: 30s)"
     )
     compare.add_argument(
-        "--seed", type=arguments.seed, metavar="N", help="of the random order of runs (default: drawn)"
+        "--seed", type=arguments.seed, metavar="N", help="seed of the random run order (default: drawn)"
     )
     compare.add_argument(
         "--lang",
         type=arguments.lang,
         default="en",
         metavar="en|zh",
-        help="the reader's language, of the table; zh has the lecture's columns (default: en)",
+        help="language of the table; zh shows the lecture's columns (default: en)",
     )
-    compare.add_argument("--save", metavar="FILE", help="keep everything in a file, for aio.load (.gz: compressed)")
+    compare.add_argument("--save", metavar="FILE", help="save the comparison, for aio.load (.gz: compressed)")
     output = compare.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
@@ -368,9 +374,9 @@ def _parser() -> argparse.ArgumentParser:
         help="fetch URLs with one strategy, or run a Python file offline",
         usage=f"{_PROGRAM} run STRATEGY [URL ...] [options]\n"
         f"       {_PROGRAM} run --as-host HOST[:PORT] [--latency TIME] FILE.py [ARGUMENT ...]",
-        description="Fetch URLs with one strategy; without URLs, pages of a lab server. Exit status 1 if any failed."
-        " Or, with --as-host, run a Python file, while a lab server answers in the place of its public hosts; what it"
-        " was asked is told on stderr at the end, and the exit status is the program's.",
+        description="Fetch URLs with one strategy; without URLs, fetch pages of a lab server. The exit status is 1 if a"
+        " fetch failed. With --as-host, run a Python file instead, while a lab server stands in for its public hosts: a"
+        " summary of the requests goes to stderr, and the exit status is the program's.",
     )
     run.set_defaults(command=_run)
     run.add_argument(
@@ -378,18 +384,18 @@ def _parser() -> argparse.ArgumentParser:
         type=arguments.host,
         action="append",
         metavar="HOST",
-        help="the host to answer for, as example.com:80",
+        help="host to stand in for, such as example.com:80",
     )
     run.add_argument(
         "strategy", type=_strategy_or_file, metavar="STRATEGY|FILE.py", help="see: aio-strategies strategies"
     )
     run.add_argument("urls", type=arguments.url, nargs="*", metavar="URL")
-    run.add_argument("--language", choices=LANGUAGES, default="rust", help="of the code (default: rust)")
+    run.add_argument("--language", choices=LANGUAGES, default="rust", help="implementation to run (default: rust)")
     _add_requests(run)
     _add_concurrency(run)
     _add_latency(run)
     _add_timeout(run)
-    run.add_argument("--json", action="store_true", help="print the outcome as JSON, without the bodies")
+    run.add_argument("--json", action="store_true", help="print the results as JSON, without the bodies")
 
     serve = add(
         "serve",
@@ -397,29 +403,41 @@ def _parser() -> argparse.ArgumentParser:
         description="Start a lab server, print its URL and serve until Ctrl-C.",
     )
     serve.set_defaults(command=_serve)
-    serve.add_argument("--port", type=arguments.port, default=0, metavar="N", help="(default: a free one)")
+    serve.add_argument(
+        "--port", type=arguments.port, default=0, metavar="N", help="port to listen on (default: a free one)"
+    )
     _add_latency(serve)
-    serve.add_argument("--jitter", type=arguments.jitter, default=0.0, metavar="TIME", help="(default: 0)")
-    serve.add_argument("--body-size", type=arguments.body_size, default=1024, metavar="BYTES", help="(default: 1KiB)")
-    serve.add_argument("--bandwidth", type=arguments.bandwidth, metavar="BYTES", help="a second (default: unlimited)")
+    serve.add_argument(
+        "--jitter",
+        type=arguments.jitter,
+        default=0.0,
+        metavar="TIME",
+        help="upper bound of a random extra delay (default: 0)",
+    )
+    serve.add_argument(
+        "--body-size", type=arguments.body_size, default=1024, metavar="BYTES", help="size of each page (default: 1KiB)"
+    )
+    serve.add_argument("--bandwidth", type=arguments.bandwidth, metavar="BYTES", help="per second (default: unlimited)")
     serve.add_argument("--json", action="store_true", help="print a line of JSON at the start and one at the end")
 
     source = add(
         "source",
-        help="show the sources of a strategy",
-        description="Show the Python and the Rust version of a strategy, the lines that wait marked: side by side if"
-        " the terminal is wide enough.",
+        help="show the source code of a strategy",
+        description="Show the Python and the Rust version of a strategy, with the lines that wait marked; side by side"
+        " if the terminal is wide enough.",
     )
     source.set_defaults(command=_source)
     source.add_argument(
         "strategy", type=arguments.strategy_key, metavar="STRATEGY", help="see: aio-strategies strategies"
     )
-    source.add_argument("--language", choices=[*LANGUAGES, "both"], default="both", help="of the code (default: both)")
-    source.add_argument("--whole", action="store_true", help="show the files that it builds upon, too")
+    source.add_argument(
+        "--language", choices=[*LANGUAGES, "both"], default="both", help="version to show (default: both)"
+    )
+    source.add_argument("--whole", action="store_true", help="also show the files that it builds on")
 
     strategies = add("strategies", help="list the strategies", description="List the strategies.")
     strategies.set_defaults(command=_strategies)
-    strategies.add_argument("--json", action="store_true", help="print them as JSON, with all that is known of them")
+    strategies.add_argument("--json", action="store_true", help="print them as JSON, with every detail")
     return parser
 
 
@@ -430,7 +448,7 @@ def _add_requests(parser: argparse.ArgumentParser) -> None:
         type=arguments.requests,
         default=10,
         metavar="N",
-        help="pages of the lab to fetch (default: 10)",
+        help="number of lab pages to fetch (default: 10)",
     )
 
 
@@ -441,7 +459,7 @@ def _add_concurrency(parser: argparse.ArgumentParser) -> None:
         type=arguments.concurrency,
         default=10,
         metavar="N",
-        help="fetches in flight (default: 10)",
+        help="fetches in flight at once (default: 10)",
     )
 
 
@@ -451,13 +469,13 @@ def _add_latency(parser: argparse.ArgumentParser) -> None:
         type=arguments.latency,
         default=0.02,
         metavar="TIME",
-        help="after which the lab answers (default: 20ms)",
+        help="delay before the lab answers (default: 20ms)",
     )
 
 
 def _add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=arguments.timeout, default=30.0, metavar="TIME", help="of each fetch (default: 30s)"
+        "--timeout", type=arguments.timeout, default=30.0, metavar="TIME", help="limit on each fetch (default: 30s)"
     )
 
 
@@ -468,7 +486,7 @@ def _strategy_or_file(text: str) -> str:
 
 
 class _Version(argparse.Action):
-    """Prints the version, which is looked up only then."""
+    """Prints the version, which is looked up only when it is asked for."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
         super().__init__(option_strings, dest, nargs=0, help=help)

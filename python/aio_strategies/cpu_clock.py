@@ -1,4 +1,4 @@
-"""The processor time that this process has used, and the child processes of it that have ended."""
+"""The CPU time used by this process and by its child processes that have ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["cpu_now"]
 
 try:
     from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
-except ImportError:  # Windows, which has os.times() in a useful resolution
+except ImportError:  # Windows, where os.times() is precise enough
     import os
 
     def cpu_now() -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""The exceptions of both languages: httpx's tree and names, with the built-in bases that ``except`` clauses expect.
+"""The exceptions of both languages: httpx's names and tree, with the built-in bases that ``except`` clauses expect.
 
-The native strategies raise these same classes, and every one of them can be pickled with all its attributes, so that
-a worker process can send it home.
+The Rust strategies raise these same classes. All of them can be pickled with their attributes, so that a worker process
+can send them back.
 
 .. code-block:: text
 
@@ -56,18 +56,18 @@ __all__ = [
 
 
 class Error(Exception):
-    """The base of everything that aio_strategies raises by itself."""
+    """The base of all exceptions that aio_strategies defines."""
 
 
 class RequestError(Error):
-    """A request that got no whole response.
+    """A request got no complete response.
 
     Attributes:
         url: the URL that was being fetched, as it was given.
-        phase: what was being done: ``"resolve"``, ``"connect"``, ``"write"`` or ``"read"``.
-        strategy: the key of the strategy at work, such as ``"thread"``, or None.
+        phase: the step that failed: ``"resolve"``, ``"connect"``, ``"write"`` or ``"read"``.
+        strategy: the key of the strategy, such as ``"thread"``, or None.
         errno: the operating system's error number, or None.
-        bytes_received: bytes of the response that had come before the failure.
+        bytes_received: bytes of the response received before the failure.
         elapsed: seconds from the start of the exchange to the failure.
     """
 
@@ -111,23 +111,23 @@ def _rebuild(
 
 
 class TransportError(RequestError):
-    """The connection, or what came over it, failed."""
+    """The connection failed, or what came over it was invalid."""
 
 
 class TimeoutException(TransportError, TimeoutError):
-    """A time-out passed."""
+    """A timeout expired."""
 
 
 class ConnectTimeout(TimeoutException):
-    """The deadline passed before the connection stood."""
+    """The deadline passed before the connection was established."""
 
 
 class TotalTimeout(TimeoutException):
-    """The deadline of the whole exchange (``timeout=``) passed after the connection stood."""
+    """The deadline of the whole exchange (``timeout=``) passed after the connection was established."""
 
 
 class NetworkError(TransportError, OSError):
-    """The operating system reported an error of the network."""
+    """The operating system reported a network error."""
 
 
 class ConnectError(NetworkError, ConnectionError):
@@ -139,11 +139,11 @@ class NameResolutionError(ConnectError):
 
 
 class ReadError(NetworkError, ConnectionError):
-    """The connection broke while the response was read."""
+    """The connection broke while the response was being read."""
 
 
 class WriteError(NetworkError, ConnectionError):
-    """The connection broke while the request was sent."""
+    """The connection broke while the request was being sent."""
 
 
 class ProtocolError(TransportError):
@@ -151,7 +151,7 @@ class ProtocolError(TransportError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer's bytes are no valid HTTP response."""
+    """The server sent something that is not a valid HTTP response."""
 
 
 class IncompleteBody(RemoteProtocolError):
@@ -159,11 +159,11 @@ class IncompleteBody(RemoteProtocolError):
 
 
 class HeadersTooLarge(RemoteProtocolError):
-    """The status line and headers exceed the limits on bytes or number."""
+    """The status line and headers exceed the limit on their size or number."""
 
 
 class UnsupportedProtocol(TransportError, ValueError):
-    """The URL's scheme is none that can be fetched."""
+    """The URL's scheme is not supported; only ``http`` is."""
 
 
 class ResponseTooLarge(RequestError):
@@ -171,7 +171,7 @@ class ResponseTooLarge(RequestError):
 
 
 class InternalError(RequestError):
-    """A defect of this package, or the death of a worker process: not the fault of the URL."""
+    """A bug in this package, or the death of a worker process; the URL is not at fault."""
 
 
 class HTTPStatusError(Error):
@@ -199,8 +199,8 @@ class ComparisonError(Error):
 
     Attributes:
         arm: the arm that stood out, such as ``"rust/thread"``.
-        url: the URL at which it did, or None if it could not even begin.
-        difference: what was different or wrong, in words.
+        url: the URL where it did, or None if the error concerns no single URL.
+        difference: a description of what was different or wrong.
     """
 
     def __init__(self, arm: str, url: str | None, difference: str) -> None:
@@ -215,11 +215,11 @@ class ComparisonError(Error):
 
 
 class SchemaError(Error, ValueError):
-    """A file holds no saved comparison or sweep that this version can read."""
+    """The file does not contain a saved comparison or sweep that this version can read."""
 
 
 class InvalidURL(Error, ValueError):
-    """The text is no URL that could be fetched; found before any I/O."""
+    """The text is not a URL that can be fetched; this is checked before any I/O."""
 
 
 class ForkedProcessError(Error, RuntimeError):

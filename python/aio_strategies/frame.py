@@ -1,4 +1,4 @@
-"""A small immutable table of columns, which polars, pyarrow, duckdb and pandas read as it is, and pandas takes too.
+"""A small immutable table of columns, which polars, pyarrow, duckdb and pandas can read directly.
 
 It needs none of them: ``frame["wall"]`` is a list, a row is a dict.
 """
@@ -27,15 +27,15 @@ Kind = Literal["text", "integer", "real", "boolean"]
 Value = str | int | float | bool | None
 
 _TYPES: dict[Kind, type | tuple[type, ...]] = {"text": str, "integer": int, "real": (int, float), "boolean": bool}
-#: Of the numbers, as an ``array.array`` keeps them.
+#: How ``array.array`` stores the numbers.
 _TYPECODES: dict[Kind, Any] = {"integer": "q", "real": "d"}
 _PANDAS: dict[Kind, str] = {"text": "str", "integer": "int64", "real": "float64", "boolean": "bool"}
-#: Text and real numbers have a value of their own for None.
+#: Text and real numbers have their own value for None.
 _PANDAS_WITH_NULLS = {**_PANDAS, "integer": "Int64", "boolean": "boolean"}
 
 _SHOWN_AS_TEXT = 10
 _SHOWN_AS_HTML = 20
-#: The longest text of a cell that is shown, in characters.
+#: The longest cell text to show, in characters.
 _LONGEST_CELL = 60
 
 
@@ -46,7 +46,7 @@ class Field:
     Attributes:
         name: the column's name.
         kind: what its values are: ``"text"``, ``"integer"``, ``"real"`` or ``"boolean"``.
-        about: what they say, with their unit.
+        about: what the values mean, with their unit.
     """
 
     name: str
@@ -55,19 +55,19 @@ class Field:
 
 
 class Frame:
-    """A table of columns that does not change: ``frame["wall"]`` is a column, ``frame.row(0)`` a row.
+    """An immutable table of columns: ``frame["wall"]`` is a column, ``frame.row(0)`` a row.
 
-    ``len(frame)`` is the number of rows, and iteration goes over them, as dicts. ``polars.DataFrame(frame)``,
-    ``pyarrow.table(frame)``, ``pandas.DataFrame.from_arrow(frame)`` and ``duckdb.sql("from frame")`` take it as it is
-    (the Arrow PyCapsule interface).
+    ``len(frame)`` is the number of rows, and iteration yields them as dicts. ``polars.DataFrame(frame)``,
+    ``pyarrow.table(frame)``, ``pandas.DataFrame.from_arrow(frame)`` and ``duckdb.sql("from frame")`` read it directly
+    (through the Arrow PyCapsule interface).
 
     Args:
         fields: the heads of the columns, at least one.
-        columns: the values of each, in the order of the fields; None where there is no value.
+        columns: each column's values, in the order of the fields; None where there is no value.
 
     Raises:
         TypeError: a value is not of its column's kind.
-        ValueError: the fields and columns do not go together: no field at all, two of one name, another number of
+        ValueError: the fields and columns do not fit together: no fields, two of the same name, a different number of
             columns, or columns of different lengths.
         OverflowError: an integer does not fit into 64 bits.
     """
@@ -77,7 +77,7 @@ class Frame:
     def __init__(self, fields: Iterable[Field], columns: Iterable[Iterable[Value]]) -> None:
         self._fields = tuple(fields)
         if not self.fields:
-            raise ValueError("a frame has at least one column")
+            raise ValueError("fields is empty; a frame needs at least one column")
         self._columns = tuple(_stored(field, values) for field, values in zip(self.fields, columns, strict=True))
         if len(set(self.columns)) < len(self.fields):
             raise ValueError(f"two columns of the same name: {', '.join(self.columns)}")
@@ -96,20 +96,20 @@ class Frame:
         return tuple(field.name for field in self.fields)
 
     def row(self, number: int) -> dict[str, Value]:
-        """Return the row of this number, from 0; a negative one counts from the end.
+        """Return the row of this number, from 0; a negative number counts from the end.
 
         Raises:
-            IndexError: there are not so many rows.
+            IndexError: there are not that many rows.
         """
         return {field.name: column[number] for field, column in zip(self.fields, self._columns, strict=True)}
 
     def rows(self) -> Iterator[dict[str, Value]]:
-        """Go over the rows, as dicts by the columns' names."""
+        """Iterate over the rows, as dicts by column name."""
         names = self.columns
         return (dict(zip(names, values, strict=True)) for values in zip(*self._columns, strict=True))
 
     def where(self, **equal: Value) -> Frame:
-        """Return a frame of the rows whose columns have these values, such as ``where(language="rust")``.
+        """Return a frame of the rows whose columns have these values, for example ``where(language="rust")``.
 
         Raises:
             KeyError: there is no column of that name.
@@ -129,7 +129,7 @@ class Frame:
             KeyError: there is no column of that name.
         """
         if name not in self.columns:
-            raise KeyError(f"no column {name!r}; there are {', '.join(self.columns)}")
+            raise KeyError(f"no column {name!r}; the columns are {', '.join(self.columns)}")
         return list(self._columns[self.columns.index(name)])
 
     def __iter__(self) -> Iterator[dict[str, Value]]:
@@ -150,17 +150,17 @@ class Frame:
         """Return a copy of the table, by the Arrow PyCapsule interface.
 
         Args:
-            requested_schema: ignored, as the interface allows: who wants other types casts them.
+            requested_schema: ignored, as the interface allows; a caller who wants other types can cast.
         """
         from ._native import arrow_stream
 
         return arrow_stream(self._heads(), self._columns)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a DataFrame of pandas.
+        """Return a pandas DataFrame.
 
-        None is NaN among real numbers and text; a column of integers or booleans with None in it has the nullable dtype
-        ``Int64`` or ``boolean``, which keeps them exact.
+        In columns of real numbers and of text, None becomes NaN. A column of integers or booleans that contains None
+        gets the nullable dtype ``Int64`` or ``boolean``, which keeps the values exact.
 
         Raises:
             ImportError: pandas 3 is not installed.
@@ -178,7 +178,7 @@ class Frame:
         return pandas.DataFrame(columns)
 
     def to_polars(self) -> polars.DataFrame:
-        """Return a DataFrame of polars; None is null.
+        """Return a polars DataFrame; None becomes null.
 
         Raises:
             ImportError: polars is not installed.
@@ -190,9 +190,9 @@ class Frame:
         return polars.DataFrame(self)
 
     def to_csv(self) -> str:
-        """Return CSV text with the columns' names above it.
+        """Return CSV text with a header row of column names.
 
-        None is an empty cell, a boolean ``true`` or ``false``, and a number is written in full.
+        None is an empty cell, a boolean is ``true`` or ``false``, and numbers are written in full.
         """
         import csv
         import io
@@ -233,9 +233,9 @@ class Frame:
 
 
 def _stored(field: Field, values: Iterable[Value]) -> Sequence[Value]:
-    """Return the values, checked, in as little memory as they can take."""
+    """Check the values, and return them in as little memory as possible."""
     if field.kind not in _TYPES:
-        raise ValueError(f"{field.kind!r} is no kind of column; there are {', '.join(_TYPES)}")
+        raise ValueError(f"column {field.name!r} is of unknown kind {field.kind!r}; allowed: {', '.join(_TYPES)}")
     values = tuple(values)
     for given in set(map(type, values)) - {NoneType}:
         # a bool is an int, too

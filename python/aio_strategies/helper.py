@@ -1,4 +1,4 @@
-"""The native program beside this package: the lab server, and the workers of the Rust ``process``."""
+"""The native program that ships with this package: the lab server, and the workers of the Rust ``process``."""
 
 import os
 import sys
@@ -6,4 +6,4 @@ import sys
 __all__ = ["PROGRAM"]
 
 PROGRAM = os.path.join(os.path.dirname(__file__), "aio-strategies-helper" + (".exe" if sys.platform == "win32" else ""))
-"""Where it is: build.rs compiles it, and the wheel brings it."""
+"""Its path; build.rs compiles it, and the wheel contains it."""

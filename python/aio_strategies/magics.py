@@ -1,8 +1,8 @@
 """``%aiotime`` and ``%%aiobench``, for ``%load_ext aio_strategies``.
 
-A cell under ``%%aiobench`` is a program that does work of its own: it names its hosts and pages itself. It is run once
-to count its requests; then it is compared with strategies that make as many. Cells that make the same number of
-requests gather in one comparison.
+A cell under ``%%aiobench`` is a program that names its own hosts and pages. It runs once so that its requests can be
+counted; then it is compared with strategies that make the same number of requests. Cells that make the same number of
+requests share one comparison.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .measuring.trial import try_out
 __all__ = ["LabMagics"]
 
 _UNNAMED = "this cell"
-#: As many URLs are in a cell's ``urls``, and as many pages ``%aiotime`` fetches, if nothing is said.
+#: The default number of URLs in a cell's ``urls``, and of pages that ``%aiotime`` fetches.
 _REQUESTS = 10
 _AGAINST = ["blocking", "thread", "asyncio"]
 _HOST, _TIMEOUT = "--host", "--timeout"
@@ -41,24 +41,33 @@ def _requests(help_: str) -> Any:
 
 
 _rounds = argument(
-    "-r", "--rounds", type=arguments.rounds, metavar="N", help="rounds (default: until it is precise, 10 to 60)"
+    "-r",
+    "--rounds",
+    type=arguments.rounds,
+    metavar="N",
+    help="rounds to time (default: 10 to 60, until the intervals are narrow)",
 )
 _concurrency = argument(
-    "-c", "--concurrency", type=arguments.concurrency, default=10, metavar="N", help="in flight (default: 10)"
+    "-c",
+    "--concurrency",
+    type=arguments.concurrency,
+    default=10,
+    metavar="N",
+    help="fetches in flight at once (default: 10)",
 )
 _latency = argument(
     "--latency",
     type=arguments.latency,
     default=0.02,
     metavar="TIME",
-    help="after which the lab answers (default: 20ms)",
+    help="delay before the lab answers (default: 20ms)",
 )
 _budget = argument(
     "--budget",
     type=arguments.budget,
     default=30.0,
     metavar="TIME",
-    help="of the whole comparison, without -r (default: 30s)",
+    help="limit on the whole comparison, unless -r is given (default: 30s)",
 )
 _quiet = argument("-q", "--quiet", action="store_true", help="show nothing")
 _output = argument("-o", "--output", action="store_true", help="return the Comparison")
@@ -69,7 +78,7 @@ def _language(default: str) -> Any:
         "--language",
         choices=[*LANGUAGES, "both"],
         default=default,
-        help=f"of the strategies' code (default: {default})",
+        help=f"implementation of the strategies (default: {default})",
     )
 
 
@@ -78,20 +87,20 @@ _lang = argument(
     type=arguments.lang,
     default="en",
     metavar="en|zh",
-    help="the reader's language, of the table; zh has the lecture's columns (default: en)",
+    help="language of the table; zh shows the lecture's columns (default: en)",
 )
 
 
 @magics_class
 class LabMagics(Magics):
-    """The magics, and the cells that have been compared so far."""
+    """The magics, and the cells compared so far."""
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._forget()
 
     def _forget(self) -> None:
-        #: The cells in the comparison, by name: their sources and the hosts that they name; and each one's requests.
+        #: By cell: its source, and the hosts that it names; and the number of requests that each cell makes.
         self._sources: dict[str, str] = {}
         self._hosts: dict[str, list[Host]] = {}
         self._requests = 0
@@ -102,9 +111,9 @@ class LabMagics(Magics):
         nargs="+",
         type=arguments.strategy_key,
         metavar="KEY",
-        help="strategies, as thread: see aio.strategies()",
+        help="strategies, such as thread; see aio.strategies()",
     )
-    @_requests("requests (default: 10)")
+    @_requests("number of lab pages to fetch (default: 10)")
     @_rounds
     @_concurrency
     @_language("both")
@@ -115,7 +124,7 @@ class LabMagics(Magics):
     @_output
     @line_magic
     def aiotime(self, line: str) -> Comparison | None:
-        """Time strategies against a lab server, as ``%aiotime thread asyncio -n 100 -r 20``."""
+        """Time strategies against a lab server, for example ``%aiotime thread asyncio -n 100 -r 20``."""
         options = _parsed(self.aiotime, line)
         try:
             comparison = compare(
@@ -133,7 +142,7 @@ class LabMagics(Magics):
 
     @magic_arguments()
     @argument("name", nargs="*", metavar="NAME", help=f"what to call the cell in the table (default: {_UNNAMED})")
-    @_requests("requests that the cell makes, and the length of its `urls` (default: as many as it makes)")
+    @_requests("requests that the cell must make, and the length of its `urls` (default: counted)")
     @_rounds
     @_concurrency
     @_language("python")
@@ -145,14 +154,14 @@ class LabMagics(Magics):
         type=arguments.timeout,
         default=10.0,
         metavar="TIME",
-        help="after which a run of the cell, or a fetch of a strategy, is given up (default: 10s)",
+        help="limit on each run of the cell, and on each fetch of a strategy (default: 10s)",
     )
     @argument(
         "--against",
         type=arguments.list_of(lambda key: key if key == "none" else arguments.strategy_key(key)),
         default=_AGAINST,
         metavar="A,B",
-        help=f"the strategies to time it beside, or none (default: {','.join(_AGAINST)})",
+        help=f"strategies to compare the cell with, or none (default: {','.join(_AGAINST)})",
     )
     @argument(
         _HOST,
@@ -160,32 +169,36 @@ class LabMagics(Magics):
         action="append",
         default=[],
         metavar="HOST[:PORT]",
-        help="a host that the lab stands in for, besides those that the cell's strings name with port 80",
+        help="another host for the lab to stand in for; hosts that the cell's strings name with port 80 are found",
     )
-    @argument("--reset", action="store_true", help="forget the cells so far, also as %%aiobench --reset without a cell")
+    @argument(
+        "--reset", action="store_true", help="forget the earlier cells; also works as %%aiobench --reset without a cell"
+    )
     @_quiet
     @_output
     @line_cell_magic
     def aiobench(self, line: str, cell: str | None = None) -> Comparison | None:
-        """Time the cell beside strategies, and beside the cells before it that make as many requests.
+        """Compare the cell with strategies, and with earlier cells, that make the same number of requests.
 
-        The cell runs in an interpreter of its own, as a program would: it must import and define all that it uses. Its
-        public hosts are answered by a lab server, and no other can be reached. ``urls`` has the lab's own pages, for
-        those who want them; top-level ``await`` is allowed. The settings of the latest cell hold for all.
+        The cell runs in its own interpreter, like a program: it must import and define everything that it uses. A lab
+        server stands in for its public hosts; no other host can be reached. ``urls`` lists pages of the lab, if you
+        want to fetch those. Top-level ``await`` is allowed. The latest cell's settings apply to all cells.
         """
         options = _parsed(self.aiobench, line)
         if options.reset:
             self._forget()
         if cell is None:
             if not options.reset:
-                raise UsageError("%%aiobench times a cell: write it with two percent signs on the cell's first line")
+                raise UsageError(
+                    "%%aiobench times a cell: write %%aiobench on the cell's first line, and the code below it"
+                )
             return None
         name = " ".join(options.name) or _UNNAMED
         try:
             comparison = self._compare_with(name, cell, options)
         except ComparisonError as error:
             raise _in_few_words(error) from None
-        # What a cell magic returns is shown by the shell, in English: once is enough.
+        # The shell shows what a cell magic returns, in English: do not show it twice.
         return comparison if options.output and options.lang == "en" else _shown(comparison, options)
 
     def _compare_with(self, name: str, source: str, options: Namespace) -> Comparison:
@@ -193,13 +206,13 @@ class LabMagics(Magics):
         try:
             hosts = {name: [*dict.fromkeys([*hosts_in(source), *options.host])]}
         except SyntaxError as error:
-            raise UsageError(f"the cell is no Python: {error}") from None
+            raise UsageError(f"the cell is not valid Python: {error}") from None
         sources = {name: source}
         requests = self._count(_plan([], sources, hosts, options.requests or _REQUESTS, options), options)
         others = {other: text for other, text in self._sources.items() if other != name}
         if others and requests != self._requests:
             print(
-                f"{name} makes {_count(requests)}, {', '.join(others)} {self._requests}: that is not the same work, so"
+                f"{name} makes {_count(requests)}, but {', '.join(others)} made {self._requests}: the work differs, so"
                 " a new comparison begins.",
                 file=sys.stderr,
             )
@@ -265,7 +278,7 @@ def _languages(options: Namespace) -> Sequence[str]:
 
 
 def _parsed(magic: Any, line: str) -> Namespace:
-    """Read the line of a magic; a name may have options before, behind and between its words."""
+    """Parse the line of a magic; options may stand before, after and between the words of a name."""
     try:
         words = shlex.split(line)
     except ValueError:  # an apostrophe
@@ -288,9 +301,9 @@ def _count(requests: int) -> str:
 
 
 def _in_few_words(error: ComparisonError) -> ComparisonError:
-    """Return the error as one that the shell shows without the traceback of this package, which is not at fault."""
+    """Return the error so that the shell shows it without a traceback through this package, which is not at fault."""
     words = str(error)
     if "NameError" in error.difference:
-        words += "\nThe cell runs in an interpreter of its own: it must import and define all that it uses."
+        words += "\nThe cell runs in its own interpreter: it must import and define everything that it uses."
     error._render_traceback_ = words.splitlines  # type: ignore[attr-defined]
     return error

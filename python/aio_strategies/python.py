@@ -1,7 +1,7 @@
 """The Python strategies: ``aio.python.<key>_way``. Same names, arguments, results and exceptions as ``aio.rust``.
 
-They are in ``lecture/``, a file each. A file is imported when its function is called for the first time: asyncio and
-the pools take longer to import than all the rest of the package.
+They are in ``lecture/``, one file each. A file is imported when its function is first called: asyncio and the pools
+take longer to import than the rest of the package.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ asyncio_way = async_strategy_function("asyncio", "python", lambda: partial(_fetc
 
 
 def beside(key: str) -> AsyncStrategyFunction:
-    """Return the strategy as a coroutine function, whose call goes on beside the loop's other tasks."""
+    """Return the strategy as a coroutine function, whose calls run alongside the event loop's other tasks."""
     if key == "asyncio":
         return asyncio_way
     return async_strategy_function(key, "python", lambda: partial(_fetch_beside, _way(key)))

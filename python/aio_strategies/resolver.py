@@ -1,4 +1,4 @@
-"""Finding the addresses of host names, with a deadline."""
+"""Resolves host names to addresses, with a deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 __all__ = ["look_up"]
 
 THREADS = 16
-"""Names asked for at the same time."""
+"""How many names are looked up at the same time."""
 
 Host = tuple[str, int]
 """A name and a port."""
@@ -20,17 +20,17 @@ Address = tuple[str, int]
 
 
 def look_up(hosts: list[Host], timeout: float) -> dict[Host, Address | OSError]:
-    """Find each host's address, or why it has none.
+    """Return each host's address, or the error that says why it has none.
 
     Args:
         hosts: names with ports.
-        timeout: seconds for all of them together.
+        timeout: the limit on all of them together, in seconds.
     """
     todo: queue.SimpleQueue[Host] = queue.SimpleQueue()
     for host in hosts:
         todo.put(host)
     answers: queue.SimpleQueue[tuple[Host, Address | OSError]] = queue.SimpleQueue()
-    # Threads, since getaddrinfo can be neither interrupted nor given a deadline; daemons, since it may hang at the end.
+    # Threads, since getaddrinfo can be neither interrupted nor given a deadline; daemons, since one may hang at exit.
     for _ in range(min(len(hosts), THREADS)):
         threading.Thread(target=_work, args=(todo, answers), name="aio-resolver", daemon=True).start()
     found: dict[Host, Address | OSError] = {}

@@ -1,4 +1,4 @@
-"""What a strategy returns: a ``Run``, the sequence of its ``Response`` objects. The same for both languages."""
+"""What a strategy returns, in either language: a ``Run``, which is a sequence of ``Response`` objects."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["CPUTime", "Headers", "Response", "Run"]
 
 
 class Headers(Mapping[str, str]):
-    """A response's header fields: a mapping whose keys ignore case; the fields in their order are in ``raw``.
+    """A response's header fields: a mapping whose keys ignore case. ``raw`` has the fields in the order received.
 
-    Fields of the same name are joined with a comma (RFC 9110, 5.3); ``get_list`` keeps them apart.
+    Fields of the same name are joined with commas (RFC 9110, section 5.3); ``get_list`` keeps them apart.
     """
 
     __slots__ = ("raw",)
@@ -29,7 +29,7 @@ class Headers(Mapping[str, str]):
         self.raw: list[tuple[bytes, bytes]] = list(raw)
 
     def get_list(self, name: str) -> list[str]:
-        """Return the values of every field of this name, in their order."""
+        """Return the values of all fields of this name, in the order received."""
         wanted = name.lower().encode("latin-1")
         return [value.decode("latin-1") for key, value in self.raw if key.lower() == wanted]
 
@@ -55,17 +55,17 @@ class Headers(Mapping[str, str]):
 
 
 class Response:
-    """One URL's outcome: a response with its parts named as in httpx, or the error that came instead of it.
+    """The outcome of one URL: a response, with attributes named as in httpx, or the error that came instead.
 
     Attributes:
         url: the URL, as it was given.
         status_code: the status, or None if ``error`` is set.
-        reason_phrase: the text behind the status, often empty.
+        reason_phrase: the text after the status, often empty.
         http_version: ``"HTTP/1.0"`` or ``"HTTP/1.1"``, or ``""`` if ``error`` is set.
         headers: the header fields.
         content: the body's bytes.
-        start: when this exchange began (before the connection was made), in seconds after ``Run.began``; 0.0 if it
-            never began, its host unknown, or if its worker died with it.
+        start: when this exchange began (before it connected), in seconds after ``Run.began``; 0.0 if it never began
+            because its host is unknown, or if its worker process died.
         error: the exception that ended this exchange, or None.
     """
 
@@ -106,21 +106,20 @@ class Response:
 
     @property
     def end(self) -> float:
-        """When this exchange ended, in seconds after ``Run.began``. With ``rate``, the response time is this less the
-        intended start."""
+        """When this exchange ended, in seconds after ``Run.began``. With ``rate``, the response time is this minus
+        the intended start."""
         return self.start + self._seconds
 
     @property
     def elapsed(self) -> timedelta:
-        """The service time, to the microsecond: from the start of this exchange (before the connection is made) to its
-        end."""
+        """The service time, to the microsecond: from the start of this exchange (before it connects) to its end."""
         from datetime import timedelta
 
         return timedelta(seconds=self._seconds)
 
     @property
     def text(self) -> str:
-        """The body, decoded by the charset that the ``Content-Type`` names; UTF-8 if it names none that is known."""
+        """The body, decoded by the charset that ``Content-Type`` names; by UTF-8 if it names none that Python knows."""
         from email.message import Message
 
         message = Message()
@@ -137,14 +136,14 @@ class Response:
         return self.status_code is not None and 200 <= self.status_code <= 299
 
     def json(self, **settings: Any) -> Any:
-        """Return the body, read as JSON.
+        """Return the body, parsed as JSON.
 
         Args:
-            settings: those of ``json.loads``.
+            settings: keyword arguments of ``json.loads``.
 
         Raises:
             RequestError: the exchange failed; this is ``error``.
-            ValueError: the body is no JSON (``json.JSONDecodeError``), or not in UTF-8, UTF-16 or UTF-32.
+            ValueError: the body is not JSON (``json.JSONDecodeError``), or not in UTF-8, UTF-16 or UTF-32.
         """
         import json
 
@@ -173,11 +172,11 @@ class Response:
 
 
 class CPUTime(float):
-    """Seconds of processor time, of this process and the child processes that ended meanwhile.
+    """CPU time in seconds, of this process and of the child processes that ended during the call.
 
     Attributes:
         user: the seconds spent in the program's own code.
-        system: the seconds spent in the kernel for it.
+        system: the seconds spent in the kernel on its behalf.
     """
 
     __slots__ = ("system", "user")
@@ -185,7 +184,7 @@ class CPUTime(float):
     system: float
 
     def __new__(cls, user: float, system: float) -> CPUTime:
-        """Add the two parts up."""
+        """Add up the two parts."""
         total = super().__new__(cls, user + system)
         total.user = user
         total.system = system
@@ -201,10 +200,10 @@ class Run(Sequence[Response]):
     Attributes:
         strategy: the strategy's key, such as ``"thread"``.
         language: ``"python"`` or ``"rust"``.
-        began: when the call's clock began, in seconds on the clock of ``time.monotonic()``, as are the times in the
-            lab's log; every ``Response.start`` counts from here.
-        wall: seconds from the first connection's start to the last response's end.
-        cpu: seconds of processor time spent meanwhile (``cpu.user + cpu.system``), child processes included.
+        began: when the call's clock started, in seconds of ``time.monotonic()``, like the times in the lab's log;
+            every ``Response.start`` counts from here.
+        wall: wall time in seconds, from the start of the first connection to the end of the last response.
+        cpu: CPU time in seconds during ``wall`` (``cpu.user + cpu.system``), child processes included.
     """
 
     __slots__ = ("_responses", "began", "cpu", "language", "strategy", "wall")
@@ -232,18 +231,18 @@ class Run(Sequence[Response]):
         return [response.error for response in self if response.error is not None]
 
     def raise_for_errors(self) -> Run:
-        """Return this run if every URL was answered (4xx and 5xx are answers).
+        """Return this run if every URL got a response (4xx and 5xx count as responses).
 
         Raises:
-            ExceptionGroup: some were not; it holds ``errors``.
+            ExceptionGroup: some URLs failed; it holds ``errors``.
         """
         if errors := self.errors:
             raise ExceptionGroup(f"{len(errors)} of {len(self)} requests failed", errors)
         return self
 
     def waterfall(self) -> Picture:
-        """Draw when each exchange began and ended (ms from ``began``; s from ten seconds on), in the order of the URLs.
-        Of more than 500, it shows how densely they lie.
+        """Draw when each exchange began and ended, in the order of the URLs. Times count from ``began``, in ms, or in s
+        from ten seconds on. Above 500 exchanges, the chart shows their density instead.
         """
         from .display.batch_charts import waterfall_chart
         from .display.svg_renderer import render_svg
@@ -251,7 +250,7 @@ class Run(Sequence[Response]):
         return render_svg(waterfall_chart([self._batch()], "What happened when", ", ".join(self._facts())))
 
     def in_flight(self) -> Picture:
-        """Draw how many exchanges were in flight over time (ms from ``began``; s from ten seconds on)."""
+        """Draw how many exchanges were in flight over time, from ``began``, in ms, or in s from ten seconds on."""
         from .display.batch_charts import in_flight_chart
         from .display.svg_renderer import render_svg
 
@@ -263,7 +262,7 @@ class Run(Sequence[Response]):
         return [
             Exchange(
                 url=response.url,
-                intended=response.start,  # when it was due is not known here
+                intended=response.start,  # the due time is not known here
                 start=response.start,
                 end=response.end,
                 status=response.status_code,

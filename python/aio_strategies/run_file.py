@@ -1,4 +1,4 @@
-"""The child of ``aio-strategies run --as-host``: runs a Python file as Python does, its hosts answered by the lab."""
+"""The child of ``aio-strategies run --as-host``: runs a Python file while the lab stands in for its hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> None:
     with open(path, "rb") as file:
         source = file.read()
     sys.excepthook = partial(_tell, path)
-    # In the main module, where process pools look for what they are to run.
+    # In the main module, where process pools look up the functions that they run.
     module = vars(sys.modules["__main__"])
     module.clear()
     module.update(__name__="__main__", __file__=path, __builtins__=builtins, __doc__=None, __spec__=None)

@@ -68,5 +68,5 @@ asyncio_way = async_strategy_function("asyncio", "rust", lambda: partial(_fetch_
 
 
 def beside(key: str) -> AsyncStrategyFunction:
-    """Return the strategy as a coroutine function, whose call goes on beside the loop's other tasks."""
+    """Return the strategy as a coroutine function, whose calls run alongside the event loop's other tasks."""
     return async_strategy_function(key, "rust", lambda: partial(_fetch_beside, key))

@@ -1,4 +1,4 @@
-"""The Python and the Rust version of a strategy, side by side, with the lines where they wait marked."""
+"""The Python and the Rust version of a strategy, side by side, with the lines that wait marked."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ASLEEP", "PAUSED", "SPINNING", "WAITS", "Sources", "source"]
 
-ASLEEP = Mark("●", Colour("#b06f00", "yellow"), "the thread sleeps here until there is something to go on with")
-SPINNING = Mark("↻", Colour("#d0453a", "red"), "nothing yet: the thread asks again at once, awake all the while")
-PAUSED = Mark("○", COLOURS["Name.Function"], "this fetch pauses here, and the thread goes on with others")
+ASLEEP = Mark("●", Colour("#b06f00", "yellow"), "the thread sleeps here until there is something to do")
+SPINNING = Mark(
+    "↻",
+    Colour("#d0453a", "red"),
+    "busy waiting: nothing is ready yet, so the thread asks again at once, without sleeping",
+)
+PAUSED = Mark("○", COLOURS["Name.Function"], "this fetch pauses here, and the thread continues with others")
 
 # No marks in the sources themselves, which should read as lecture code. Waiting until a request is due (`rate`) is not
-# marked: it is not the network that is waited for.
+# marked: it does not wait for the network.
 WAITS: Mapping[tuple[str, str], Sequence[tuple[Mark, str]]] = {
     ("python", "blocking_way"): [(ASLEEP, r"sock\.(connect|send|recv)\(")],
     ("rust", "blocking_way"): [(ASLEEP, r"channel\.(connect|write|read)\(")],
@@ -61,20 +65,20 @@ WAITS: Mapping[tuple[str, str], Sequence[tuple[Mark, str]]] = {
 }
 """For each language and file: the kinds of waiting, each with a pattern; the line on which a match ends is marked."""
 
-#: What a strategy is made of besides its own file: the event loop, what drives coroutines on it, or another strategy.
+#: What a strategy uses besides its own file: the event loop, the executor of its coroutines, or another strategy.
 _BUILDS_UPON = re.compile(r"^from \.(event_loop|executor|\w+_way) import", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of a strategy: shown side by side, highlighted, in a notebook and in a terminal.
+    """The source code of a strategy: side by side, with highlighting, in a notebook and in a terminal.
 
-    ``print`` shows them without colours; with them, a Python prompt in a terminal does, and ``rich.print``.
+    A Python prompt in a terminal and ``rich.print`` show colours; ``print`` does not.
 
     Attributes:
         strategy: the strategy.
         languages: the languages that are shown: ``"python"``, ``"rust"`` or both.
-        parts: the strategy's own file, then each file that it builds upon: its listing in each of the languages.
+        parts: first the strategy's own file, then each file that it builds on; a listing in each language.
     """
 
     strategy: Strategy
@@ -92,11 +96,11 @@ class Sources:
         return _text("rust", f"{self.strategy.key}_way")
 
     def to_text(self, *, columns: int | None = None, whole: bool = False) -> str:
-        """Return the sources as text without colours: side by side if there is room, else below each other.
+        """Return the sources as text without colours: side by side if there is room, otherwise one below the other.
 
         Args:
-            columns: the width; None for that of the terminal.
-            whole: whether to include the files that the strategy builds upon, which otherwise are only named.
+            columns: the width in characters; None for the width of the terminal.
+            whole: whether to include the files that the strategy builds on; otherwise they are only named.
         """
         return self.to_rich(columns=columns, whole=whole).plain
 
@@ -105,11 +109,11 @@ class Sources:
         shown = self.parts if whole else self.parts[:1]
         text = terminal_listings(shown, _terminal_columns() if columns is None else columns)
         for part in self.parts[len(shown) :]:
-            text.append(f"\n  builds upon {', '.join(listing.title for listing in part)}", "dim")
+            text.append(f"\n  builds on {', '.join(listing.title for listing in part)}", "dim")
         return text
 
     def to_terminal(self, *, whole: bool = False) -> str:
-        """Return the same as ``to_text``, with the escape sequences of colours if standard output is a terminal."""
+        """Return the same as ``to_text``, with escape sequences for colours if standard output is a terminal."""
         import sys
 
         is_terminal = sys.stdout is not None and sys.stdout.isatty()
@@ -129,14 +133,14 @@ class Sources:
 
 
 def source(key: str, languages: Sequence[str] = LANGUAGES) -> Sources:
-    """Return the Python and the Rust version of a strategy: side by side, highlighted, the lines that wait marked.
+    """Return the Python and the Rust version of a strategy: side by side, with the lines that wait marked.
 
     Args:
         key: the key of the strategy, such as ``"thread"``; see ``strategies()``.
-        languages: ``"python"``, ``"rust"`` or both, in the order in which they shall stand.
+        languages: ``"python"``, ``"rust"`` or both, in the order to show them.
 
     Raises:
-        ValueError: no such strategy or language.
+        ValueError: there is no such strategy or language.
     """
     strategy = by_key(key)
     spoken = check_names("languages", "language", languages, LANGUAGES)
@@ -179,7 +183,7 @@ def _terminal_columns() -> int:
 
 
 def _coloured(text: Text) -> str:
-    """Return the text with escape sequences for the terminal; without, where it or the user wants no colours."""
+    """Return the text with escape sequences for the terminal, unless the terminal or the user wants no colours."""
     from rich.console import Console
 
     console = Console(width=_terminal_columns())

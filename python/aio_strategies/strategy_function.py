@@ -1,6 +1,6 @@
 """The public face of a strategy, the same for all and in both languages: check, resolve, run, measure.
 
-The strategies themselves, in ``lecture/`` and in Rust, are handed targets and hand back responses; they know nothing of
+The strategies themselves, in ``lecture/`` and in Rust, take targets and return responses; they know nothing about
 arguments or clocks.
 """
 
@@ -41,7 +41,7 @@ class StrategyFunction(Protocol):
 
 
 class AsyncStrategyFunction(Protocol):
-    """``asyncio_way``: fetch the URLs while other coroutines of the loop go on."""
+    """``asyncio_way``: fetch the URLs while the event loop's other coroutines run."""
 
     __name__: str
 
@@ -52,28 +52,28 @@ class AsyncStrategyFunction(Protocol):
 
 
 class Fetched(NamedTuple):
-    """What a strategy hands back.
+    """What a strategy returns.
 
     Attributes:
-        responses: for each target, in their order.
-        shortage: the number of the system's error that kept the call from having ``concurrency`` exchanges under way,
-            such as EMFILE; None if there was none.
+        responses: one for each target, in the order of the targets.
+        shortage: the system's error number, such as EMFILE, that kept the call below ``concurrency`` exchanges in
+            flight; None if there was none.
     """
 
     responses: list[Response]
     shortage: int | None = None
 
 
-_DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_zh}): {waits_by}.
+_DOCSTRING = """Fetch URLs with the strategy ``{key}`` (lecture {section}, {title_zh}): {waits_by}.
 
     Args:
         urls: ``http`` URLs. Their hosts are resolved before the clock starts.
-        concurrency: how many exchanges may be under way at once, at least 1.{alone} If the system has not enough
-            descriptors, ports, threads or processes for that, there are fewer, and a RuntimeWarning says so.
-        timeout: seconds that one exchange may take in all, above 0 and finite.
-        rate: requests per second (1e-6 to 1e9), or None. With it, the URL at index ``i`` has the intended start
-            ``i / rate`` seconds after ``Run.began``: its exchange does not begin before, and begins later if
-            ``concurrency`` others are under way. Without it, as soon as fewer than ``concurrency`` are.
+        concurrency: how many exchanges may be in flight at once, at least 1.{alone} If the system runs out of file
+            descriptors, ports, threads or processes, fewer are, and a RuntimeWarning says so.
+        timeout: the limit on one whole exchange in seconds, above 0 and finite.
+        rate: requests per second (1e-6 to 1e9), or None. With it, the intended start of the URL at index ``i`` is
+            ``i / rate`` seconds after ``Run.began``: its exchange never begins earlier, and begins later if
+            ``concurrency`` others are in flight. Without it, an exchange begins as soon as fewer are.
 
     Returns:
         A Run: one Response per URL, in the order of ``urls``. A URL that failed has its exception in
@@ -81,16 +81,16 @@ _DOCSTRING = """Fetch URLs by the strategy ``{key}`` (lecture {section}, {title_
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: ``urls`` is empty, or ``concurrency``, ``timeout`` or ``rate`` out of range.
-        InvalidURL: a URL is malformed (a ValueError, too).
-        UnsupportedProtocol: a URL's scheme is not ``http`` (a ValueError, too).
+        ValueError: ``urls`` is empty, or ``concurrency``, ``timeout`` or ``rate`` is out of range.
+        InvalidURL: a URL is malformed (also a ValueError).
+        UnsupportedProtocol: a URL's scheme is not ``http`` (also a ValueError).
     """
 
 
 def strategy_function(
     key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Fetched]]
 ) -> StrategyFunction:
-    """Make ``<key>_way`` of a function that fetches targets; ``load`` gives it, before the clock starts."""
+    """Make ``<key>_way`` from a function that fetches targets; ``load`` returns it, before the clock starts."""
 
     def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None) -> Run:
         call = Call(key, language, urls, concurrency, timeout, rate)
@@ -105,7 +105,7 @@ def strategy_function(
 def async_strategy_function(
     key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Awaitable[Fetched]]]
 ) -> AsyncStrategyFunction:
-    """Make ``<key>_way``, a coroutine function, of one that fetches targets; ``load`` gives it."""
+    """Make ``<key>_way``, a coroutine function, from one that fetches targets; ``load`` returns it."""
 
     async def way(
         urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
@@ -134,7 +134,7 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
         section=strategy.section,
         title_zh=strategy.title_zh,
         waits_by=strategy.waits_by[language],
-        alone=" This one never has more than 1." if key in ("blocking", "nonblocking") else "",
+        alone=" This strategy never has more than 1." if key in ("blocking", "nonblocking") else "",
     )
 
 
@@ -154,7 +154,7 @@ class Call:
         self.targets: list[Target] = []
 
     def resolve(self) -> None:
-        """Find the addresses of the hosts."""
+        """Resolve the hosts to addresses."""
         self.targets, self._unresolved = resolve(self.urls, self.locations, self.timeout)
 
     def begin(self) -> bool:
@@ -171,11 +171,11 @@ class Call:
         return bool(self.targets)
 
     def finish(self, fetched: Fetched) -> Run:
-        """Stop the clocks, and put everything into a Run."""
+        """Stop the clocks and return the Run."""
         wall = time.perf_counter() - self._wall
         user, system = cpu_now()
         for response in fetched.responses:
-            # A strategy tells it on the clock of time.monotonic(), or 0 if it does not know it.
+            # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
             response.start = max(0.0, response.start - self._began) if response.start else 0.0
         responses = iter(fetched.responses)
         ordered = [
@@ -187,8 +187,8 @@ class Call:
                 response.error.strategy = self.key
         if fetched.shortage is not None:
             warnings.warn(
-                f"fewer than concurrency={self.concurrency} exchanges were under way at once, since the system would"
-                f" not have more: {os.strerror(fetched.shortage)}",
+                f"fewer than concurrency={self.concurrency} exchanges were in flight at once, because the system did"
+                f" not allow more: {os.strerror(fetched.shortage)}",
                 RuntimeWarning,
                 stacklevel=3,
             )

@@ -1,6 +1,6 @@
 """From URLs to targets that a strategy can fetch: parsing and resolving, for both languages.
 
-Nothing of this is timed: a strategy differs in how it waits for servers, and resolving a name (``getaddrinfo`` can only
+None of this is timed: strategies differ in how they wait for servers, and resolving a name (``getaddrinfo`` can only
 block) would blur that.
 """
 
@@ -42,8 +42,8 @@ class Target(NamedTuple):
     due: float = 0.0
 
     def early(self) -> float:
-        """Return the seconds until the exchange may begin, 0.0 if it may. More than a day, which not every system call
-        can wait for, counts as a day."""
+        """Return the seconds until the exchange may begin, 0.0 if it may begin now. More than a day counts as a day, as
+        not every system call can wait longer."""
         return min(max(0.0, self.due - time.monotonic()), 86_400.0) if self.due else 0.0
 
 
@@ -52,7 +52,7 @@ Location = tuple[str, int, str, str]
 
 
 def locate(urls: list[str]) -> list[Location]:
-    """Take URLs apart, by the WHATWG's rules.
+    """Parse URLs, by the WHATWG URL standard.
 
     Raises:
         InvalidURL: a URL is malformed.
@@ -69,16 +69,16 @@ def are_addresses(locations: list[Location]) -> bool:
 def resolve(
     urls: list[str], locations: list[Location], timeout: float
 ) -> tuple[list[Target], dict[int, NameResolutionError]]:
-    """Find the addresses of the URLs' hosts.
+    """Resolve the URLs' hosts to addresses.
 
     Args:
         urls: the URLs.
-        locations: what ``locate`` made of them.
-        timeout: seconds that finding the addresses may take, all together.
+        locations: what ``locate`` returned for them.
+        timeout: the limit on resolving all of them together, in seconds.
 
     Returns:
-        The targets, in the order of the URLs; and, by the URL's index, the error of each whose name was not found,
-        which has no target.
+        The targets, in the order of the URLs, and the errors, by the URL's index. A URL whose host was not found has
+        an error and no target.
     """
     addresses = _addresses({(host, port) for host, port, _, _ in locations}, timeout)
     targets: list[Target] = []
@@ -95,7 +95,7 @@ def resolve(
 
 
 def _addresses(hosts: set[tuple[str, int]], timeout: float) -> dict[tuple[str, int], tuple[str, int] | OSError]:
-    """Find each host's address, or why it has none; IP addresses are taken as they are."""
+    """Return each host's address, or the error that says why it has none; IP addresses are taken as they are."""
     names = [(host, port) for host, port in hosts if not _is_address(host)]
     found: dict[tuple[str, int], tuple[str, int] | OSError] = {host: host for host in hosts.difference(names)}
     if names:

@@ -15,11 +15,11 @@ def seconds(text: str) -> float:
     """Read a duration: a number of seconds, or one with its unit, ``us``, ``ms``, ``s`` or ``m`` (minutes).
 
     Raises:
-        ValueError: the text is no duration.
+        ValueError: the text is not a duration.
     """
     duration = _read(text, _SECONDS)
     if duration is None:
-        raise ValueError(f"{text!r} is no duration: write it as 20ms, 500us, 1.5s, 1m or, in seconds, 0.02")
+        raise ValueError(f"{text!r} is not a duration: write it as 20ms, 500us, 1.5s, 1m or, in seconds, 0.02")
     return duration
 
 
@@ -27,11 +27,11 @@ def byte_count(text: str) -> int:
     """Read a number of bytes, such as ``1500``, ``64KiB`` (65,536) or ``10MB`` (10,000,000).
 
     Raises:
-        ValueError: the text is no whole number of bytes.
+        ValueError: the text is not a whole number of bytes.
     """
     count = _read(text, _BYTES)
     if count is None or not count.is_integer():
-        raise ValueError(f"{text!r} is no number of bytes: write it as 1500, 64KiB or 10MB")
+        raise ValueError(f"{text!r} is not a number of bytes: write it as 1500, 64KiB or 10MB")
     return int(count)
 
 

@@ -1,16 +1,16 @@
 """What the figures mean: a comparison, its contrasts, warnings, explanations, tables and files.
 
-No process is started here, and nothing is read or written but the files that a reader asks for.
+This package starts no process, and reads and writes only the files that the caller names.
 
 - ``settings.py``: what was compared: the arms and the settings
 - ``arm_times.py``, ``costs.py``, ``conditions.py``, ``kept_exchanges.py``: what was measured of it
 - ``findings.py``: all of that together, and the contrasts between the arms
 - ``contrasts.py``: the rule that calls an arm faster, slower or equivalent
-- ``caveats.py``: what speaks against the figures; ``explanation.py``: why each arm took as long as it did
-- ``typical_runs.py``: which run of an arm stands for the others
-- ``tables.py``, ``value_tables.py``, ``views.py``: to be read, computed with and looked at
-- ``archive.py``, ``loading.py``: kept in a file, and read back
+- ``caveats.py``: warnings about the figures; ``explanation.py``: why each arm took as long as it did
+- ``typical_runs.py``: which run represents an arm
+- ``tables.py``: tables to read; ``value_tables.py``: tables to compute with; ``views.py``: charts
+- ``archive.py``, ``loading.py``: saves a comparison to a file, and loads it
 - ``comparison.py``: what ``compare`` returns: the findings and all these views of them
 - ``sweep.py``, ``side_by_side.py``: comparisons over a parameter, and of several machines; ``sequence.py``: what
-  both have in common
+  these two share
 """

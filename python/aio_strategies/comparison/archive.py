@@ -1,6 +1,6 @@
-"""A comparison, or several over a parameter, as a JSON file.
+"""Saves a comparison, or a sweep, as a JSON file.
 
-The structure has a version, so that ``loading.py`` can read old files for good.
+The structure has a version number, so that ``loading.py`` can always read old files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .findings import Findings
 __all__ = ["SCHEMA", "opened", "save", "save_scaling", "to_dict"]
 
 SCHEMA = 3
-"""The version of the structure: raised when a reader of the old one would be misled.
+"""The version of the structure; it is raised when readers of the old one would be misled.
 
 1: arms with plain medians, their runs within them. 2: the runs, costs and conditions of the measuring protocol.
 3: ``settings.programs`` (was ``settings.arms``), ``exchanges`` (was ``requests``), and sweeps.
@@ -65,7 +65,7 @@ def to_dict(findings: Findings, *, exchanges: bool) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as JSON has it: no tuples, and None for infinity."""
+    """Return the value as JSON can hold it: lists instead of tuples, and None instead of infinity."""
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -103,6 +103,6 @@ def _write(whole: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
 
 
 def opened(path: str | os.PathLike[str], mode: str) -> Any:
-    """Open a file of text; one whose name ends in ``.gz`` is compressed."""
+    """Open a text file; one whose name ends in ``.gz`` is compressed."""
     opener: Any = gzip.open if os.fspath(path).endswith(".gz") else open
     return opener(path, mode, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What was timed: single runs, and what sums up those of an arm."""
+"""What was timed: single runs, and the summary of an arm's runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .settings import Arm
 __all__ = ["PERCENTILES", "ArmTimes", "Latency", "TimedRun"]
 
 PERCENTILES = (0.5, 0.9, 0.99, 0.999)
-"""The percentiles of latencies that are told, where there are exchanges enough."""
+"""The percentiles of latencies to report, if there are enough exchanges."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:
-    """One timed run of an arm: the same batch of requests, as often as makes it long enough to be timed.
+    """One timed run of an arm: a batch of requests, repeated until it is long enough to be timed.
 
     Attributes:
         round: the round, from 1.
@@ -28,16 +28,16 @@ class TimedRun:
         arm: the arm's name.
         began: when the first batch began, in seconds since 1970 (UTC).
         requests: the number of URLs that each batch fetched.
-        batches: the number of batches. All that follows is of one batch, on average.
-        wall: seconds from the first connection's start to the last response's end.
-        cpu_user: seconds of processor time in the program's own code, child processes included.
-        cpu_system: seconds of processor time in the kernel for it.
-        waits: context switches because the program waited, or None.
-        preemptions: context switches because other programs were due, or None.
+        batches: the number of batches. The times and context switches below are means per batch.
+        wall: wall time in seconds, from the start of the first connection to the end of the last response.
+        cpu_user: CPU time in seconds in the program's own code, child processes included.
+        cpu_system: CPU time in seconds in the kernel on its behalf.
+        waits: context switches because the program waited (voluntary), or None.
+        preemptions: context switches because other programs were due (involuntary), or None.
         errors: the number of URLs that failed, in all batches together.
-        peak_in_flight: the most requests that the lab server held at once, or None without a lab.
-        server_load: the share of one core that the lab server used meanwhile, or None without a lab.
-        generation: which worker process of the arm did it, from 1: they are replaced now and then.
+        peak_in_flight: the most requests that the lab server had in flight at once, or None without a lab.
+        server_load: the share of one core that the lab server used during the run, or None without a lab.
+        generation: which of the arm's worker processes made the run, from 1; workers are replaced now and then.
     """
 
     round: int
@@ -58,7 +58,7 @@ class TimedRun:
 
     @property
     def cpu(self) -> float:
-        """Seconds of processor time, in all."""
+        """Total CPU time, in seconds."""
         return self.cpu_user + self.cpu_system
 
 
@@ -68,9 +68,9 @@ class Latency:
 
     Attributes:
         count: the number of exchanges.
-        service: by percentile (0.5, 0.9, …), the seconds from the start of an exchange to its end. A percentile that
-            fewer than ten exchanges lie beyond is left out.
-        response: the same from the intended start: with a rate, when the request was due; else the batch's start.
+        service: by percentile (0.5, 0.9, …), the seconds from the start of an exchange to its end. A percentile is left
+            out if fewer than ten exchanges lie beyond it.
+        response: the same from the intended start: when the request was due, or without a rate, the batch's start.
     """
 
     count: int
@@ -79,23 +79,23 @@ class Latency:
 
     @classmethod
     def of(cls, service: Sequence[float], response: Sequence[float]) -> Latency:
-        """Sum up the service and the response times of all exchanges."""
+        """Summarize the service and response times of all exchanges."""
         return cls(len(service), *_percentiles(service, response))
 
 
 @dataclass(frozen=True)
 class ArmTimes:
-    """An arm's row: its timed runs, in the order of the rounds, and what sums them up.
+    """An arm's row: its timed runs, in the order of the rounds, and their summary.
 
-    Where a run fetched fewer than all requests, since the budget had no room for more, times are projected: they are
-    taken to grow with the number of requests.
+    If the budget did not allow a run to fetch all URLs, its times are projected: they are assumed to be proportional to
+    the number of requests.
 
     Attributes:
         arm: the arm.
-        requests: the number of URLs that the comparison is about.
+        requests: the number of URLs that each run should fetch.
         runs: the runs.
-        costs: what was seen of it in a pass of its own, or None.
-        latency: how long its exchanges took, or None if nobody saw that.
+        costs: what it cost besides time, measured in a separate pass, or None.
+        latency: how long its exchanges took, or None if that is unknown.
     """
 
     arm: Arm
@@ -106,7 +106,7 @@ class ArmTimes:
 
     @property
     def name(self) -> str:
-        """The arm's name, as ``rust/thread``."""
+        """The arm's name, such as ``rust/thread``."""
         return self.arm.name
 
     @property
@@ -121,7 +121,7 @@ class ArmTimes:
 
     @property
     def projected(self) -> bool:
-        """Whether the runs fetched fewer than all requests, and the times are projected."""
+        """Whether some run fetched fewer than all URLs, so that its times are projected."""
         return any(run.requests < self.requests for run in self.runs)
 
     @property
@@ -131,17 +131,17 @@ class ArmTimes:
 
     @property
     def cpu_user(self) -> list[float]:
-        """Each run's processor time in the program's own code, in seconds."""
+        """Each run's CPU time in the program's own code, in seconds."""
         return [run.cpu_user * self.requests / run.requests for run in self.runs]
 
     @property
     def cpu_system(self) -> list[float]:
-        """Each run's processor time in the kernel, in seconds."""
+        """Each run's CPU time in the kernel, in seconds."""
         return [run.cpu_system * self.requests / run.requests for run in self.runs]
 
     @property
     def cpu(self) -> list[float]:
-        """Each run's processor time (user + system), in seconds."""
+        """Each run's CPU time (user + system), in seconds."""
         return [user + system for user, system in zip(self.cpu_user, self.cpu_system, strict=True)]
 
     @property
@@ -151,7 +151,7 @@ class ArmTimes:
 
     @cached_property
     def wall_interval(self) -> tuple[float, float, float]:
-        """The median wall time, and the ends of its 95 % interval (infinite with fewer than 6 runs), in seconds."""
+        """The median wall time and the ends of its 95 % confidence interval (infinite below 6 runs), in seconds."""
         return median(self.walls)
 
     @property
@@ -164,9 +164,9 @@ class ArmTimes:
 
     @property
     def outliers(self) -> list[int]:
-        """The rounds whose wall time lies more than 1.5 interquartile ranges outside of the quartiles (Tukey).
+        """The rounds whose wall time lies more than 1.5 interquartile ranges outside the quartiles (Tukey).
 
-        They are marked, and count like all others.
+        They are marked, but count like all others.
         """
         first, third = self.quartiles
         reach = 1.5 * (third - first)
@@ -178,17 +178,17 @@ class ArmTimes:
 
     @property
     def median_cpu(self) -> float:
-        """The median processor time of a run (user + system), in seconds."""
+        """The median CPU time of a run (user + system), in seconds."""
         return statistics.median(self.cpu)
 
     @property
     def cpu_ms_per_request(self) -> float:
-        """The median processor time of a run, shared out among its requests, in milliseconds."""
+        """The median CPU time of a run, per request, in milliseconds."""
         return 1000 * self.median_cpu / self.requests
 
     @property
     def switches_per_request(self) -> float | None:
-        """The median of a run's context switches, voluntary or not, shared out among its requests; None if unknown."""
+        """The median number of context switches per request, voluntary and involuntary; None if unknown."""
         counts = [
             (run.waits + run.preemptions) / run.requests
             for run in self.runs
@@ -198,7 +198,7 @@ class ArmTimes:
 
     @property
     def peak_in_flight(self) -> int | None:
-        """The most requests that the lab server held at once in any run, or None without a lab."""
+        """The most requests that the lab server had in flight at once in any run, or None without a lab."""
         return max((run.peak_in_flight for run in self.runs if run.peak_in_flight is not None), default=None)
 
     @property
@@ -209,7 +209,7 @@ class ArmTimes:
 
     @property
     def slowdown_by_watching(self) -> float | None:
-        """How many times as long a request took in the costs' pass, where system calls were traced; None if unknown."""
+        """How many times as long a request took in the cost pass, where system calls are traced; None if unknown."""
         if self.costs is None or self.costs.wall is None:
             return None
         return self.costs.wall / self.costs.requests / (self.median_wall / self.requests)
@@ -220,7 +220,7 @@ class ArmTimes:
         return sum(run.errors for run in self.runs)
 
     def by_round(self, metric: Metric) -> dict[int, float]:
-        """Return the wall or processor time of each round, in seconds."""
+        """Return the wall time or CPU time of each round, in seconds."""
         times = self.walls if metric == "wall" else self.cpu
         return {run.round: time for run, time in zip(self.runs, times, strict=True)}
 

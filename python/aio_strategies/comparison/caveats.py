@@ -1,4 +1,4 @@
-"""What speaks against trusting a comparison. Each is shown below the table, and is provoked by a test.
+"""The warnings about a comparison, shown below its table.
 
 The limits are those of docs/measuring.md.
 """
@@ -20,11 +20,11 @@ MOST_STEAL = 0.01
 MOST_FOREIGN = 0.15
 MOST_SERVER_LOAD = 0.70
 MOST_DRIFT = 0.05
-#: Of the descriptors or the ports that there are.
+#: The share of the file descriptors or ports that may be in use.
 MOST_USED = 0.80
-#: Descriptors that a process has beside its sockets, about.
+#: About how many file descriptors a process has besides its sockets.
 _OTHER_DESCRIPTORS = 16
-#: How often chance may make a drift: for all arms together, and for any of them alone.
+#: The probability of a false drift warning: for all arms together, and for any single one.
 _DRIFT_BY_CHANCE = 0.01
 _FEWEST_ROUNDS = 10
 
@@ -39,7 +39,7 @@ class Caveat:
             ``"interrupted"``.
         text: what was found and what it means.
         text_zh: the same in Chinese.
-        arm: the arm that it is about, or None for all.
+        arm: the arm that it concerns, or None for all.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Caveat:
 
 
 def caveats(findings: Findings) -> tuple[Caveat, ...]:
-    """Return the warnings of a comparison, the gravest first."""
+    """Return the warnings about a comparison, the most serious first."""
     return tuple(
         caveat
         for find in (
@@ -75,7 +75,7 @@ def _interrupted(findings: Findings) -> Iterator[Caveat]:
     if findings.ended == "interrupted":
         yield Caveat(
             "interrupted",
-            f"interrupted: the figures are of the {_count(findings.rounds, 'round')} until then only",
+            f"interrupted: the figures cover only the {_count(findings.rounds, 'round')} before that",
             f"已中断：仅含此前测得的 {findings.rounds} 轮",
         )
 
@@ -96,7 +96,7 @@ def _debug_build(findings: Findings) -> Iterator[Caveat]:
         yield Caveat(
             "debug_build",
             "the native code is a debug build, many times slower than a release build",
-            "本机扩展为调试版：Rust 各项远慢于应有速度",
+            "原生扩展为调试版本，比发布版本慢许多倍",
         )
 
 
@@ -119,27 +119,27 @@ def _machine(findings: Findings) -> Iterator[Caveat]:
         yield Caveat(
             "foreign_cpu",
             f"other programs used {foreign:.0%} of a core during the timing",
-            f"其他程序同时占用了一个核的 {foreign:.0%}",
+            f"计时期间，其他程序占用了一个核的 {foreign:.0%}",
         )
     pressure = conditions.share(conditions.pressure)
     if pressure > MOST_PRESSURE:
         yield Caveat(
             "pressure",
             f"for {pressure:.0%} of the time, some program waited for a free processor (CPU pressure)",
-            f"{pressure:.0%} 的时间里有任务在等待处理器（CPU 压力）",
+            f"{pressure:.0%} 的时间里有程序在等待空闲的处理器（CPU 压力）",
         )
     cores = findings.environment.get("cores", 1)
     steal = conditions.share(conditions.steal) / (cores if isinstance(cores, int) else 1)
     if steal > MOST_STEAL:
         yield Caveat(
             "steal",
-            f"the hypervisor gave {steal:.1%} of the processor time to other machines (steal)",
-            f"虚拟机管理程序把 {steal:.1%} 的处理器时间分给了别的机器（steal）",
+            f"the hypervisor gave {steal:.1%} of the CPU time to other machines (steal)",
+            f"虚拟机管理程序把 {steal:.1%} 的处理器时间分给了其他虚拟机（steal）",
         )
 
 
 def _drift(findings: Findings) -> Iterator[Caveat]:
-    """Compare the second half of the rounds with the first, for all arms together and for each."""
+    """Compare the second half of the rounds with the first, for all arms together, then for each."""
     centred: dict[int, list[float]] = {}
     for arm in findings.arms:
         middle = arm.median_wall
@@ -165,7 +165,7 @@ def _drift(findings: Findings) -> Iterator[Caveat]:
 
 
 def _shift(logs: Sequence[float], by_chance: float) -> float | None:
-    """Return by which share the second half is larger than the first, if that comes about by chance less often."""
+    """Return by what share the second half exceeds the first; None if chance could explain it."""
     half = len(logs) // 2
     first, second = logs[:half], logs[-half:] if half else []
     if half < _FEWEST_ROUNDS // 2:
@@ -193,19 +193,19 @@ def _errors(findings: Findings) -> Iterator[Caveat]:
         if arm.errors:
             kept = (error for run in arm.runs for error in findings.kept_exchanges.errors_of(run.index))
             late = sum("Timeout" in error for error in kept)
-            times_out = f", {late} of them by a time-out" if late else ""
-            times_out_zh = f"，其中超时 {late} 次" if late else ""
+            times_out = f", {late} of them by timeout" if late else ""
+            times_out_zh = f"，其中 {late} 个超时" if late else ""
             yield Caveat(
                 "errors",
                 f"{arm.name}: {_count(arm.errors, 'request')} failed{times_out}",
-                f"出错：{arm.name} {arm.errors} 次{times_out_zh}",
+                f"{arm.name}：{arm.errors} 个请求失败{times_out_zh}",
                 arm.name,
             )
     for name, messages in findings.failures.items():
         yield Caveat(
             "errors",
-            f"{name}: {_count(len(messages), 'run')} failed, the last one with: {messages[-1]}",
-            f"出错：{name} 有 {len(messages)} 轮失败：{messages[-1]}",
+            f"{name}: {_count(len(messages), 'run')} failed; the last error: {messages[-1]}",
+            f"{name}：{len(messages)} 轮失败，最后一个错误：{messages[-1]}",
             name,
         )
 
@@ -221,13 +221,13 @@ def _scarce(findings: Findings) -> Iterator[Caveat]:
             f"文件描述符紧张：同时约需 {needed} 个，上限 {limit}（请调高 ulimit -n）",
         )
     ports, waiting = environment.get("ports"), environment.get("sockets_in_time_wait")
-    # The lab server closes first, so that what waits there is its own end, and takes nobody's port.
+    # The lab server closes first, so only its own sockets are in TIME_WAIT, and no client port is held.
     without_lab = settings.urls is not None
     if without_lab and isinstance(ports, int) and isinstance(waiting, int) and waiting > MOST_USED * ports:
         yield Caveat(
             "ports",
             f"ports are scarce: at the end, closed connections still held {waiting:,} of {ports:,} ports (TIME_WAIT)",
-            f"端口紧张：结束时仍有 {waiting} 个套接字处于 TIME_WAIT，而端口共 {ports} 个",
+            f"端口紧张：结束时，已关闭的连接仍占用 {ports} 个端口中的 {waiting} 个（TIME_WAIT）",
         )
 
 
@@ -252,8 +252,8 @@ def _unchecked(findings: Findings) -> Iterator[Caveat]:
     for name in findings.unchecked:
         yield Caveat(
             "unchecked",
-            f"{name}: it returned no contents, so nobody could check that it fetched the same as the others",
-            f"{name}：未返回内容，无法核对它是否取得了相同的数据",
+            f"{name}: it returned no content, so it could not be checked that it fetched the same as the others",
+            f"{name}：未返回内容，无法核对它取得的数据是否与其他程序相同",
             name,
         )
 

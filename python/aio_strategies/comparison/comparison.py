@@ -1,4 +1,4 @@
-"""What ``compare`` returns: the findings, as tables, pictures, sentences and files."""
+"""What ``compare`` returns: the findings, as tables, charts, sentences and files."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ __all__ = ["Comparison"]
 
 
 class Comparison(Findings):
-    """The result of ``compare``: a table wherever it is shown, with everything that was measured in it.
+    """The result of ``compare``. It holds everything that was measured, and is displayed as a table.
 
     Its attributes are those of ``Findings``.
     """
 
     @cached_property
     def warnings(self) -> tuple[Caveat, ...]:
-        """What speaks against trusting the figures; shown below the table. Empty in a quiet run."""
+        """Reasons not to trust the figures, shown below the table; empty if there are none."""
         return caveats(self)
 
     def explain(self, arm: str | None = None, lang: Lang = "en") -> Explanation:
-        """Tell why an arm took as long as it did: a sentence, made of what was measured of it and of nothing else.
+        """Explain why an arm took as long as it did, in a sentence based only on what was measured.
 
         Args:
-            arm: the arm, as ``rust/thread``; None for all.
+            arm: the arm, such as ``rust/thread``; None for all.
             lang: ``"en"`` for English, ``"zh"`` for Chinese.
 
         Raises:
@@ -53,17 +53,17 @@ class Comparison(Findings):
 
     @cached_property
     def summary(self) -> Frame:
-        """A row for each arm: a table for polars, pyarrow, duckdb or pandas. Times are in seconds, memory in bytes."""
+        """A row for each arm, for polars, pyarrow, duckdb or pandas. Times are in seconds, memory in bytes."""
         return value_tables.summary(self)
 
     @cached_property
     def runs(self) -> Frame:
-        """A row for each timed run, as measured (nothing is projected), those of the twin among them."""
+        """A row for each timed run, as measured (nothing is projected), including those of the twin."""
         return value_tables.runs(self)
 
     @cached_property
     def exchanges(self) -> Frame:
-        """A row for each exchange that was kept, in seconds from the start of its batch."""
+        """A row for each exchange that was kept; times are in seconds from the start of its batch."""
         return value_tables.exchanges(self)
 
     def to_text(self, lang: Lang = "en") -> str:
@@ -85,7 +85,7 @@ class Comparison(Findings):
         return "\n\n".join([*shown, *tables.notes(self, lang)])
 
     def to_csv(self, table: Literal["summary", "runs", "exchanges"] = "summary") -> str:
-        """Return one of the tables as comma-separated values, with a line of headings.
+        """Return one of the tables as comma-separated values, with a header line.
 
         Raises:
             ValueError: there is no such table.
@@ -96,8 +96,8 @@ class Comparison(Findings):
     # --- as pictures
 
     def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
-        """Draw each arm's wall time, the median and its 95 % interval (in ms; in s from ten seconds on), with the ideal
-        and the serial time as lines. A hollow dot is projected.
+        """Draw each arm's median wall time with its 95 % confidence interval, in ms, or in s from ten seconds on. Lines
+        mark the ideal and the serial time. A hollow dot is projected.
 
         Args:
             interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
@@ -115,10 +115,10 @@ class Comparison(Findings):
     def waterfall(
         self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
     ) -> Picture | Any:
-        """Draw when each exchange of a batch was queued, connected, sent, waited for and received, in a panel for each
-        arm, all on one axis of time. Of more than 500 exchanges, a panel shows how densely they lie.
+        """Draw when each exchange of a batch was queued, connected, sent its request, waited and received its reply: a
+        panel for each arm, all on one time axis. Above 500 exchanges, a panel shows their density instead.
 
-        The batch is of the run whose wall time is nearest to the arm's median.
+        The batch is from the run whose wall time is nearest to the arm's median.
 
         Args:
             arms: the names of the arms; None for all whose exchanges were kept.
@@ -141,7 +141,7 @@ class Comparison(Findings):
         """Draw how many exchanges of a batch were in flight over time, as the client saw it: a panel for each arm, all
         on the same axes.
 
-        The batch is of the run whose wall time is nearest to the arm's median.
+        The batch is from the run whose wall time is nearest to the arm's median.
 
         Args:
             arms: the names of the arms; None for all whose exchanges were kept.
@@ -161,10 +161,10 @@ class Comparison(Findings):
     # --- as files
 
     def to_dict(self, *, exchanges: bool = False) -> dict[str, Any]:
-        """Return everything as dicts, lists, numbers and strings; times are in seconds, None for infinity.
+        """Return everything as dicts, lists, numbers and strings. Times are in seconds; None stands for infinity.
 
         Args:
-            exchanges: whether to include the exchanges, which may be many.
+            exchanges: whether to include the exchanges; there may be many.
         """
         return archive.to_dict(self, exchanges=exchanges)
 
@@ -175,10 +175,10 @@ class Comparison(Findings):
         return json.dumps(self.to_dict(exchanges=exchanges), indent=2, ensure_ascii=False, allow_nan=False)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write everything, the exchanges too, to a file that ``aio.load`` reads.
+        """Write everything, including the exchanges, to a file that ``aio.load`` can read.
 
         Args:
-            path: where to; a name that ends in ``.gz`` is compressed.
+            path: the file; one whose name ends in ``.gz`` is compressed.
 
         Raises:
             OSError: the file cannot be written.
@@ -186,29 +186,30 @@ class Comparison(Findings):
         archive.save(self, path)
 
     def to_har(self) -> dict[str, Any]:
-        """Return one batch of each arm as an HTTP archive (HAR 1.2), a page for each arm: ``json.dump`` it.
+        """Return one batch of each arm as an HTTP Archive (HAR 1.2), one page per arm; write it with ``json.dump``.
 
-        The batch is of the run whose wall time is nearest to the arm's median.
+        The batch is from the run whose wall time is nearest to the arm's median.
         """
         return to_har(timelines(self), creator_version=build_info()["version"])
 
     def to_trace(self) -> dict[str, Any]:
-        """Return one batch of each arm as a trace for Perfetto, speedscope or viztracer: ``json.dump`` it.
+        """Return one batch of each arm as a trace for Perfetto, speedscope or viztracer; write it with ``json.dump``.
 
-        The batch is of the run whose wall time is nearest to the arm's median. All begin at 0.
+        The batch is from the run whose wall time is nearest to the arm's median. All batches begin at 0.
         """
         return to_trace(timelines(self))
 
     @staticmethod
     def concat(comparisons: Sequence[Comparison], labels: Sequence[str] | None = None) -> Comparisons:
-        """Lay comparisons of several machines side by side: their ratios, never their seconds.
+        """Show comparisons from several machines side by side: only their ratios, never their seconds.
 
         Args:
             comparisons: at least one.
-            labels: a name for each; None for the model of its processor.
+            labels: a name for each; None for its CPU model.
 
         Raises:
-            ValueError: there is no comparison, or not as many labels.
+            ValueError: there are no comparisons, the labels do not fit or are not unique, or the comparisons were not
+                about the same work.
         """
         return Comparisons(comparisons, labels)
 

@@ -1,6 +1,6 @@
-"""The conditions under which the runs were made: what else the machine did.
+"""The conditions during the timed runs: what else the machine did.
 
-Where a system does not tell (anything but Linux), that condition is not watched, and nothing is said of it.
+Only Linux reports this; elsewhere, nothing is watched or said about it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ __all__ = ["Conditions"]
 
 @dataclass(slots=True)
 class Conditions:
-    """What was seen while arms were timed, in seconds that add up over all timed runs.
+    """What was seen while arms were timed, in seconds, summed over all timed runs.
 
     Attributes:
-        wall: how long it was watched.
+        wall: how long the machine was watched.
         pressure: how long some task was ready to run but had no processor (PSI ``some``); None if unknown.
-        steal: processor time that the hypervisor gave to others; None if unknown.
-        busy: processor time that all processes of the machine used; None if unknown.
-        own: processor time that the arms, the lab server and the coordinator used.
+        steal: CPU time that the hypervisor gave to other virtual machines; None if unknown.
+        busy: CPU time that all processes of the machine used; None if unknown.
+        own: CPU time that the arms, the lab server and the coordinator used.
     """
 
     wall: float = 0.0
@@ -29,7 +29,7 @@ class Conditions:
     own: float = 0.0
 
     def add(self, other: Conditions) -> None:
-        """Add what was seen in another stretch of time."""
+        """Add what was seen in another period."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if theirs is not None:
@@ -37,7 +37,7 @@ class Conditions:
 
     @property
     def foreign(self) -> float | None:
-        """Processor time that processes with no part in the comparison used; None if unknown."""
+        """CPU time that processes outside the comparison used; None if unknown."""
         return None if self.busy is None else max(0.0, self.busy - self.own)
 
     def share(self, seconds: float | None) -> float:

@@ -1,6 +1,6 @@
-"""Two arms held against each other, round by round: how many times as fast, how certain, and what may be said of it.
+"""Compares two arms round by round: the ratio of their times, its confidence interval, and the verdict.
 
-The estimators are native: ``src/statistics.rs``.
+The estimators are written in Rust: ``src/statistics.rs``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .._native import hodges_lehmann, judge
 __all__ = ["Contrast", "Metric", "Verdict", "aa_contrast", "contrasts", "figure", "log_ratios"]
 
 Metric = Literal["wall", "cpu"]
-"""What is compared: the wall time of a run, or its processor time."""
+"""What is compared: the wall time of a run, or its CPU time."""
 
 Verdict = Literal["faster", "slower", "equivalent", "undecided"]
-"""What may be said of two arms; see ``Contrast.verdict``."""
+"""The verdict on two arms; see ``Contrast.verdict``."""
 
 Times = Mapping[int, float]
 """Seconds, by round."""
@@ -35,24 +35,24 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """An arm, seen from its base.
+    """An arm, compared with its base.
 
-    The ratio is the Hodges–Lehmann estimate over the rounds' ratios, and its interval the one that inverts Wilcoxon's
-    signed-rank test at 95 %. "Faster" and "slower" hold for all contrasts of the comparison together (Holm): one whose
-    own interval lies just beyond the limit may still be undecided among many.
+    The ratio is the Hodges–Lehmann estimate over the ratios of the rounds; its 95 % confidence interval inverts
+    Wilcoxon's signed-rank test. The verdicts "faster" and "slower" hold for all contrasts of the comparison together
+    (Holm): among many, a contrast may be undecided even if its own interval lies just beyond the limit.
 
     Attributes:
         arm: the arm.
-        base: the arm that it is held against.
-        metric: ``"wall"``, or ``"cpu"`` (processor time).
+        base: the arm that it is compared with.
+        metric: ``"wall"`` (wall time) or ``"cpu"`` (CPU time).
         ratio: how many times as fast the arm is as its base (base's time / arm's time).
-        low: the lower end of the ratio's interval; 0 if there were too few rounds to exclude anything.
+        low: the lower end of the ratio's confidence interval; 0 if there were too few rounds for one.
         high: its upper end; infinite if there were too few rounds.
-        p: the p-value, adjusted by Holm, of a difference of more than 3 %.
+        p: the Holm-adjusted p-value for a difference of more than 3 %.
         verdict: ``"faster"`` or ``"slower"`` (by more than 3 %, at 5 % for all contrasts together), ``"equivalent"``
             (the interval is within ±5 %), else ``"undecided"``.
         rounds: the number of rounds in which both arms were timed.
-        rounds_needed: about how many rounds would give a verdict; None if there is one.
+        rounds_needed: about how many rounds a verdict would need; None if there is one.
     """
 
     arm: str
@@ -72,7 +72,7 @@ class Contrast:
         return math.sqrt(self.high / self.low) - 1 if self.low > 0 else math.inf
 
     def inverse(self) -> Contrast:
-        """Return the base, seen from the arm."""
+        """Return the reverse contrast: the base, compared with the arm."""
         return replace(
             self,
             arm=self.base,
@@ -84,9 +84,9 @@ class Contrast:
         )
 
     def brief(self) -> str:
-        """Return the verdict with its interval, as for a cell of a table: ``2.3× faster [2.1, 2.6]``.
+        """Return the verdict with its interval, for a table cell: ``2.3× faster [2.1, 2.6]``.
 
-        One that is undecided says of how many rounds about how many have been timed.
+        If it is undecided, it also says how many rounds were timed, and about how many are needed.
         """
         if self.verdict in _OPPOSITE:
             told = self if self.verdict == "faster" else self.inverse()
@@ -99,17 +99,17 @@ class Contrast:
 
     @property
     def interval(self) -> str:
-        """The interval as it stands behind a ratio, `` [2.1, 2.6]``; empty if there were too few rounds for one."""
+        """The interval as text to follow a ratio, `` [2.1, 2.6]``; empty if there were too few rounds for one."""
         return f" [{figure(self.low)}, {figure(self.high)}]" if self.low > 0 else ""
 
 
 def contrasts(pairs: Sequence[tuple[str, str]], times: Mapping[str, Times], metric: Metric) -> list[Contrast]:
-    """Judge pairs of arm and base together; those that share no round are left out.
+    """Judge all pairs of arm and base together; pairs that share no round are left out.
 
     Args:
         pairs: the declared contrasts.
         times: each arm's times.
-        metric: what these times are.
+        metric: whether these are wall times or CPU times.
     """
     shared = [(arm, base, log_ratios(times.get(arm, {}), times.get(base, {}))) for arm, base in pairs]
     known = [(arm, base, ratios) for arm, base, ratios in shared if ratios]
@@ -122,9 +122,9 @@ def contrasts(pairs: Sequence[tuple[str, str]], times: Mapping[str, Times], metr
 
 
 def aa_contrast(baseline: str, twin: str, times: Mapping[str, Times]) -> Contrast | None:
-    """Hold the baseline against its twin by their wall times, with an interval of 99 %.
+    """Compare the wall times of the baseline and its twin, with a 99 % confidence interval.
 
-    At 95 %, one comparison in twenty would tell its reader not to trust it, with nothing wrong.
+    At 95 %, one sound comparison in twenty would tell its reader not to trust it.
     """
     found = contrasts([(twin, baseline)], times, "wall")
     if not found:
@@ -135,7 +135,7 @@ def aa_contrast(baseline: str, twin: str, times: Mapping[str, Times]) -> Contras
 
 
 def log_ratios(arm: Times, base: Times) -> list[float]:
-    """Return ln(base's time / arm's time) of each round that has both; none if a clock was too coarse to see a time."""
+    """Return ln(base's time / arm's time) for each round that has both; empty if the clock is too coarse."""
     rounds = sorted(arm.keys() & base.keys())
     if any(arm[number] <= 0 or base[number] <= 0 for number in rounds):
         return []

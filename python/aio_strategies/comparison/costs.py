@@ -10,17 +10,17 @@ __all__ = ["Costs"]
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What one batch of an arm took, in a pass of its own.
+    """What one batch of an arm cost, measured in a separate pass.
 
     Attributes:
         requests: the number of URLs of that batch.
-        wall: the seconds that it took while it was watched.
-        peak_memory: the most bytes of memory that the worker process held (``VmHWM``), and its child processes with it,
-            each at its own peak; pages that they share are counted in each. None if it was not measured.
-        threads: the most threads of all these processes that were seen at once, or None.
-        processes: the most processes that were seen at once, or None.
+        wall: the wall time in seconds while it was being watched.
+        peak_memory: peak memory in bytes (``VmHWM``), summed over the worker process and its child processes, each at
+            its own peak; shared pages count in each. None if it was not measured.
+        threads: the most threads seen at once, in all these processes together, or None.
+        processes: the most processes seen at once, or None.
         system_calls: how often each system call was made, or None.
-        missing: for each of ``"memory"`` and ``"system_calls"`` that was not measured, why.
+        missing: the reason, for each of ``"memory"`` and ``"system_calls"`` that was not measured.
     """
 
     requests: int
@@ -33,5 +33,5 @@ class Costs:
 
     @property
     def system_calls_per_request(self) -> float | None:
-        """The system calls of one request."""
+        """The number of system calls per request."""
         return None if self.system_calls is None else sum(self.system_calls.values()) / self.requests

@@ -1,4 +1,4 @@
-"""Why an arm took as long as it did: a sentence for each, made of what was measured of it and of nothing else."""
+"""Explains why each arm took as long as it did, in a sentence based only on what was measured."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .kept_exchanges import KeptBatch
 
 __all__ = ["Explanation", "explain"]
 
-#: The share of the wall time from which a delay is told.
+#: The share of the wall time above which a delay is mentioned.
 _TOLD_SHARE = 0.10
-#: The share of a core from which a program counts as busy all the time.
+#: The share of a core above which a program counts as busy all the time.
 _BUSY = 0.80
-#: System calls of one kind and request: no program needs as many to fetch a page, so that they must be questions.
+#: System calls of one kind per request: no fetch needs so many, so the program must be polling.
 _MANY_CALLS = 50
-#: Those by which a program can ask whether its socket is ready.
+#: The system calls by which a program can poll whether its socket is ready.
 _QUESTIONS = ("recvfrom", "recv", "recvmsg", "read", "sendto", "connect", "poll", "select", "epoll_wait")
-#: Context switches per request from which they are told.
+#: Context switches per request above which they are mentioned.
 _MANY_SWITCHES = 2.0
 
 
@@ -83,7 +83,7 @@ def explain(findings: Findings, arm: str | None = None, lang: Lang = "en") -> Ex
     return Explanation(sentences, lang)
 
 
-# --- a sentence is a row of clauses, each of them something that was measured
+# --- a sentence is a sequence of clauses, each based on a measurement
 
 
 class Clause(NamedTuple):
@@ -116,7 +116,7 @@ def _projected(arm: ArmTimes) -> Iterator[Clause]:
 
 
 def _overlap(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
-    """Tell how many exchanges were under way at once, and what that makes of their waiting."""
+    """Say how many exchanges were in flight at once, and how long the waiting therefore took."""
     settings, timed = findings.settings, _timed(arm)
     peak = _peak(arm, batches)
     if peak is None:
@@ -153,7 +153,7 @@ def _overlap(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Ite
 
 
 def _helpers(arm: ArmTimes, peak: int | None) -> Iterator[Clause]:
-    """Tell what else worked for it, and what that cost in switches."""
+    """Say which other processes or threads the arm used, and how many context switches that cost."""
     if arm.costs is None or arm.costs.threads is None or arm.costs.processes is None:
         return
     processes, threads = arm.costs.processes - 1, arm.costs.threads - arm.costs.processes
@@ -173,14 +173,14 @@ def _helpers(arm: ArmTimes, peak: int | None) -> Iterator[Clause]:
 
 
 def _service(findings: Findings, arm: ArmTimes) -> Iterator[Clause]:
-    """Tell how long an exchange took, where there is no lab whose latency would say it."""
+    """Say how long an exchange took, if there is no lab with a known latency."""
     middle = arm.latency.service.get(0.5) if arm.latency is not None else None
     if findings.settings.latency is None and middle is not None:
         yield Clause(f"an exchange took {_ms(middle)} ms (median)", f"一个请求耗时 {_ms(middle)} ms（中位数）")
 
 
 def _late_starts(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
-    """Tell how far it fell behind the rate."""
+    """Say how far it fell behind the rate."""
     if findings.settings.rate is None or arm.strategy is None:
         return
     lateness = (
@@ -200,12 +200,12 @@ def _late_starts(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) ->
 
 
 def _delays(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
-    """Tell how long the requests took to reach the server, and how long it took to end once all replies had left it."""
-    # of the runs as they were, not as projected
+    """Say how long the requests took to reach the server, and how long the arm ran on after the last reply was sent."""
+    # as measured, not projected
     wall = statistics.median(run.wall for run in arm.runs)
     asked = [times for batch in batches if (times := [time for time in batch.column("asked") if time is not None])]
     left = [times for batch in batches if (times := [time for time in batch.column("last_byte") if time is not None])]
-    # else, the last request waits for others to end, or to be due
+    # otherwise, the last request waits for others to end, or until it is due
     one_wave = findings.settings.rate is None and (_peak(arm, batches) or 0) >= _timed(arm)
     last_reply = _median(map(max, left))
     delays = (
@@ -232,7 +232,7 @@ def _delays(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iter
 
 
 def _questions(arm: ArmTimes) -> Iterator[Clause]:
-    """Tell of a program that asked the kernel again and again instead of sleeping."""
+    """Say whether the program polled the kernel instead of sleeping."""
     if arm.costs is None or arm.costs.system_calls is None or _share(arm) < _BUSY:
         return
     asked = {name: arm.costs.system_calls.get(name, 0) for name in _QUESTIONS}
@@ -241,13 +241,13 @@ def _questions(arm: ArmTimes) -> Iterator[Clause]:
     if per_request >= _MANY_CALLS:
         yield Clause(
             f"it kept asking the kernel: {per_request:,.0f} {most} calls per request, even slowed down by strace",
-            f"反复询问内核：即使被 strace 拖慢，每个请求仍有 {per_request:,.0f} 次 {most}",
+            f"反复询问内核：即使被 strace 拖慢，每个请求仍调用 {most} {per_request:,.0f} 次",
         )
 
 
 def _cpu(arm: ArmTimes) -> Iterator[Clause]:
     share = _share(arm)
-    if share <= 0:  # the clock was too coarse to see any
+    if share <= 0:  # the clock was too coarse to measure any
         return
     little = share < 0.01
     percent, percent_zh = ("less than 1 %", "不到 1 %") if little else (f"{100 * share:.0f} %",) * 2
@@ -263,7 +263,7 @@ def _cpu(arm: ArmTimes) -> Iterator[Clause]:
 
 
 def _reached(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
-    """Hold it against the reference line that is its own."""
+    """Compare it with its reference line: the serial or the ideal time."""
     ideal, serial = findings.ideal, findings.serial
     if not ideal or not serial:
         return
@@ -279,7 +279,7 @@ def _reached(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Ite
 def _server(arm: ArmTimes) -> Iterator[Clause]:
     if arm.server_load is not None and arm.server_load > MOST_SERVER_LOAD:
         load = f"{100 * arm.server_load:.0f} %"
-        yield Clause(f"the lab server itself used {load} of a core", f"服务器自身也很忙，占用一个核的 {load}")
+        yield Clause(f"the lab server itself used {load} of a core", f"实验服务器自身占用一个核的 {load}")
 
 
 def _errors(arm: ArmTimes) -> Iterator[Clause]:
@@ -290,7 +290,7 @@ def _errors(arm: ArmTimes) -> Iterator[Clause]:
         )
 
 
-# --- what they are made of
+# --- helpers
 
 
 def _batches(findings: Findings) -> dict[str, list[KeptBatch]]:
@@ -303,12 +303,12 @@ def _batches(findings: Findings) -> dict[str, list[KeptBatch]]:
 
 
 def _timed(arm: ArmTimes) -> int:
-    """Return how many URLs each batch fetched in fact."""
+    """Return how many URLs each batch actually fetched."""
     return min(run.requests for run in arm.runs)
 
 
 def _peak(arm: ArmTimes, batches: list[KeptBatch]) -> int | None:
-    """Return the most exchanges under way at once: by the lab server, else by the client's clock, if it told."""
+    """Return the most exchanges in flight at once: as the lab server saw it, else by the client's clock, if known."""
     if arm.peak_in_flight is not None:
         return arm.peak_in_flight
     return max((peak for peak in map(_most_overlapping, batches) if peak), default=None)
@@ -328,7 +328,7 @@ def _most_overlapping(batch: KeptBatch) -> int | None:
 
 
 def _share(arm: ArmTimes) -> float:
-    """Return the median processor time as a share of one core."""
+    """Return the median CPU time as a share of one core."""
     return statistics.median(run.cpu / run.wall if run.wall > 0 else 0.0 for run in arm.runs)
 
 

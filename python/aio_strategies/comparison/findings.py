@@ -1,4 +1,4 @@
-"""What a comparison found: every run and exchange, gathered by arm, and the contrasts between them."""
+"""What a comparison found: every run and exchange, grouped by arm, and the contrasts between the arms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import Arm, Settings
 __all__ = ["Ending", "Findings"]
 
 Ending = Literal["precise", "rounds", "budget", "interrupted"]
-"""Why there were not more rounds; see ``Comparison.ended``."""
+"""Why there were no more rounds; see ``Comparison.ended``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,20 +27,20 @@ class Findings:
     """What a comparison found.
 
     Attributes:
-        settings: what was asked for.
-        seed: what the order of the runs was drawn from.
-        environment: the machine and the builds at work; see ``measuring/environment.py``.
-        timed_runs: every timed run, in the order in which they were made, those of the twin among them.
+        settings: the arguments of the comparison.
+        seed: the seed of the random order of the runs.
+        environment: the machine and the builds; see ``measuring/environment.py``.
+        timed_runs: every timed run, in chronological order, including those of the twin.
         left_out: the arms that are not available here, such as ``rust/process``, and why.
-        costs: what each arm was seen to cost, in a pass of its own, by the arm's name.
+        costs: what each arm cost besides time, measured in a separate pass, by the arm's name.
         conditions: what else the machine did.
-        kept_exchanges: the exchanges of the timed runs, as many as were kept, in columns.
-        failures: what a program raised after the gate, by the arm's name.
-        unchecked: the programs of which nobody could tell whether they did the same work.
-        printed: what the programs printed when they ran for the first time, by the arm's name, if it was anything.
-        url: the root of the lab server, or None without one.
-        ended: why there were not more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (as
-            many as there may be), ``"budget"``, or ``"interrupted"``.
+        kept_exchanges: the exchanges of the timed runs that were kept, in columns.
+        failures: the errors of runs that failed after the gate, by the arm's name.
+        unchecked: the programs whose work could not be checked.
+        printed: what the programs printed on their first run, by the arm's name, if anything.
+        url: the root URL of the lab server, or None without one.
+        ended: why there were no more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (the
+            number allowed was reached), ``"budget"``, or ``"interrupted"``.
     """
 
     settings: Settings
@@ -61,9 +61,9 @@ class Findings:
 
     @cached_property
     def arms(self) -> tuple[ArmTimes, ...]:
-        """The rows of the table: by strategy, then by language, each in the order that was asked for, then the others.
+        """The rows of the table: strategies and their languages in the order of the settings, then the programs.
 
-        The twin is not among them; see ``twin``.
+        The twin is not included; see ``twin``.
         """
         return tuple(times for times in map(self._times, self._all_arms()) if times.runs)
 
@@ -77,12 +77,12 @@ class Findings:
         """Return an arm's row.
 
         Raises:
-            ValueError: there is no arm of that name, or it was not timed.
+            ValueError: there is no arm with this name, or it was not timed.
         """
         for arm in self.arms:
             if arm.name == name:
                 return arm
-        raise ValueError(f"{name!r} is none of the arms: {', '.join(arm.name for arm in self.arms)}")
+        raise ValueError(f"{name!r} is not one of the arms: {', '.join(arm.name for arm in self.arms)}")
 
     @property
     def rounds(self) -> int:
@@ -91,67 +91,68 @@ class Findings:
 
     @property
     def ideal(self) -> float | None:
-        """The seconds that perfect concurrency would take, ⌈requests / concurrency⌉ · latency; None without a lab.
+        """The time in seconds with perfect concurrency, ⌈requests / concurrency⌉ · latency; None without a lab.
 
-        With a rate, it is no less than until the last request is due, and answered.
+        With a rate, it is at least the time until the last request is due, plus one latency.
         """
         return self._line(math.ceil(self.settings.requests / self.settings.concurrency))
 
     @property
     def serial(self) -> float | None:
-        """The seconds that waiting for one request after another takes, requests · latency; None without a lab.
+        """The time in seconds to wait for one request after another, requests · latency; None without a lab.
 
-        With a rate, it is no less than until the last request is due, and answered.
+        With a rate, it is at least the time until the last request is due, plus one latency.
         """
         return self._line(self.settings.requests)
 
     def efficiency(self, name: str) -> float | None:
-        """Return the ideal time as a share of the arm's: 1 is perfect; None without a lab, or where nothing waits."""
+        """Return the ideal time divided by the arm's: 1 is perfect. None without a lab or without any latency."""
         return self.ideal / self.arm(name).median_wall if self.ideal else None
 
-    # --- what may be said of them
+    # --- the verdicts
 
     @cached_property
     def contrasts(self) -> tuple[Contrast, ...]:
-        """The declared contrasts of wall time, judged together: Rust by Python for each strategy, and each arm by the
+        """The declared contrasts of wall time, judged together: Rust vs Python for each strategy, and each arm vs the
         baseline.
         """
         return self._judged("wall")
 
     @cached_property
     def by_language(self) -> dict[str, Contrast]:
-        """The declared contrasts of Rust by Python, by the strategy's key."""
+        """The declared contrasts of Rust vs Python, by the strategy's key."""
         declared = {(contrast.arm, contrast.base): contrast for contrast in self.contrasts}
         return {strategy: declared[pair] for strategy, pair in self._twice().items() if pair in declared}
 
     @cached_property
     def by_baseline(self) -> dict[str, Contrast]:
-        """The declared contrasts with the baseline, each seen from the other arm, by that arm's name."""
+        """The declared contrasts of each arm vs the baseline, by the arm's name."""
         baseline = self.settings.baseline
         forth = {contrast.arm: contrast for contrast in self.contrasts if contrast.base == baseline}
         back = {contrast.base: contrast.inverse() for contrast in self.contrasts if contrast.arm == baseline}
         return forth | back
 
     def contrast(self, arm: str, base: str, metric: Metric = "wall") -> Contrast:
-        """Hold an arm against another.
+        """Compare an arm with another.
 
-        A declared contrast (Rust by Python of the same strategy, any arm by the baseline, or either the other way
-        round) has the verdict that holds for all of them together. Any other is judged alone, as if it had been the
-        only question.
+        The declared contrasts (Rust vs Python of the same strategy, any arm vs the baseline, and the reverse of these)
+        are judged together. Any other contrast is judged alone, as if it were the only question.
 
         Args:
-            arm: the arm, as ``rust/thread``.
-            base: the arm that it is held against.
-            metric: ``"wall"``, or ``"cpu"`` for processor time.
+            arm: the arm, such as ``rust/thread``.
+            base: the arm to compare it with.
+            metric: ``"wall"`` for wall time, or ``"cpu"`` for CPU time.
 
         Raises:
-            ValueError: there is no such arm or metric, both are the same, or they share no round, or the clock was too
-                coarse to see a processor time.
+            ValueError: there is no such arm or metric, both arms are the same, they share no round, or the clock is too
+                coarse to measure a CPU time.
         """
         check_choice("metric", metric, get_args(Metric))
         times = {name: self.arm(name).by_round(metric) for name in (arm, base)}
         if arm == base:
-            raise ValueError(f"{arm!r} cannot be held against itself; aa_check does so with its twin")
+            raise ValueError(
+                f"{arm!r} cannot be compared with itself; see aa_check, which compares the baseline with its twin"
+            )
         for contrast in self.contrasts if metric == "wall" else self._cpu_contrasts:
             if (contrast.arm, contrast.base) == (arm, base):
                 return contrast
@@ -164,9 +165,9 @@ class Findings:
 
     @cached_property
     def aa_check(self) -> Contrast | None:
-        """The baseline, held against its twin: a harness that can be trusted finds no difference. None if it has none.
+        """The baseline, compared with its twin: a trustworthy measurement finds no difference. None without a twin.
 
-        It is a check of validity, with an interval of 99 %: it takes no part in the judging of the others.
+        This is a check of validity, with a 99 % confidence interval; it is not judged together with the others.
         """
         baseline = self._times(self._baseline)
         if self.twin is None or not baseline.runs:
@@ -194,16 +195,14 @@ class Findings:
         return tuple(contrasts(by_language + by_baseline, times, metric))
 
     def due(self, run: int, request: int) -> float:
-        """Return when a request of a run was due, in seconds from its batch's start; a program has no part in a
-        rate.
-        """
+        """Return when a request of a run was due, in seconds from its batch's start. Programs ignore the rate: 0."""
         rate = self.settings.rate
         return request / rate if rate and self._strategies[run] else 0.0
 
     # --- helpers
 
     def _twice(self) -> dict[str, tuple[str, str]]:
-        """Return the strategies that were timed in both languages, each with its arms: Rust's, then Python's."""
+        """Return the strategies that were timed in both languages, each with its arms: first Rust, then Python."""
         names = {arm.name for arm in self.arms}
         pairs = {key: (Arm.of(key, "rust").name, Arm.of(key, "python").name) for key in self.settings.strategies}
         return {key: pair for key, pair in pairs.items() if names.issuperset(pair)}

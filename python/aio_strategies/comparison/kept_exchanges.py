@@ -1,6 +1,6 @@
-"""When each exchange of the timed runs began, was served and ended: the raw material of latencies and timelines.
+"""When each exchange of the timed runs began, was served and ended: the raw data for latencies and timelines.
 
-There may be a million, so they are kept in columns. ``typical_runs.py`` makes an ``Exchange`` of one.
+There may be a million, so they are kept in columns. ``typical_runs.py`` converts one to an ``Exchange``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["KeptBatch", "KeptExchanges"]
 _WHOLE = ("run", "batch", "request")
 _TIMES = ("start", "service", "accepted", "asked", "first_byte", "last_byte", "closed")
 _COUNTS = ("status", "size")
-#: The server's times, and where a LogRecord has them.
+#: The server's times, and their names in a LogRecord.
 _SERVER = {
     "accepted": "accepted",
     "asked": "request",
@@ -29,22 +29,22 @@ _SERVER = {
 
 
 class KeptExchanges:
-    """The exchanges that were kept, in columns; ``len()`` is their number, and each has its place, from 0.
+    """The exchanges that were kept, in columns. ``len()`` is their number; each is at a place, from 0.
 
-    The columns are those of a saved comparison. Times are seconds from the start of the batch.
+    The columns are those of a saved comparison. Times are in seconds from the start of the batch.
 
     - ``run``: the index of the timed run; ``batch``: the number of the batch within the run, from 0
     - ``request``: the index of the URL
-    - ``start``: when the client began, before it connected (of a program: when the lab server accepted)
-    - ``service``: seconds from then to the end (of a program: until the lab server had sent the last byte)
+    - ``start``: when the client began, before it connected (for a program: when the lab server accepted)
+    - ``service``: seconds from then to the end (for a program: until the lab server had sent the last byte)
     - ``accepted``, ``asked``, ``first_byte``, ``last_byte``, ``closed``: as in ``Exchange``
     - ``status`` and ``size`` of the reply; ``error``: what went wrong
 
-    What nobody saw is None.
+    Unknown values are None.
     """
 
     def __init__(self) -> None:
-        # None-free: nan and -1 stand for what is not known.
+        # No None: nan and -1 stand for unknown values.
         self._columns: dict[str, array[Any]] = {
             **{name: array("q") for name in _WHOLE},
             **{name: array("d") for name in _TIMES},
@@ -68,9 +68,9 @@ class KeptExchanges:
         Args:
             run: the index of the timed run.
             batch: the number of the batch within the run.
-            began: when the batch's clock began, on the clock of the lab's log.
-            clients: start (from ``began``) and service time of each exchange, by the client; None if it does not tell.
-            records: the lab server's record of each, or None where it has none.
+            began: when the batch's clock started, by the clock of the lab's log.
+            clients: start (from ``began``) and service time of each exchange, from the client; None if unknown.
+            records: the lab server's record of each exchange, or None if it has none.
             errors: what went wrong, by the URL's index.
         """
         count = len(records)
@@ -103,18 +103,18 @@ class KeptExchanges:
         return (*self._columns, "error")
 
     def column(self, name: str, places: Sequence[int] | None = None) -> list[Any]:
-        """Return a column, or its values at some places."""
+        """Return a column, or only its values at the given places."""
         if name == "error":
             return list(map(self._errors.get, range(len(self)) if places is None else places))
         column = self._columns[name]
         return _all_known(name, column if places is None else [column[place] for place in places])
 
     def exchange(self, place: int, *, url: str, intended: float) -> Exchange | None:
-        """Return one of them as a record; None if nobody saw when it began or ended.
+        """Return an exchange as a record; None if its start or end is unknown.
 
         Args:
             place: its place.
-            url: its URL, which is not kept here.
+            url: its URL, which is not stored here.
             intended: when it was due, in seconds from the batch's start.
         """
         start, end = self.span(place)
@@ -127,16 +127,16 @@ class KeptExchanges:
 
     @property
     def batches(self) -> list[KeptBatch]:
-        """The batches that exchanges were kept of."""
+        """The batches whose exchanges were kept."""
         return [KeptBatch(self, run, number) for run, number in self._index()]
 
     @property
     def kept_runs(self) -> set[int]:
-        """The indexes of the runs that exchanges were kept of."""
+        """The indexes of the runs whose exchanges were kept."""
         return {run for run, _ in self._index()}
 
     def errors_of(self, run: int) -> list[str]:
-        """Return what went wrong in a run, for each exchange that failed."""
+        """Return the errors of a run, one for each exchange that failed."""
         runs = self._columns["run"]
         return [error for place, error in self._errors.items() if runs[place] == run]
 
@@ -145,7 +145,7 @@ class KeptExchanges:
         return self._index().get((run, batch), ())
 
     def span(self, place: int) -> tuple[float, float]:
-        """Return an exchange's start and end; nan where nobody saw it."""
+        """Return an exchange's start and end; nan where they are unknown."""
         start: float = self._columns["start"][place]
         return start, start + self._columns["service"][place]
 
@@ -164,7 +164,7 @@ class KeptExchanges:
         return place in self._errors
 
     def _index(self) -> dict[tuple[int, int], list[int]]:
-        """Return the places of each batch: found once, since there may be a million exchanges."""
+        """Return the places of each batch; computed only once, as there may be a million exchanges."""
         for place in range(self._indexed, len(self)):
             batch = self._columns["run"][place], self._columns["batch"][place]
             self._batches.setdefault(batch, []).append(place)
@@ -177,7 +177,7 @@ class KeptExchanges:
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Iterable[Any]]) -> KeptExchanges:
-        """Make it of what ``to_dict`` returned."""
+        """Restore what ``to_dict`` returned."""
         exchanges = cls()
         for name in (*_WHOLE, *_COUNTS):
             exchanges._columns[name].extend(-1 if value is None else value for value in columns[name])
@@ -188,7 +188,7 @@ class KeptExchanges:
 
 
 class KeptBatch:
-    """The exchanges of one batch: a view of the columns in which they are kept. What nobody saw is None.
+    """The exchanges of one batch, as a view of the columns. Unknown values are None.
 
     Attributes:
         run: the index of the timed run.
@@ -212,7 +212,7 @@ class KeptBatch:
 
 
 def _all_known(name: str, column: Iterable[Any]) -> list[Any]:
-    # written out for each kind, as there may be a million
+    # a separate loop for each kind, as there may be a million values
     if name in _TIMES:
         return [None if value != value else value for value in column]
     if name in _COUNTS:

@@ -1,4 +1,4 @@
-"""A saved comparison or sweep, read back: files of this version and of all older ones."""
+"""Loads a saved comparison or sweep, from files of this version and all older ones."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def load(path: str | os.PathLike[str]) -> Comparison | Scaling:
     """Read what ``Comparison.save``, ``Scaling.save`` or ``aio-strategies compare --json`` wrote.
 
     Returns:
-        A Comparison or a Scaling, as it was saved.
+        A Comparison or a Scaling, whichever was saved.
 
     Args:
         path: the file; one whose name ends in ``.gz`` is compressed.
 
     Raises:
-        SchemaError: it holds no comparison, a damaged one, or one of a newer version.
+        SchemaError: the file contains no comparison, a damaged one, or one of a newer version.
         OSError: the file cannot be read.
     """
     with opened(path, "rt") as file:
         try:
             whole = json.load(file)
         except ValueError as error:
-            raise SchemaError(f"{os.fspath(path)} holds no saved comparison: {error}") from error
+            raise SchemaError(f"{os.fspath(path)} contains no saved comparison: {error}") from error
     return from_dict(whole)
 
 
 def from_dict(whole: Mapping[str, Any]) -> Comparison | Scaling:
-    """Make a comparison, or several over a parameter, of what was saved by this version or an older one.
+    """Restore a comparison or a sweep that was saved by this version or an older one.
 
     Raises:
-        SchemaError: it is none, or of a newer version.
+        SchemaError: it is not one, it is damaged, or it was saved by a newer version.
     """
     schema = whole.get("schema") if isinstance(whole, Mapping) else None
     if not isinstance(schema, int) or schema < 1:
-        raise SchemaError("this is no saved comparison: it has no schema number")
+        raise SchemaError("this is not a saved comparison: it has no schema number")
     if schema > SCHEMA:
         raise SchemaError(
             f"this comparison was saved by a newer version of aio_strategies (schema {schema}; this version reads up to"
@@ -135,6 +135,6 @@ def _settings(values: Mapping[str, Any]) -> Settings:
 
 
 def _made(kind: Any, values: Mapping[str, Any]) -> Any:
-    """Make a dataclass of the values that it knows; a later version of the same schema may have added some."""
+    """Make a dataclass from the values that it knows; a later version of the same schema may have added others."""
     names = {field.name for field in fields(kind)}
     return kind(**{name: value for name, value in values.items() if name in names})

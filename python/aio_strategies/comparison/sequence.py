@@ -1,4 +1,4 @@
-"""What results of several comparisons have in common: a sequence, and a table wherever it is shown."""
+"""The common base of results that hold several comparisons: a sequence that is displayed as a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ComparisonSequence", "stacked"]
 
 
 class ComparisonSequence(Sequence[Findings]):
-    """Several comparisons, in their order."""
+    """Several comparisons, in order."""
 
     def __init__(self, comparisons: Sequence[Findings]) -> None:
         self._comparisons = tuple(comparisons)
@@ -36,7 +36,7 @@ class ComparisonSequence(Sequence[Findings]):
 
     @abstractmethod
     def _names(self) -> Sequence[str]:
-        """Return what each comparison is called in a note."""
+        """Return the name of each comparison, for the notes."""
 
     def _notes(self) -> list[str]:
         """Return the lines below the table."""
@@ -62,11 +62,11 @@ class ComparisonSequence(Sequence[Findings]):
 
 
 def stacked(first: Field, values: Sequence[Any], frames: Sequence[Frame]) -> Frame:
-    """Return frames of the same columns below each other.
+    """Concatenate frames with the same columns, one below the other.
 
     Args:
-        first: the first column, in the place of one of the same name if there is one.
-        values: what each frame has in it.
+        first: the first column; it replaces a column of the same name, if there is one.
+        values: the value in that column for each frame.
         frames: the frames, at least one.
     """
     from ..frame import Frame

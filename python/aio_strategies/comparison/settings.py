@@ -12,14 +12,15 @@ __all__ = ["Arm", "Settings"]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What is timed, a row of the table: a strategy in a language, or a program of the caller's own.
+    """What is timed, a row of the table: a strategy in a language, or a program of the caller's.
 
     Attributes:
         name: such as ``rust/thread``, or the name that the caller gave.
         strategy: the strategy's key, or None for a program.
         language: ``"python"`` or ``"rust"``, or None for a program.
-        twin_of: for the hidden twin of the baseline, its name: the same once more, which must come out equal.
-        own_work: whether it is a program that fetches what it names itself, and not the comparison's URLs.
+        twin_of: for the hidden twin of the baseline, the baseline's name. Both run the same code, so their times should
+            be equal.
+        own_work: whether it is a program that names its own pages, instead of fetching the comparison's URLs.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Arm:
 
     @property
     def group(self) -> str:
-        """What its neighbours in a round share with it."""
+        """The group that neighbours in a round share."""
         return f"strategy {self.strategy}" if self.strategy else f"arm {self.twin_of or self.name}"
 
     def __str__(self) -> str:
@@ -54,18 +55,18 @@ class Settings:
         strategies: the keys of the strategies, in the order of the table.
         languages: the languages, in the order of the table.
         programs: the names of the caller's own programs.
-        baseline: the arm that all others are held against, as ``rust/thread``.
+        baseline: the arm that all others are compared with, such as ``rust/thread``.
         urls: the URLs that were given, or None if a lab server's pages were fetched.
         requests: the number of URLs that each run fetches.
-        concurrency: the number of fetches that may be in flight.
-        latency: seconds after which the lab answers, or None without a lab.
-        rate: requests per second that are due to start (the open model), or None for as soon as may be.
-        timeout: seconds within which each fetch must be done.
-        rounds: the number of rounds that was asked for, or None for as many as the precision needs and the budget has.
-        budget: seconds that the comparison may take, if ``rounds`` is None.
-        hosts: the hosts that the lab stood in for, as ``example.com:80``, if the programs did work of their own.
-        jitter: bound of the lab's extra latency, in seconds, or None without a lab.
-        body_size: bytes of each of the lab's pages, or None without a lab.
+        concurrency: the number of fetches that may be in flight at once.
+        latency: seconds before the lab answers, or None without a lab.
+        rate: requests per second that are due to start (the open model), or None to start each as soon as possible.
+        timeout: the limit on each fetch, in seconds.
+        rounds: the requested number of rounds, or None for as many as the precision needs and the budget allows.
+        budget: the limit on the comparison in seconds, if ``rounds`` is None.
+        hosts: the hosts that the lab stood in for, such as ``example.com:80``, if the programs named their own pages.
+        jitter: upper bound of the lab's extra delay in seconds, or None without a lab.
+        body_size: size of each of the lab's pages in bytes, or None without a lab.
         bandwidth: bytes of the body that the lab sends per second and connection, or None for no limit.
     """
 
@@ -87,7 +88,7 @@ class Settings:
     bandwidth: float | None = None
 
     def facts(self, *, without: str | None = None) -> list[str]:
-        """Return the settings that bear on every arm's time, in words, without that of a given name."""
+        """Return the settings that affect every arm's time, as text; ``without`` names one to leave out."""
         known = {
             "requests": f"{self.requests:,} request{'s' * (self.requests != 1)}",
             "concurrency": f"{self.concurrency:,} at a time",

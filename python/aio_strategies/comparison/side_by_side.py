@@ -1,4 +1,4 @@
-"""Comparisons of several machines, side by side: their ratios, never their seconds."""
+"""Comparisons from several machines, side by side: only their ratios, never their seconds."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["Comparisons"]
 
 
 class Comparisons(ComparisonSequence):
-    """Several comparisons: a sequence, and a table of the contrasts that each of them found within its machine, with a
+    """Several comparisons: a sequence, displayed as a table of the contrasts that each found on its own machine, with a
     row for each contrast and a column for each comparison.
 
     Args:
         comparisons: at least one.
-        labels: a name for each; None for the model of its processor, with a number where several have the same.
+        labels: a name for each; None for its CPU model, with a number if several have the same.
 
     Raises:
-        ValueError: there is no comparison, not as many labels, two labels are the same, or the comparisons were not
-            about the same work.
+        ValueError: there are no comparisons, the number of labels differs, two labels are the same, or the comparisons
+            were not about the same work.
 
     Attributes:
         labels: the names.
@@ -37,7 +37,7 @@ class Comparisons(ComparisonSequence):
     def __init__(self, comparisons: Sequence[Findings], labels: Sequence[str] | None = None) -> None:
         super().__init__(comparisons)
         if not self:
-            raise ValueError("there is no comparison to lay side by side")
+            raise ValueError("comparisons is empty; at least one comparison is needed")
         for name in ("requests", "concurrency", "latency", "rate", "jitter", "body_size", "bandwidth"):
             values = {getattr(comparison.settings, name) for comparison in self}
             if len(values) > 1:
@@ -50,7 +50,7 @@ class Comparisons(ComparisonSequence):
 
     @cached_property
     def contrasts(self) -> Frame:
-        """The declared contrasts of each comparison, with its label in the column ``machine``."""
+        """The declared contrasts of all comparisons; the column ``machine`` has the labels."""
         from ..frame import Field
 
         first = Field("machine", "text", "label of the comparison")

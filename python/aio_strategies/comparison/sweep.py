@@ -1,4 +1,4 @@
-"""The same comparison over a parameter: how each arm's time grows. ``measuring/sweeping.py`` makes it."""
+"""The same comparison for several values of a parameter, measured by ``measuring/sweeping.py``."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Parameter", "Scaling"]
 
 Parameter = Literal["requests", "concurrency", "latency"]
-"""What ``scaling`` sweeps."""
+"""The parameters that ``scaling`` can sweep."""
 
 
 class Scaling(ComparisonSequence):
-    """Comparisons over a parameter: a sequence, in the order of its values, and a table of the median wall times, with
-    a row for each arm and a column for each value.
+    """Comparisons over a parameter: a sequence, in the order of its values, displayed as a table of median wall times,
+    with a row for each arm and a column for each value.
 
     Attributes:
         parameter: ``"requests"``, ``"concurrency"`` or ``"latency"``.
-        values: its values, as far as they were reached.
+        values: the values for which there is a comparison.
     """
 
     def __init__(self, parameter: str, values: Sequence[float], comparisons: Sequence[Findings]) -> None:
@@ -39,10 +39,10 @@ class Scaling(ComparisonSequence):
         self.values = tuple(values)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all comparisons, their exchanges too, to a file that ``aio.load`` reads.
+        """Write all comparisons, including their exchanges, to a file that ``aio.load`` can read.
 
         Args:
-            path: where to; a name that ends in ``.gz`` is compressed.
+            path: the file; one whose name ends in ``.gz`` is compressed.
 
         Raises:
             OSError: the file cannot be written.
@@ -51,15 +51,15 @@ class Scaling(ComparisonSequence):
 
     @cached_property
     def summary(self) -> Frame:
-        """The comparisons' summaries below each other; the first column, named as the parameter, has its value."""
+        """The summaries of all comparisons; the first column, named after the parameter, has its value."""
         from ..frame import Field
 
         first = Field(self.parameter, "real" if self.parameter == "latency" else "integer", "the parameter")
         return stacked(first, self.values, [value_tables.summary(comparison) for comparison in self])
 
     def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
-        """Draw each arm's median wall time over the parameter, with a ribbon for its 95 % interval, and the ideal and
-        the serial time; both axes are logarithmic. A hollow mark is projected.
+        """Draw each arm's median wall time over the parameter, with a ribbon for its 95 % confidence interval, and the
+        ideal and the serial time. Both axes are logarithmic. A hollow marker is projected.
 
         Args:
             interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
@@ -104,5 +104,5 @@ class Scaling(ComparisonSequence):
 
     def _notes(self) -> list[str]:
         projected = any(arm.projected for comparison in self for arm in comparison.arms)
-        note = ["≈ projected from fewer requests, as the budget had no room for more"] if projected else []
+        note = ["≈ projected from fewer requests, since the budget did not allow more"] if projected else []
         return note + super()._notes()

@@ -1,4 +1,4 @@
-"""A comparison as tables to be read: English ones, and a Chinese one with the lecture's own columns and figures."""
+"""A comparison as tables to read: in English, or in Chinese with the lecture's columns and figures."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .views import waterfall
 __all__ = ["notes", "tables", "to_html"]
 
 _NOTHING = "–"
-#: The place of the wall time in the English table.
+#: The index of the wall-time column in the English table.
 _WALL_COLUMN = 2
-#: How many arms the notebook shows the exchanges of.
+#: The most arms whose exchanges the notebook shows.
 _MOST_WATERFALLS = 16
 
 
 def tables(findings: Findings, lang: Lang) -> list[Table]:
-    """Return the tables in that language, the chief one first.
+    """Return the tables in this language, the main one first.
 
     Raises:
         ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
@@ -38,12 +38,12 @@ def tables(findings: Findings, lang: Lang) -> list[Table]:
 
 
 def notes(findings: Findings, lang: Lang) -> list[str]:
-    """Return the lines below the table: how it was timed, what speaks against it, and the reference lines last."""
+    """Return the lines below the table: how it was timed, the warnings, and finally the reference times."""
     return _english_notes(findings) if lang == "en" else _chinese_notes(findings)
 
 
 def to_html(findings: Findings) -> str:
-    """Return the English tables and notes as HTML that an untrusted notebook keeps."""
+    """Return the English tables and notes as HTML that works in an untrusted notebook."""
     chief, *others = tables(findings, "en")
     longest = max((arm.median_wall for arm in findings.arms), default=1.0)
     bars = Bars(
@@ -84,7 +84,7 @@ def _times(findings: Findings) -> Table:
     rows = []
     above = None
     for arm in findings.arms:
-        # A strategy's name stands in the first of its rows.
+        # Only the first row of a strategy shows its name.
         first = arm.arm.group != above
         above = arm.arm.group
         rows.append(
@@ -103,7 +103,7 @@ def _times(findings: Findings) -> Table:
 
 
 def _costs(findings: Findings) -> list[Table]:
-    """Return the table of costs and latencies, unless none of them is known."""
+    """Return the table of costs and latencies, if any are known."""
     arms = findings.arms
     if not any(arm.costs or arm.latency for arm in arms):
         return []
@@ -182,22 +182,22 @@ def _english_notes(findings: Findings) -> list[str]:
     how += [_count(findings.rounds, "round") + _ENDED.get(findings.ended, ""), f"seed {findings.seed}"]
     lines = [", ".join(how)]
     lines += [
-        f"≈ projected from {_count(requests, 'request')}, since the budget did not allow more (latencies are of these):"
-        f" {', '.join(names)}"
+        f"≈ projected from {_count(requests, 'request')}, since the budget did not allow more (latencies cover only"
+        f" these): {', '.join(names)}"
         for requests, names in _projected(findings).items()
     ]
     check = findings.aa_check
     if check is not None and check.low > 0:
         lines.append(f"A/A check: {check.base} vs its twin {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
     lines += [f"{_WARNING}{warning}" for warning in caveats(findings)]
-    lines += [f"not measured: {what}{whose}, because {reason}" for what, whose, reason in _missing(findings, _COSTS)]
-    lines += [f"not available here: {arm}, {reason}" for arm, reason in findings.left_out.items()]
+    lines += [f"not measured: {what}{whose} ({reason})" for what, whose, reason in _missing(findings, _COSTS)]
+    lines += [f"not available here: {arm} ({reason})" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
         lines.append(f"ideal {_ms(findings.ideal)} ms · serial {_ms(findings.serial)} ms")
     return lines
 
 
-_ENDED_ZH = {"precise": "（所有区间均在 ±5 % 以内）", "budget": "（预算所允许的轮数）", "interrupted": "（已中断）"}
+_ENDED_ZH = {"precise": "（所有区间均在 ±5 % 以内）", "budget": "（预算允许的最多轮数）", "interrupted": "（已中断）"}
 _COSTS = {"memory": "memory", "system_calls": "system calls"}
 _COSTS_ZH = {"memory": "内存", "system_calls": "系统调用"}
 _ENDED = {
@@ -208,7 +208,7 @@ _ENDED = {
 
 
 def _projected(findings: Findings) -> dict[int, list[str]]:
-    """Return the arms whose times are projected, by the number of requests that they are projected from."""
+    """Return the arms with projected times, by the number of requests that they are projected from."""
     projected: dict[int, list[str]] = {}
     for arm in findings.arms:
         if arm.projected:
@@ -217,7 +217,7 @@ def _projected(findings: Findings) -> dict[int, list[str]]:
 
 
 def _missing(findings: Findings, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return what was not measured, of which arms unless of all, and why; those with the same reason together."""
+    """Return what was not measured, for which arms (empty for all), and why, grouped by reason."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for arm, costs in findings.costs.items():
         for what, reason in costs.missing.items():
@@ -254,7 +254,7 @@ def _chinese_notes(findings: Findings) -> list[str]:
         lines.append(f"A/A 检验：{check.base} 对其孪生进程 {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
     lines += [f"警告：{warning.text_zh}" for warning in caveats(findings)]
     lines += [f"未测得：{what}{whose}（{reason}）" for what, whose, reason in _missing(findings, _COSTS_ZH)]
-    lines += [f"此处不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
+    lines += [f"本机不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
         lines.append(f"理想 {findings.ideal:.4f} 秒 · 串行 {findings.serial:.4f} 秒")
     return lines

@@ -1,4 +1,4 @@
-"""A batch of each arm on one axis of time, for traces, archives and pictures."""
+"""Selects a typical batch of each arm, for traces, HTTP archives and charts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ __all__ = ["exchange_at", "timelines", "typical_runs"]
 
 
 def timelines(findings: Findings) -> list[Timeline]:
-    """Return the first batch of each arm's most typical run: of those whose exchanges were kept, the one whose wall
-    time is nearest to the arm's median. An arm without any is left out.
-    """
+    """Return the first batch of each arm's most typical run, as ``typical_runs`` does."""
     made = []
     for name, run in typical_runs(findings).items():
         places = findings.kept_exchanges.places(run.index, 0)
@@ -25,8 +23,8 @@ def timelines(findings: Findings) -> list[Timeline]:
 
 
 def typical_runs(findings: Findings) -> dict[str, TimedRun]:
-    """Return each arm's most typical run, by the arm's name: of those whose exchanges were kept, the one whose wall
-    time is nearest to the arm's median. An arm without any is left out.
+    """Return each arm's most typical run, by the arm's name: among those whose exchanges were kept, the one with the
+    wall time nearest to the arm's median. Arms without such a run are left out.
     """
     kept = findings.kept_exchanges.kept_runs
     found = {arm.name: _typical(arm, kept) for arm in findings.arms}
@@ -40,7 +38,7 @@ def _typical(arm: ArmTimes, kept: set[int]) -> TimedRun | None:
 
 
 def exchange_at(findings: Findings, place: int) -> Exchange | None:
-    """Return the exchange that is kept at this place; None if nobody saw when it began or ended."""
+    """Return the exchange that is kept at this place; None if its start or end is unknown."""
     kept, settings = findings.kept_exchanges, findings.settings
     run, request = kept.run(place), kept.request(place)
     if settings.urls is not None:

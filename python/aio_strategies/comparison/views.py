@@ -1,4 +1,4 @@
-"""The pictures of a comparison: which of its values each chart is made of."""
+"""The charts of a comparison: which of its values each one shows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def scaling(
     parameter: str, values: Sequence[float], sequence: Sequence[Findings], *, interactive: bool = False, ax: Any = None
 ) -> Any:
     """Draw each arm's wall time over a parameter, as ``Scaling.plot`` does."""
-    # what all comparisons have in common
+    # the settings that all comparisons share
     same = ", ".join(sequence[0].settings.facts(without=parameter))
     label, scale = (f"{parameter}, ms", 1000.0) if parameter == "latency" else (parameter, 1.0)
     found = curves([scale * value for value in values], sequence)
@@ -77,7 +77,7 @@ def dots(findings: Findings) -> list[Dot]:
 
 
 def lines(findings: Findings) -> list[tuple[str, float]]:
-    """Return the ideal and the serial time, in seconds, as far as they are known; one where both are the same."""
+    """Return the ideal and the serial time in seconds, if known; a single entry if they are equal."""
     ideal, serial = findings.ideal, findings.serial
     if not ideal or not serial:
         return []
@@ -85,12 +85,12 @@ def lines(findings: Findings) -> list[tuple[str, float]]:
 
 
 def conditions(findings: Findings) -> str:
-    """Return what was asked for, in a line."""
+    """Return the settings in one line."""
     return ", ".join([*findings.settings.facts(), f"{findings.rounds} round{'s' * (findings.rounds != 1)}"])
 
 
 def chosen_batches(findings: Findings, arms: Collection[str] | None = None) -> tuple[list[Batch], list[str]]:
-    """Return the exchanges of each arm's most typical run, and what is to be said below their panels.
+    """Return the exchanges of each arm's most typical run, and the notes below their panels.
 
     Args:
         findings: what was found.
@@ -98,10 +98,10 @@ def chosen_batches(findings: Findings, arms: Collection[str] | None = None) -> t
 
     Raises:
         TypeError: ``arms`` is a single name.
-        ValueError: one of ``arms`` is none of the comparison's.
+        ValueError: one of ``arms`` is not in the comparison.
     """
     if isinstance(arms, str):
-        raise TypeError(f"arms must be names in a list, as [{arms!r}]")
+        raise TypeError(f"arms must be a list of names, such as [{arms!r}]")
     wanted = findings.arms if arms is None else [findings.arm(name) for name in dict.fromkeys(arms)]
     runs = typical_runs(findings)
     batches = [_batch(findings, arm, runs[arm.name].index) for arm in wanted if arm.name in runs]
@@ -126,7 +126,7 @@ def _batch(findings: Findings, arm: ArmTimes, run: int) -> Batch:
 
 
 def curves(values: Sequence[float], sequence: Sequence[Findings]) -> list[Curve]:
-    """Return the wall time of each arm over the values of a parameter, then the ideal and the serial one."""
+    """Return the wall time of each arm over the values of a parameter, then the ideal and the serial time."""
     by_value = list(zip(values, sequence, strict=True))
     found: dict[str, list[tuple[float, ArmTimes]]] = {}
     for value, findings in by_value:
@@ -137,7 +137,7 @@ def curves(values: Sequence[float], sequence: Sequence[Findings]) -> list[Curve]
         Curve(
             name=name,
             kind=arms[0][1].language or "",
-            # a shape for each strategy, since both of its languages have their colours
+            # the shape shows the strategy, as the colour shows the language
             shape=_SHAPES[groups.index(arms[0][1].arm.group) % len(_SHAPES)],
             points=[(value, *_interval(arm)) for value, arm in arms],
             projected=frozenset(value for value, arm in arms if arm.projected),
@@ -160,22 +160,24 @@ def _interval(arm: ArmTimes) -> tuple[float, float, float]:
 
 
 def _or_infinite(low: float) -> float:
-    """Return an interval's beginning; infinite where too few runs could exclude nothing, not even 0."""
+    """Return the lower end of an interval; infinite if there were too few runs for one."""
     return low if low > 0 else math.inf
 
 
 def _notes(panels: Sequence[Batch], left_out: Sequence[str]) -> list[str]:
-    """Return what is to be said below the panels: which are too short to be seen, and which arms have none."""
+    """Return the notes below the panels: whether some are too short to read, and which arms have none."""
     ends = [max(panel.ends, default=0.0) for panel in panels]
     notes = []
     if ends and min(ends) < _SEEN * max(ends):
-        notes.append("some are short beside the longest: name them in arms=[…] for an axis of their own")
+        notes.append(
+            "some panels are short compared with the longest: name them in arms=[…] to give them their own axis"
+        )
     if len({len(panel.starts) for panel in panels}) > 1:
-        notes.append("the panels have different numbers of exchanges: do not compare their times")
+        notes.append("the panels have different numbers of exchanges, so do not compare their times")
     if left_out:
-        notes.append(f"no exchanges were kept of {', '.join(left_out)}")
+        notes.append(f"no exchanges were kept for {', '.join(left_out)}")
     return notes
 
 
-#: What is shorter than this share of the axis can hardly be read.
+#: A panel shorter than this share of the axis is hard to read.
 _SEEN = 0.1

@@ -1,4 +1,4 @@
-"""A chart, drawn by altair: it answers to the pointer."""
+"""Renders a chart with altair, as an interactive chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTH = 480
 
 
 def render_altair(chart: Chart) -> Any:
-    """Return the chart as one of altair's.
+    """Return the chart as an altair chart.
 
     Raises:
         ImportError: altair is not installed.
@@ -58,7 +58,7 @@ def _axis(alt: Any, axis: Axis, title: str | Sequence[str] | None, *, labelled: 
 
 
 def _legend(alt: Any, keys: Sequence[Key], title: str) -> Any:
-    """Return marks that nobody sees, for the sake of their legend."""
+    """Return invisible marks, which exist only for their legend."""
     shown = alt.Legend(title=title.split("\n") if title else None, symbolSize=120)
 
     def scale(values: Sequence[object]) -> Any:
@@ -78,12 +78,12 @@ def _legend(alt: Any, keys: Sequence[Key], title: str) -> Any:
 
 
 def _shape(corners: int) -> str:
-    """Return a marker's name or outline, as vega knows it."""
+    """Return a marker's name or outline for Vega."""
     return "circle" if not corners else f"M{'L'.join(f'{x:.3f},{y:.3f}' for x, y in corners_of(corners))}Z"
 
 
 class _Plot:
-    """What the layers of a panel share: their axes, and what the values of these are called."""
+    """What the layers of a panel share: their axes, and the names of the axes' values."""
 
     def __init__(self, alt: Any, chart: Chart, panel: Panel) -> None:
         self.alt = alt
@@ -95,7 +95,7 @@ class _Plot:
         self.titles |= {"y": panel.y.title, "middle": panel.y.title}
 
     def layers(self) -> list[Any]:
-        """Return the marks of all layers, and what stands right of them."""
+        """Return the marks of all layers, and the figures to the right of them."""
         layers = [self._marks(layer) for layer in self.panel.layers]
         if texts := [{"y": tick.value, "text": tick.figure} for tick in self.panel.y.ticks if tick.figure]:
             right = self.alt.Chart(self.alt.InlineData(values=texts)).mark_text(align="right", color=FAINT_INK)
@@ -129,10 +129,10 @@ class _Plot:
                 mark = base.mark_point(shape=_shape(layer.corners), size=size, opacity=1, strokeWidth=1.5)
                 paint = {"fill": self.alt.Fill("inner:N", scale=None), "stroke": self.alt.Stroke("edge:N", scale=None)}
                 return mark.encode(**places, **paint)
-        raise TypeError(f"{layer!r} is no layer that altair draws")
+        raise TypeError(f"altair cannot draw the layer {layer!r}")
 
     def _told(self, layer: Layer, rows: Sequence[dict[str, Any]], *names: str) -> Any:
-        """Return a chart of rows, whose label and whose values of these names the pointer is told."""
+        """Return a chart of the rows, with a tooltip that shows the label and the named values."""
         told = [self.alt.Tooltip("what:N")]
         for name in filter(None, names):
             how = {"type": "nominal"} if name == "tip" else {"type": "quantitative", "format": ",.3~f"}

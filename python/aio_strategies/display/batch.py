@@ -1,4 +1,4 @@
-"""The exchanges of one batch, as columns of times, and what can be counted of them."""
+"""The exchanges of one batch, as columns of times, and counts of how many are in flight."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Batch:
 
     Attributes:
         name: what it is called, such as ``"python/thread"``.
-        kind: which colour it has: ``"python"``, ``"rust"`` or anything else.
+        kind: chooses its colour: ``"python"``, ``"rust"`` or anything else.
         starts: when each exchange began.
-        ends: when it ended.
-        intended: when it should have begun.
-        phases: the phases of each, none where they are unknown; may be left out of more than ``MOST_BARS`` exchanges.
-        failed: the places of the exchanges that failed.
+        ends: when each ended.
+        intended: when each should have begun.
+        phases: the phases of each, empty if unknown; may be left out above ``MOST_BARS`` exchanges.
+        failed: the indexes of the exchanges that failed.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Batch:
     failed: frozenset[int] = frozenset()
 
     def parts(self) -> Iterator[tuple[str, int, float, float]]:
-        """Give what a waterfall's bars are made of: a name in ``PARTS``, the place of the exchange, start and end."""
+        """Yield the bars of a waterfall: a name in ``PARTS``, the index of the exchange, start and end."""
         for place, (start, end, intended) in enumerate(zip(self.starts, self.ends, self.intended, strict=True)):
             if start > intended:
                 yield "queued", place, intended, start
@@ -50,7 +50,7 @@ def latest(batches: Sequence[Batch]) -> float:
 
 
 def in_flight(starts: Sequence[float], ends: Sequence[float]) -> list[tuple[float, int]]:
-    """Return how many exchanges are under way from which time on; one ends before another begins at the same time."""
+    """Return steps of how many exchanges are in flight; at equal times, ends come before starts."""
     changes = [(end, -1) for start, end in zip(starts, ends, strict=True) if end > start]
     changes += [(start, 1) for start, end in zip(starts, ends, strict=True) if end > start]
     changes.sort()
@@ -66,12 +66,12 @@ def in_flight(starts: Sequence[float], ends: Sequence[float]) -> list[tuple[floa
 
 
 def peak(steps: Sequence[tuple[float, int]]) -> tuple[float, int]:
-    """Return when there are most in flight for the first time, and how many."""
+    """Return when the most exchanges are in flight for the first time, and how many."""
     return max(steps, key=lambda step: step[1], default=(0.0, 0))
 
 
 def thinned(steps: Sequence[tuple[float, int]], longest: float, columns: int) -> list[tuple[float, int]]:
-    """Return at most four steps of each of so many columns of time: its first, lowest, highest and last."""
+    """Return at most four steps for each of this many columns of time: the first, lowest, highest and last."""
     if len(steps) <= 4 * columns or not longest:
         return list(steps)
     by_column: dict[int, list[tuple[float, int]]] = {}

@@ -1,6 +1,6 @@
-"""The charts of batches, each batch in a panel: what happened when, and how many exchanges were in flight.
+"""The charts of batches, each batch in its own panel: what happened when, and how many exchanges were in flight.
 
-The unit of times may be given; else it is the one that suits them.
+The unit of the times may be given; otherwise it suits the values.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .scale import Scale, TimeUnit, figure, from_zero, unit_of
 
 __all__ = ["in_flight_chart", "waterfall_chart"]
 
-#: How many places in time can be told apart.
+#: How many points in time can be told apart.
 _COLUMNS = 200
-#: About the pixels that the axis of time has.
+#: The approximate length of the time axis, in pixels.
 _LENGTH = 450
 
 
 def waterfall_chart(
     batches: Sequence[Batch], title: str, subtitle: str = "", notes: Sequence[str] = (), unit: TimeUnit | None = None
 ) -> Chart:
-    """Describe when each exchange was queued, connected, sent, waited for and received."""
+    """Describe when each exchange was queued, connected, sent its request, waited and received its reply."""
     unit = unit or unit_of(latest(batches))
     x = _time_axis(batches, unit)
     longest = x.scale.high / unit.per_second
@@ -38,7 +38,7 @@ def waterfall_chart(
         height = min(11.0 * rows, tallest)
         layers = _cells(batch, cells, shading, unit, longest) if cells else _bars(batch, unit, height / rows)
         places = failures(batch, longest, per_row, _COLUMNS)
-        # seen also where a bar is thinner than a pixel
+        # visible even if a bar is thinner than a pixel
         dots = [Point(unit.per_second * batch.ends[place], _middle(place // per_row, per_row)) for place in places]
         if dots:
             layers.append(Points("failures", "failed", PARTS["failed"], dots, radius=2.5, many=True))
@@ -59,7 +59,7 @@ def waterfall_chart(
 def in_flight_chart(
     batches: Sequence[Batch], title: str, subtitle: str = "", notes: Sequence[str] = (), unit: TimeUnit | None = None
 ) -> Chart:
-    """Describe how many exchanges are in flight over time, all batches on the same two axes."""
+    """Describe how many exchanges are in flight over time, with the same two axes for all batches."""
     unit = unit or unit_of(latest(batches))
     x = _time_axis(batches, unit)
     all_steps = [in_flight(batch.starts, batch.ends) for batch in batches]
@@ -126,15 +126,15 @@ def _facts(batch: Batch, unit: TimeUnit) -> str:
 
 
 def _bars(batch: Batch, unit: TimeUnit, pitch: float) -> list[Layer]:
-    """Return the bars of a few exchanges, each of which has so many pixels."""
+    """Return the bars of a few exchanges, with this many pixels for each."""
     spans: dict[str, list[Span]] = {name: [] for name in ("queued", "exchanges", *PARTS)}
     colours = {**PARTS, "exchanges": PARTS["in flight"]}
-    # also where its phases are all shorter than a pixel, an exchange is seen
+    # an exchange stays visible even if all its phases are shorter than a pixel
     whole = [("exchanges", place, *times) for place, times in enumerate(zip(batch.starts, batch.ends, strict=True))]
     for name, place, start, end in [*whole, *batch.parts()]:
         spans[name].append(Span(place + 1, unit.per_second * start, unit.per_second * end))
     return [
-        # a thin line of what only waits
+        # a thin line for a request that only waits
         Bars(name, name, colours[name], found, min(0.35, 1 / pitch) if name == "queued" else 0.72)
         for name, found in spans.items()
         if found
@@ -144,7 +144,7 @@ def _bars(batch: Batch, unit: TimeUnit, pitch: float) -> list[Layer]:
 def _cells(
     batch: Batch, cells: Sequence[Sequence[float]], shading: Shading, unit: TimeUnit, longest: float
 ) -> list[Layer]:
-    """Return the map of many exchanges: neighbours of the same shade are one bar."""
+    """Return the density map of many exchanges; neighbouring cells of the same shade form one bar."""
     width = unit.per_second * longest / _COLUMNS
     spans: list[list[Span]] = [[] for _ in SHADES]
     queued = []

@@ -1,4 +1,4 @@
-"""What a chart is: axes, panels, and in each panel layers of marks; everything is decided, and renderers only draw."""
+"""Describes a chart completely: axes, panels, and layers of marks in each panel. Renderers only draw it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Point(NamedTuple):
-    """A place in a panel, in values of its axes."""
+    """A point in a panel, in the units of its axes."""
 
     x: float
     y: float
@@ -44,7 +44,7 @@ class Span(NamedTuple):
 class Layer:
     """Marks of one kind and colour, on top of the layers before them.
 
-    An SVG file has the name; the label is for who points at them.
+    The name goes into an SVG file; the label into tooltips.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Bars(Layer):
-    """Filled rectangles, each around a span; their thickness is in values of the vertical axis."""
+    """Filled rectangles, each around a span; their thickness is in units of the vertical axis."""
 
     spans: Sequence[Span]
     thickness: float
@@ -63,7 +63,7 @@ class Bars(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Line(Layer):
-    """A line from point to point; ``dashes`` are the pixels drawn and left out, none for a whole one."""
+    """A line from point to point; ``dashes`` are the pixels drawn and skipped, empty for a solid line."""
 
     points: Sequence[Point]
     dashes: tuple[float, ...] = ()
@@ -81,8 +81,8 @@ class Ribbon(Layer):
 class Points(Layer):
     """Markers, whose radius is in pixels.
 
-    ``corners`` is negative if they stand on one, and 0 for round ones. ``hollow`` are the numbers, from 0, of those
-    that are only outlined; ``tips`` are for who points at each. Of ``many``, there may be thousands, round and filled.
+    ``corners`` is negative if the markers stand on a corner, and 0 for round ones. ``hollow`` has the indexes of those
+    that are only outlined; ``tips`` are their tooltips. With ``many``, there may be thousands, all round and filled.
     """
 
     points: Sequence[Point]
@@ -96,8 +96,8 @@ class Points(Layer):
 class Tick(NamedTuple):
     """A marked value of an axis, and its label.
 
-    The label may be in two columns, as in a table: of the first, only what differs from the tick before is shown. A
-    figure stands at the other end of the tick's line.
+    The label may have two columns, as in a table; the first is shown only if it differs from that of the previous tick.
+    A figure stands at the other end of the tick's line.
     """
 
     value: float
@@ -108,7 +108,7 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis; ``reverse`` puts the beginning of a vertical one at the top, ``grid`` draws a line at each tick."""
+    """An axis; ``reverse`` puts the start of a vertical axis at the top, ``grid`` draws a line at each tick."""
 
     scale: Scale
     title: str = ""
@@ -119,9 +119,9 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An entry of a legend: its text, and a box, a line or a marker that looks as what it names.
+    """An entry of a legend: its text, and a box, a line or a marker that looks like the marks it names.
 
-    The text may stand elsewhere instead: above a value of the horizontal axis, or beside a point, right of it.
+    The text may stand elsewhere instead: above a value of the horizontal axis, or to the right of a point.
     """
 
     label: str
@@ -143,10 +143,10 @@ class Legend:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A facet of a chart, with a vertical axis of its own; the only one of a chart has no title.
+    """A panel of a chart, with its own vertical axis; a single panel has no title.
 
-    The height is in pixels, where letters are 13 pixels high. ``brief`` is the title and what must be known, on lines,
-    where there is no room for the facts.
+    The height is in pixels, with letters 13 pixels high. ``brief`` has the title and the essential facts, one per line,
+    for use where there is no room for all facts.
     """
 
     y: Axis
@@ -160,10 +160,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart, whole: its panels are below each other, on one horizontal axis.
+    """A complete chart: its panels stand one below the other, on one horizontal axis.
 
-    The sketch is what is to be seen, as lines of plain text; ``shared_title`` is that of a vertical axis that all
-    panels are on.
+    The sketch shows the content as lines of plain text; ``shared_title`` is the title of a vertical axis that all
+    panels share.
     """
 
     title: str
@@ -182,5 +182,5 @@ class Chart:
 
     @property
     def legend_title(self) -> str:
-        """The titles of all legends, on lines."""
+        """The titles of all legends, one per line."""
         return "\n".join(legend.title for legend in self.legends if legend.title)

@@ -1,6 +1,6 @@
-"""Sources, highlighted and with marked lines: side by side in a terminal, and as HTML that an untrusted notebook keeps.
+"""Source code, highlighted, with marked lines: side by side in a terminal, or as HTML for untrusted notebooks too.
 
-Colours of the HTML are as far from white as from black, so that they are read on either; other text has the page's own.
+The HTML colours are as far from white as from black, so they are readable on both; other text keeps the page's colours.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "LEAST_COLUMNS", "Colour", "Listing", "Mark", "html_listings", "terminal_listings"]
 
 LEAST_COLUMNS = 80
-"""Columns of code that a listing must have in a terminal to stand beside another; longer lines are broken."""
+"""The columns of code that a listing needs in a terminal to stand beside another; longer lines are wrapped."""
 
 
 class Colour(NamedTuple):
-    """A colour, for HTML and for a terminal, whose own shade of it suits its background."""
+    """A colour, for HTML and for a terminal, which picks a shade that suits its background."""
 
     html: str
     terminal: str
@@ -41,16 +41,16 @@ COLOURS: Mapping[str, Colour] = {
     "Literal.String": Colour("#3d8536", "green"),
     "Comment": Colour("#787878", "bright_black"),
 }
-"""By the kind of token, as pygments calls it; a kind has its parent's colour unless it has one of its own."""
+"""The colours by pygments token type; a type without its own colour has its parent's."""
 
 
 class Mark(NamedTuple):
     """A kind of marked line.
 
     Attributes:
-        sign: one character that stands in the gutter.
-        colour: of the sign and, faintly, of the line.
-        meaning: what the legend says.
+        sign: one character, shown in the gutter.
+        colour: the colour of the sign and, faintly, of the line.
+        meaning: its text in the legend.
     """
 
     sign: str
@@ -60,13 +60,13 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """A file to be shown.
+    """A file to show.
 
     Attributes:
-        title: what stands above it.
+        title: the heading above it.
         language: ``"python"`` or ``"rust"``.
         text: its text.
-        marks: the marked lines, by their number from 1.
+        marks: the marks by line number, from 1.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Listing:
 
 
 def html_listings(parts: Sequence[Sequence[Listing]]) -> str:
-    """Return the listings of the first part beside each other, or below each other on a narrow page; then the legend,
+    """Return the listings of the first part side by side, or one below the other on a narrow page; then the legend;
     then the other parts, folded.
     """
     chief, *others = parts
@@ -148,8 +148,8 @@ def _tint(colour: str) -> str:
 
 
 def terminal_listings(parts: Sequence[Sequence[Listing]], columns: int) -> Text:
-    """Return the listings of each part beside each other, if there are columns enough, else below each other; then the
-    legend.
+    """Return the listings of each part side by side if the terminal is wide enough, otherwise one below the other; then
+    the legend.
 
     Args:
         parts: listings that belong together.
@@ -212,7 +212,7 @@ def _terminal_code(listing: Listing) -> Lines:
 
 
 def _broken(line: Text, columns: int) -> Iterator[Text]:
-    """Break a line that is too long, if possible between words; what follows is indented more than its beginning."""
+    """Wrap a line that is too long, between words if possible; continuation lines are indented more."""
     from rich.text import Text
 
     plain = line.plain
@@ -233,7 +233,7 @@ def _titles(listings: Sequence[Listing]) -> str:
 
 
 def _marks_of(parts: Sequence[Sequence[Listing]]) -> list[Mark]:
-    """Return the marks in use, each once."""
+    """Return the marks in use, without duplicates."""
     return list(dict.fromkeys(mark for part in parts for listing in part for _, mark in sorted(listing.marks.items())))
 
 

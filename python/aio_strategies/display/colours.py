@@ -1,18 +1,16 @@
-"""The colours of what is shown: the same in tables and in pictures."""
+"""All colours: the same in tables and in charts."""
 
 from __future__ import annotations
 
 __all__ = ["FAINT_INK", "GREY", "INK", "LANGUAGES", "PAPER", "PARTS", "RULE", "SHADES", "colour_of"]
 
-#: Middling colours: seen on white as well as on black, and by the colour-blind apart.
+#: Medium colours: visible on white and on black, and distinct for colour-blind readers.
 LANGUAGES = {"python": "#4a8fd0", "rust": "#d9772b"}
 GREY = "#8a8a8a"
-#: What a picture is drawn with and on, so that it can be read on any page; the faint ink is also of lines to compare
-#: with.
+#: The inks and the paper of a picture, so that it can be read on any page; reference lines also have the faint ink.
 INK, FAINT_INK, RULE, PAPER = "#25282b", "#5b6166", "#dcdcd8", "#fafaf8"
 
-#: What a part of a waterfall's bar is called. Apart for the colour-blind; the wait is pale since it is most of the
-#: picture.
+#: The parts of a waterfall's bars. Distinct for colour-blind readers; the wait is pale, as it fills most of it.
 PARTS = {
     "queued": "#c4c4c0",
     "connect": "#0b8f6b",
@@ -23,7 +21,7 @@ PARTS = {
     "failed": "#a80a2e",
 }
 
-#: From few exchanges to many, in a hue that stands for no language and no phase.
+#: From few exchanges to many, in a hue that no language and no phase has.
 SHADES = ("#c9c4e4", "#a49bd2", "#7d6fbb", "#55439b", "#2c1a63")
 
 

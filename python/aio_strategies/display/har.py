@@ -1,4 +1,4 @@
-"""Timelines as an HTTP Archive 1.2, which the browsers' developer tools open.
+"""Timelines as an HTTP Archive (HAR 1.2), which browsers' developer tools can open.
 
 http://www.softwareishard.com/blog/har-12-spec
 """
@@ -16,11 +16,11 @@ __all__ = ["to_har"]
 
 
 def to_har(timelines: Iterable[Timeline], *, creator_version: str) -> dict[str, Any]:
-    """Return the timelines as an archive: each a page, each of its exchanges an entry.
+    """Return the timelines as an archive: a page for each timeline, an entry for each of its exchanges.
 
-    An entry starts when its exchange should have started: ``blocked`` is how long it waited inside the strategy. Where
-    the server's times are unknown, the exchange is all ``wait``. A failed exchange has the status 0, and its error in
-    the response's ``_error``. Headers are not in it.
+    An entry starts when its exchange should have started; ``blocked`` is how long it was queued inside the strategy. If
+    the server's times are unknown, the whole exchange is ``wait``. A failed exchange has the status 0, and its error in
+    the response's ``_error``. Headers are not included.
 
     Args:
         timelines: the timelines.
@@ -101,7 +101,7 @@ def _response(exchange: Exchange) -> dict[str, Any]:
 
 
 def _timings(exchange: Exchange) -> dict[str, float]:
-    """Return how many milliseconds each part took, -1 for one that there was not."""
+    """Return how many milliseconds each part took; -1 for a part that does not apply."""
     timings = {
         "blocked": _ms(max(0.0, exchange.queued)),
         "dns": -1,

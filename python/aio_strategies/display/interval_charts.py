@@ -1,6 +1,6 @@
-"""The charts of measured times with their intervals: one below the other, and over a parameter.
+"""The charts of measured times with their confidence intervals: as a list, and over a parameter.
 
-The unit of times may be given; else it is the one that suits them.
+The unit of the times may be given; otherwise it suits the values.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from .text import pad
 
 __all__ = ["Curve", "Dot", "dots_chart", "scaling_chart"]
 
-#: About the pixels that an axis has.
+#: The approximate length of an axis, in pixels.
 _LENGTH = 300
-#: Pixels of a row, and how far apart groups of them are, in rows.
+#: The height of a row in pixels, and the gap between groups, in rows.
 _ROW, _GAP = 22, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A measured time with its 95 % interval, in seconds.
+    """A measured time with its 95 % confidence interval, in seconds.
 
     Attributes:
-        group: what it has in common with its neighbours, such as its strategy.
-        name: its own name within the group, or ``""`` where it is alone.
-        kind: which colour it has: ``"python"``, ``"rust"`` or anything else.
+        group: what it shares with its neighbours, such as the strategy.
+        name: its own name within the group, or ``""`` if it is alone.
+        kind: chooses its colour: ``"python"``, ``"rust"`` or anything else.
         value: the time.
-        low: the interval's beginning, not finite if there is no interval.
-        high: its end.
-        projected: whether it was not measured in full.
+        low: the lower end of the interval; not finite if there is none.
+        high: its upper end.
+        projected: whether the time is projected from fewer requests.
     """
 
     group: str
@@ -47,20 +47,20 @@ class Dot:
 
     @property
     def arm(self) -> str:
-        """What it is called where its group does not stand beside it."""
+        """The full name, for places that do not show the group."""
         return f"{self.name}/{self.group}" if self.name else self.group
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A time over a parameter, in seconds.
+    """Times over a parameter, in seconds.
 
     Attributes:
         name: what it is called.
-        kind: which colour it has: ``"python"``, ``"rust"``, ``"line"`` for one to compare with, or anything else.
-        shape: the number of its markers' corners, negative if they stand on one; 0 for dots.
-        points: the parameter, the time, and its interval, whose ends are not finite if there is none.
-        projected: the values of the parameter whose time was not measured in full.
+        kind: chooses its colour: ``"python"``, ``"rust"``, ``"line"`` for a reference line, or anything else.
+        shape: the number of corners of its markers, negative if they stand on a corner; 0 for dots.
+        points: the parameter, the time, and the ends of its interval; they are not finite if there is none.
+        projected: the values of the parameter whose time is projected from fewer requests.
     """
 
     name: str
@@ -78,9 +78,7 @@ def dots_chart(
     notes: Sequence[str] = (),
     unit: TimeUnit | None = None,
 ) -> Chart:
-    """Describe a row for each time, those of a group next to each other, with vertical lines at seconds that have names
-    to compare with.
-    """
+    """Describe a row for each time, grouped, with named vertical reference lines (in seconds)."""
     times = [time for dot in dots for time in (dot.value, *_interval(dot.low, dot.high))]
     times += [time for _, time in lines]
     unit = unit or unit_of(max(times, default=0.0))
@@ -120,7 +118,7 @@ def scaling_chart(
     notes: Sequence[str] = (),
     unit: TimeUnit | None = None,
 ) -> Chart:
-    """Describe times over a parameter of that name, both axes logarithmic."""
+    """Describe times over the named parameter, with both axes logarithmic."""
     times = [time for curve in curves for _, value, *ends in curve.points for time in (value, *_interval(*ends))]
     unit = unit or unit_of(max(times))
     values = sorted({point[0] for curve in curves for point in curve.points})
@@ -168,23 +166,23 @@ def _group_numbers(dots: Sequence[Dot]) -> list[int]:
 
 
 def _interval(low: float, high: float) -> tuple[float, float] | tuple[()]:
-    """Return an interval that there is; nothing for one that runs too few have."""
+    """Return the interval; empty if there were too few runs for one."""
     return (low, high) if 0 < low < math.inf and math.isfinite(high) else ()
 
 
 def _dashes(name: str) -> tuple[float, ...]:
-    """Return how the line of a name to compare with is broken: dots for the ideal."""
+    """Return the dashes of a reference line: dots for the ideal."""
     return (1.5, 3) if name.startswith("ideal") else (6, 4)
 
 
 def _tip(value: float, interval: Sequence[float], unit: TimeUnit, projected: bool) -> str:
-    """Return what a marker tells: its time and the interval, with more digits than a picture has room for."""
+    """Return a marker's tooltip: its time and interval, with more digits than the picture has room for."""
     ends = f" [{', '.join(f'{end:,.3f}' for end in interval)}]" if interval else ""
     return f"{value:,.3f}{ends} {unit.name}{', projected from fewer requests' if projected else ''}"
 
 
 def _how_to_read(first: str, interval: str, shape: str, intervals: Sequence[Sequence[float]], projected: bool) -> str:
-    """Return a note on the marks, of those that there are."""
+    """Return a note that explains the marks in use."""
     told = [
         first,
         interval if any(intervals) else "",

@@ -1,4 +1,4 @@
-"""A chart, drawn on a matplotlib axis that the caller brings; several panels are bands of it, below each other."""
+"""Renders a chart on the caller's matplotlib axes; several panels become horizontal bands, one below the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .text import fitted
 
 __all__ = ["render_matplotlib"]
 
-#: A panel's share of the room between two of them.
+#: A panel's share of its band; the rest is the gap to the next.
 _SHARE = 0.85
 
 #: From a value of a panel's vertical axis to one of matplotlib's.
@@ -19,7 +19,7 @@ Place = Callable[[float], float]
 
 
 def render_matplotlib(chart: Chart, ax: Any) -> Any:
-    """Draw the chart on the axis, and return it."""
+    """Draw the chart on the axes, and return them."""
     bands = all(panel.title for panel in chart.panels)
     for number, panel in enumerate(chart.panels):
         place = _band(panel.y, number) if bands else float
@@ -59,20 +59,20 @@ def _band(axis: Axis, number: int) -> Place:
 
 
 def _mark(axis: Any, described: Axis) -> None:
-    """Give an axis its scale, with its ticks and no others."""
+    """Set an axis's scale and its ticks, and no other ticks."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log" if described.scale.logarithmic else "linear"})
     axis.minorticks_off()
     axis.set_ticks([tick.value for tick in described.ticks], labels=[_name(tick.label) for tick in described.ticks])
 
 
 def _plain(text: str) -> str:
-    """Return a text without what matplotlib takes for mathematics, nor, at the beginning, for a hidden label."""
+    """Escape what matplotlib would read as mathematics or, at the beginning, as a hidden label."""
     text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
 
 def _name(text: str) -> str:
-    """Return a name, of which a long line would leave no room for what it names."""
+    """Return a name with long lines cut, as they would leave no room for the chart."""
     return _plain("\n".join(fitted(line, 13, 210) for line in text.split("\n")))
 
 
@@ -87,7 +87,7 @@ def _draw(ax: Any, layer: Layer, place: Place) -> None:
                 [(x, place(y)) for x, y in ((start, y - half), (end, y - half), (end, y + half), (start, y + half))]
                 for y, start, end in layer.spans
             ]
-            # not snapped: thin ones would be widened to whole pixels, or vanish
+            # not snapped: thin bars would be widened to whole pixels, or vanish
             bars = PolyCollection(boxes, facecolors=layer.colour, linewidths=0, snap=False, alpha=layer.opacity)
             ax.add_collection(bars)
         case Line():
@@ -107,12 +107,12 @@ def _draw(ax: Any, layer: Layer, place: Place) -> None:
                 facecolor=[ground if is_hollow else layer.colour for is_hollow in hollow],
                 edgecolor=[layer.colour if is_hollow else ground for is_hollow in hollow],
                 zorder=3,
-                clip_on=False,  # one at the edge is whole
+                clip_on=False,  # draw a marker at the edge completely
             )
 
 
 def _marker(corners: int) -> Any:
-    """Return a marker's name, or its outline, whose ``y`` grow upwards here."""
+    """Return a marker's name, or its outline with ``y`` growing upwards."""
     outline = [(x, -y) for x, y in corners_of(corners)] if corners else []
     return [*outline, outline[0]] if outline else "o"
 
@@ -123,7 +123,7 @@ def _style(dashes: tuple[float, ...]) -> Any:
 
 
 def _legend(ax: Any, chart: Chart) -> None:
-    """Make room for the legend within the axis, where nothing is drawn, and no edge of the figure cuts it off."""
+    """Make room for the legend inside the axes, where nothing is drawn and the figure's edge does not cut it off."""
     if not chart.keys:
         return
     right, _ = ax.transData.inverted().transform(ax.transAxes.transform((1.4, 0)))

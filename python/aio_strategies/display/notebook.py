@@ -1,4 +1,4 @@
-"""A table, as HTML that an untrusted notebook keeps: inline styles only, in colours for light and for dark pages."""
+"""A table as HTML that works in an untrusted notebook: inline styles only, readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Bars:
     Attributes:
         after: the number of the column that the bars follow, from 0.
         lengths: each row's length, from 0 to 1.
-        kinds: what each row's bar stands for, which chooses its colour: ``"python"``, ``"rust"`` or anything else.
+        kinds: chooses the colour of each row's bar: ``"python"``, ``"rust"`` or anything else.
     """
 
     after: int
@@ -59,18 +59,18 @@ def html_table(table: Table, *, bars: Bars | None = None) -> str:
 
 
 def html_notes(notes: Sequence[str]) -> str:
-    """Return lines of small importance, as below a table."""
+    """Return lines in a faint style, for below a table."""
     return "".join(f'<div style="opacity: 0.75; padding-left: 0.6em">{html.escape(note)}</div>' for note in notes)
 
 
 def html_warnings(warnings: Sequence[str]) -> str:
-    """Return lines of great importance."""
+    """Return lines in a conspicuous style."""
     style = f"border-left: 4px solid {_AMBER}; padding: 0.15em 0.6em; margin: 0.2em 0"
     return "".join(f'<div style="{style}"><b>warning</b>: {html.escape(warning)}</div>' for warning in warnings)
 
 
 def folded(title: str, content: str) -> str:
-    """Return HTML that is shown when its title is clicked."""
+    """Return HTML content that is folded until its title is clicked."""
     return (
         f'<details style="margin: 0.5em 0"><summary style="padding-left: 0.6em">{html.escape(title)}</summary>'
         f"{content}</details>"
@@ -81,10 +81,10 @@ def bar(length: float, kind: str = "", *, width: str = "7em", track: bool = Fals
     """Return a bar as HTML.
 
     Args:
-        length: how much of the width it fills, from 0 to 1; a sliver is left of a very short one.
-        kind: ``"python"`` or ``"rust"`` for their colours; grey for anything else.
-        width: the whole width, in a unit of CSS.
-        track: draw the whole width too, faintly.
+        length: the share of the width that it fills, from 0 to 1; a very short bar stays visible.
+        kind: ``"python"`` or ``"rust"`` for their colours; anything else is grey.
+        width: the full width, as a CSS length.
+        track: whether to also draw the full width, faintly.
     """
     colour = colour_of(kind)
     fill = f"width: {100 * length:.1f}%; min-width: 2px; height: 0.7em; background-color: {colour}; border-radius: 2px"

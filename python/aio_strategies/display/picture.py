@@ -1,4 +1,4 @@
-"""A finished picture: shown in a notebook, also in one that is reopened and not trusted, and saved as a file."""
+"""A finished picture, which can be saved as a file and shown in a notebook, even a reopened or untrusted one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Picture"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Picture:
-    """A picture, which shows itself in a notebook, also in one that is reopened and not trusted.
+    """A picture, which displays itself in a notebook, even in a reopened or untrusted one.
 
     Attributes:
-        svg: the picture, as an SVG file's text.
-        title: what it shows, in a line.
-        sketch: what is to be seen in it, as lines of plain text.
+        svg: the picture, as the text of an SVG file.
+        title: what it shows, in one line.
+        sketch: its content, as lines of plain text.
     """
 
     svg: str
@@ -26,12 +26,12 @@ class Picture:
     sketch: str = ""
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write it to a file, whose name's ending tells the form: .svg, .html, .png or .pdf.
+        """Write it to a file; the file name's extension chooses the format: .svg, .html, .png or .pdf.
 
         Raises:
             ImportError: .png and .pdf need ``vl-convert-python``, which is not installed.
             OSError: the file cannot be written.
-            ValueError: the ending is none of these.
+            ValueError: the extension is not one of these.
         """
         path = Path(path)
         kind = path.suffix.lower()
@@ -39,7 +39,7 @@ class Picture:
             path.write_text(self.svg, encoding="utf-8")
         elif kind == ".html":
             title = html.escape(self.title)
-            # without a viewport, a telephone shows a page as small as on a desk
+            # without a viewport, a phone shows the page as small as a desktop browser does
             head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
             page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>{self._repr_html_()}</body></html>\n'
             path.write_text(page, encoding="utf-8")
@@ -62,8 +62,8 @@ class Picture:
         return f"{self.title}\n{self.sketch}".rstrip()
 
     def _repr_html_(self) -> str:
-        # As an image, since an untrusted notebook strips <svg>. Where it would be too small to be read, as between the
-        # sidebars of JupyterLab on a telephone, it scrolls.
+        # As an image, since an untrusted notebook strips <svg>. If it would be too small to read, as between the
+        # sidebars of JupyterLab on a phone, it scrolls.
         data = base64.b64encode(self.svg.encode()).decode()
         return (
             f'<div style="overflow-x: auto"><img alt="{html.escape(self.title)}" '

@@ -1,7 +1,7 @@
-"""How far a comparison is: in a notebook, in a terminal, or in a log. Nothing is drawn but when ``show`` is called.
+"""Shows the progress of a comparison, in a notebook, in a terminal or in a log; draws only when ``show`` is called.
 
-There is no thread that refreshes the display, as it would take time from what is timed, and a process that forks had
-better have no threads.
+No thread refreshes the display: it would take CPU time from what is timed, and a process that forks should have no
+threads.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .notebook import bar
 __all__ = ["Show", "shown"]
 
 Show = Callable[[int, int, str], object]
-"""Takes how much is done, how much is expected in all, and what comes next."""
+"""Takes the runs done, the runs expected in total, and what comes next."""
 
 
 @contextmanager
 def shown(progress: bool | Show | None) -> Iterator[Show]:
-    """Give a function to call with ``(done, total, label)``; a display that it draws is gone after the block.
+    """Yield a function to call with ``(done, total, label)``; the display that it draws is removed after the block.
 
     Args:
-        progress: True to show it (where there is neither notebook nor terminal, as lines on stderr); False not to;
-            None to show it in a notebook or a terminal only (where stderr is one); or the function to give.
+        progress: True to show progress (as lines on stderr if there is neither a notebook nor a terminal); False not
+            to; None to show it only in a notebook, or if stderr is a terminal; or the function to yield.
     """
     if callable(progress):
         yield progress
@@ -54,14 +54,14 @@ def _display(progress: bool | None) -> _Display | None:
 
 
 def _in_notebook() -> bool:
-    # Only a kernel's shell has a kernel; who runs in one has IPython imported.
+    # Only the shell of a kernel has a kernel, and code that runs in one has IPython imported.
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return hasattr(shell, "kernel")
 
 
 class _Display(ABC):
-    """Draws not more often than anybody can read."""
+    """Draws no more often than anyone can read."""
 
     seconds_between = 0.1
 
@@ -80,7 +80,7 @@ class _Display(ABC):
 
     @abstractmethod
     def clear(self) -> None:
-        """Take the display away."""
+        """Remove the display."""
 
 
 class _NotebookBlock(_Display):
@@ -113,7 +113,7 @@ class _NotebookBlock(_Display):
 
 
 class _TerminalBar(_Display):
-    """A bar on stderr, drawn by rich, which leaves no trace."""
+    """A bar on stderr, drawn by rich, which disappears at the end."""
 
     def __init__(self) -> None:
         from rich.console import Console

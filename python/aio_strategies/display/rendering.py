@@ -1,4 +1,4 @@
-"""Which way a chart is drawn: as a picture, as one that answers to the pointer, or on an axis of matplotlib's."""
+"""Chooses how to draw a chart: as a picture, as an interactive chart, or on matplotlib axes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["render", "unit_for"]
 
 
 def render(chart: Chart, *, interactive: bool = False, ax: Any = None) -> Any:
-    """Draw the chart: as a ``Picture``, by altair, or on an axis of matplotlib's.
+    """Draw the chart: as a ``Picture``, with altair, or on matplotlib axes.
 
     Raises:
-        ImportError: ``interactive``, and altair is not installed.
-        ValueError: ``interactive``, and an axis of matplotlib's was given.
+        ImportError: ``interactive`` is set, and altair is not installed.
+        ValueError: both ``interactive`` and ``ax`` were given.
     """
     if interactive and ax is not None:
-        raise ValueError("either interactive=True or ax=..., not both")
+        raise ValueError("give interactive=True or ax=..., not both")
     if interactive:
         from .altair_renderer import render_altair
 
@@ -33,5 +33,5 @@ def render(chart: Chart, *, interactive: bool = False, ax: Any = None) -> Any:
 
 
 def unit_for(*, interactive: bool, ax: Any) -> TimeUnit | None:
-    """Return the unit of times: always ms where programs go on with what was drawn; None for the one that suits."""
+    """Return the unit of times: always ms if a program may process the chart further; None for a suitable one."""
     return MILLISECONDS if interactive or ax is not None else None

@@ -1,4 +1,4 @@
-"""Scales: from a value to its place along an axis, with round numbers to mark it by; and the units of time."""
+"""Scales, which map values to positions along an axis and choose round numbers as ticks; and the units of time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .text import text_width
 
 __all__ = ["MILLISECONDS", "Scale", "TimeUnit", "figure", "from_zero", "label", "logarithmic", "spanning", "unit_of"]
 
-#: Pixels between two labels, at least.
+#: The least gap between two labels, in pixels.
 _GAP = 14
 
 
@@ -27,7 +27,7 @@ MILLISECONDS = TimeUnit("ms", 1000.0)
 
 
 def unit_of(longest: float) -> TimeUnit:
-    """Return the unit that suits times up to so many seconds."""
+    """Return the unit that suits times up to this many seconds."""
     return TimeUnit("s", 1.0) if longest >= 10 else MILLISECONDS
 
 
@@ -38,7 +38,7 @@ class Scale:
     Attributes:
         low: the value at its beginning.
         high: the value at its end; more than ``low``.
-        logarithmic: whether equal ways are equal ratios; both values are positive then.
+        logarithmic: whether equal distances are equal ratios; both values are then positive.
     """
 
     low: float
@@ -46,7 +46,7 @@ class Scale:
     logarithmic: bool = False
 
     def share(self, value: float) -> float:
-        """Return how far along the scale a value is, from 0 to 1; one beyond the scale is put at its end."""
+        """Return how far along the scale a value is, from 0 to 1; a value beyond the scale is put at its end."""
         if self.logarithmic:
             share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
@@ -54,7 +54,7 @@ class Scale:
         return min(max(share, 0.0), 1.0)
 
     def titled(self, name: str) -> str:
-        """Return a title: the name, and how it is scaled where a reader might be misled."""
+        """Return a title: the name, and the kind of scale if a reader might be misled."""
         how = "logarithmic" if self.logarithmic else "not from 0" if self.low > 0 else ""
         return f"{name} ({how})" if how else name
 
@@ -62,9 +62,9 @@ class Scale:
         """Return round values of the scale and their labels.
 
         Args:
-            length: the pixels that the scale takes: as many labels as have room there.
-            size: the height of their letters.
-            upwards: whether the labels stand above each other, instead of beside each other.
+            length: the length of the scale in pixels, which limits the number of labels.
+            size: the height of the letters in pixels.
+            upwards: whether the labels are stacked vertically, rather than side by side.
         """
         best: list[tuple[float, str]] = []
         for values in (
@@ -96,8 +96,8 @@ def from_zero(high: float) -> Scale:
 
 
 def spanning(values: Sequence[float]) -> Scale:
-    """Return a scale that all the values are on: logarithmic where they span more than a factor of 5, from 0 where they
-    span more than one of 1.5, and else a section.
+    """Return a scale that includes all values: logarithmic if they span more than a factor of 5, from 0 if they span
+    more than a factor of 1.5, otherwise only the range of the values.
     """
     low, high = min(values), max(values)
     if low > 0 and high / low > 5:
@@ -109,7 +109,7 @@ def spanning(values: Sequence[float]) -> Scale:
 
 
 def logarithmic(values: Sequence[float]) -> Scale:
-    """Return a logarithmic scale that all the values are on; one from 0 where they are not all positive."""
+    """Return a logarithmic scale that includes all values; a linear one from 0 if some are not positive."""
     low, high = min(values), max(values)
     if low <= 0:  # such as no latency at all
         return from_zero(high)
@@ -117,12 +117,12 @@ def logarithmic(values: Sequence[float]) -> Scale:
 
 
 def label(value: float) -> str:
-    """Return a number as an axis says it: without zeros that say nothing."""
+    """Return a number as an axis label, without superfluous zeros."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
 def figure(value: float) -> str:
-    """Return a measured number: with one decimal, as in tables; a small one with two."""
+    """Return a measured number with one decimal, as in tables; with two if it is small."""
     return f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
 
 

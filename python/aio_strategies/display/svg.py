@@ -11,19 +11,19 @@ from .colours import INK, PAPER
 
 __all__ = ["corners_of", "document", "element", "marker", "number", "polyline", "stroke", "text_at"]
 
-#: What XML cannot say, not even escaped.
+#: Characters that XML cannot contain, even escaped.
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FONTS = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Arial, sans-serif"
 
 
 def number(value: float) -> str:
-    """Return a coordinate, as short as two decimals allow."""
+    """Return a coordinate with at most two decimals, as short as possible."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text in ("", "-0") else text
 
 
 def element(name: str, content: str = "", /, **attributes: str | float | None) -> str:
-    """Return an element; of an attribute's name, ``_`` stands for ``-``, and None leaves it out."""
+    """Return an element; in an attribute's name, ``_`` stands for ``-``, and a value of None leaves it out."""
     given = "".join(
         f' {key.strip("_").replace("_", "-")}="{value if isinstance(value, str) else number(value)}"'
         for key, value in attributes.items()
@@ -61,15 +61,15 @@ def stroke(
     cap: str | None = None,
     name: str | None = None,
 ) -> str:
-    """Return a line along a path; the name is for who reads the file."""
+    """Return a line along a path; the name is for readers of the file."""
     ink: dict[str, str | float | None] = {"stroke": colour, "stroke_width": width, "stroke_opacity": opacity}
     ink |= {"stroke_dasharray": " ".join(map(number, dashes)) or None, "stroke_linecap": cap}
     return element("path", d=path, fill="none", class_=name, **ink)
 
 
 def document(width: float, height: float, title: str, elements: Iterable[str]) -> str:
-    """Return a file's text: a rounded sheet of its own colour, which can be read on any page; the title is for those
-    who cannot see it.
+    """Return the text of a file: a rounded sheet with its own background, so it is readable on any page. The title is
+    for readers who cannot see it.
     """
     sheet = element("rect", width=width, height=height, rx=8, fill=PAPER)
     named = element("title", html.escape(_UNSAYABLE.sub(" ", title)))
@@ -79,8 +79,8 @@ def document(width: float, height: float, title: str, elements: Iterable[str]) -
 
 
 def corners_of(corners: int) -> list[tuple[float, float]]:
-    """Return a regular polygon around 0 with so many corners, as large as a circle of radius 1. It stands on a side, or
-    on a corner if the number is negative.
+    """Return a regular polygon around 0 with this many corners, as large as a circle of radius 1. It stands on a side,
+    or on a corner if the number is negative.
     """
     count = abs(corners)
     turned = 0.5 if corners > 0 else 0

@@ -1,4 +1,4 @@
-"""A chart, drawn as SVG."""
+"""Renders a chart as SVG."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .text import fitted, text_width, wrapped
 
 __all__ = ["render_svg", "spread"]
 
-# A telephone shows it at two thirds of its size, where letters of 13 pixels can still be read.
+# A phone shows it at two thirds of its size, where letters of 13 pixels are still readable.
 _WIDTH, _MARGIN = 540.0, 14.0
 _SMALL, _LINE = 13.0, 17.0
 _RIGHT = _WIDTH - _MARGIN
@@ -44,7 +44,7 @@ def render_svg(chart: Chart) -> Picture:
         elements += plot.labels_beside(chart.keys)
     elements.append(text_at((left + right) / 2, y + 36, chart.x.title, anchor="middle", fill=FAINT_INK))
     if title := next((panel.y.title for panel in chart.panels), ""):
-        # beside a short axis, it goes on below
+        # beside a short axis, it extends below
         middle = max((tops[0] + y) / 2, tops[0] + text_width(title, _SMALL) / 2)
         elements.append(text_at(_MARGIN + 10, middle, title, anchor="middle", fill=FAINT_INK, upwards=True))
     y += 42
@@ -57,7 +57,7 @@ def render_svg(chart: Chart) -> Picture:
 
 
 def _paragraph(elements: list[str], y: float, text: str) -> float:
-    """Write a text on lines of their own below y, and return the baseline of the last one."""
+    """Write a text on separate lines below y, and return the baseline of the last one."""
     for line in wrapped(text, _SMALL, _RIGHT - _MARGIN):
         y += _LINE
         elements.append(text_at(_MARGIN, y, line, fill=FAINT_INK))
@@ -65,7 +65,7 @@ def _paragraph(elements: list[str], y: float, text: str) -> float:
 
 
 def _legend(elements: list[str], y: float, legend: Legend) -> float:
-    """Write the keys that do not stand beside what they name; return where the room below begins."""
+    """Write the keys that do not stand beside what they name; return where the space below begins."""
     keys = [key for key in legend.keys if key.above is None and not key.beside]
     if keys and legend.title:
         elements.append(text_at(_MARGIN, y + 12, f"{' '.join(legend.title.split())}:", fill=FAINT_INK))
@@ -98,7 +98,7 @@ def _sides(chart: Chart) -> tuple[float, float]:
 
 
 def _columns(axis: Axis) -> tuple[float, float]:
-    """Return how wide the two columns of an axis's labels are; the first includes the room behind it."""
+    """Return how wide the two columns of an axis's labels are; the first includes the gap after it."""
     labels = [_shortened(tick) for tick in axis.ticks]
     first, second = (max((text_width(label[place], 14) for label in labels), default=0) for place in (0, 1))
     return first + (10 if first and second else 0), second
@@ -114,7 +114,7 @@ def _name(key: Key) -> str:
 
 
 def _labels_above(elements: list[str], chart: Chart, left: float, right: float, y: float) -> float:
-    """Write labels above what they name, in rows so that none meets another; return where the room below begins."""
+    """Write labels above what they name, in rows so that they do not overlap; return where the space below begins."""
     boxes: list[tuple[float, float, int]] = []
     for key, value in ((key, key.above) for key in chart.keys if key.above is not None):
         half = text_width(key.label, _SMALL) / 2
@@ -141,7 +141,7 @@ def _panel_title(panel: Panel, y: float) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """The room of a panel, in pixels."""
+    """The area of a panel, in pixels."""
 
     x: Axis
     y: Axis
@@ -151,14 +151,14 @@ class _Plot:
     bottom: float
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Return the pixels of a place."""
+        """Return the pixel position of a point."""
         share = self.y.scale.share(y)
         down = share if self.y.reverse else 1 - share
         across = self.left + self.x.scale.share(x) * (self.right - self.left)
         return across, self.top + down * (self.bottom - self.top)
 
     def axes(self, *, labelled: bool) -> Iterator[str]:
-        """Give lines at the ticks, and labels where there is room; those below only if asked for."""
+        """Yield lines at the ticks, and labels where there is room; labels below only if ``labelled``."""
         last = -math.inf
         for tick in self.x.ticks:
             x, half = self.at(tick.value, 0)[0], text_width(tick.label, _SMALL) / 2
@@ -183,7 +183,7 @@ class _Plot:
                 yield text_at(_RIGHT, level + 5, tick.figure, anchor="end")
 
     def marks(self, layer: Layer) -> Iterator[str]:
-        """Give the marks of a layer; many alike as one path, a hundred times shorter than a shape for each."""
+        """Yield the marks of a layer; many similar ones as one path, a hundred times shorter than separate shapes."""
         match layer:
             case Bars():
                 path = ""
@@ -212,7 +212,7 @@ class _Plot:
                     yield marker(x, y, layer.colour, radius=layer.radius, corners=layer.corners, hollow=hollow)
 
     def labels_beside(self, keys: Sequence[Key]) -> Iterator[str]:
-        """Give labels right of the panel, each at the end of a line from what it names, so that none meets another."""
+        """Yield labels to the right of the panel, each connected by a line to what it names, so that none overlap."""
         ends = [(key, *self.at(*key.beside)) for key in keys if key.beside]
         levels = spread([y for *_, y in ends], 16, self.top, self.bottom)
         for (key, x, y), level in zip(ends, levels, strict=True):
@@ -222,12 +222,12 @@ class _Plot:
 
 
 def spread(wanted: Sequence[float], distance: float, low: float, high: float) -> list[float]:
-    """Move places apart until neighbours are ``distance`` apart, each as near to where it was wanted as may be.
+    """Move positions until neighbours are ``distance`` apart, each as near as possible to where it was wanted.
 
     They stay between ``low`` and ``high`` if there is room for all.
     """
     order = sorted(range(len(wanted)), key=lambda place: wanted[place])
-    # blocks of neighbours: the sum of where their first is wanted, and how many they are
+    # blocks of neighbours: the sum of the wanted positions of their first member, and their number
     blocks: list[tuple[float, int]] = []
     for place in order:
         total, count = wanted[place], 1

@@ -11,7 +11,7 @@ __all__ = ["Column", "Table"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's title, whether its cells stand at the right, as numbers do, and whether HTML may break their lines."""
+    """A column's title, whether its cells are right-aligned, as numbers are, and whether HTML may wrap them."""
 
     title: str
     right: bool = False
@@ -36,7 +36,7 @@ class Table:
         return "\n".join("  ".join(cells).rstrip() for cells in lines)
 
     def to_markdown(self) -> str:
-        """Return a table of GitHub's Markdown, aligned in its source too, without a line break at the end."""
+        """Return a GitHub Markdown table, with its source aligned too, without a line break at the end."""
         rows = tuple(tuple(_escaped(cell) for cell in row) for row in self.rows)
         widths = [max(3, w) for w in self._widths(rows)]
         lines = [

@@ -1,4 +1,4 @@
-"""Text as wide as it looks: a Chinese character takes two columns of a terminal, a combining accent none."""
+"""The displayed width of text: a Chinese character takes two columns of a terminal, a combining accent none."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def width(text: str) -> int:
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """Fill the text up with spaces to that many columns: behind it, or before it if it shall stand at the right."""
+    """Pad the text with spaces to this many columns: after it, or before it to align it right."""
     spaces = " " * (columns - width(text))
     return spaces + text if right else text + spaces
 
 
 def text_width(text: str, size: float) -> float:
-    """Return about how many pixels the text takes at that size."""
+    """Return about how many pixels wide the text is at this size."""
     return _LETTER * size * width(text)
 
 
 def fitted(text: str, size: float, pixels: float) -> str:
-    """Return the text, cut off with an ellipsis where it would be wider than that many pixels."""
+    """Return the text, cut off with an ellipsis if it is wider than this many pixels."""
     if text_width(text, size) <= pixels:
         return text
     while text and text_width(text + "…", size) > pixels:
@@ -36,7 +36,7 @@ def fitted(text: str, size: float, pixels: float) -> str:
 
 
 def wrapped(text: str, size: float, pixels: float) -> list[str]:
-    """Return the lines of a text that are not wider than that many pixels; a word that is wider is cut off."""
+    """Wrap a text into lines no wider than this many pixels; a single word that is wider is cut off."""
     lines: list[str] = []
     for word in text.split():
         if lines and text_width(f"{lines[-1]} {word}", size) <= pixels:

@@ -1,4 +1,4 @@
-"""What happened when in a batch: each exchange's times, its phases, and its place among the others."""
+"""What happened when in a batch: each exchange's times, its phases, and its lane among the others."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["Exchange", "Phase", "Timeline", "lanes", "phases"]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One exchange: the one record of it, for waterfalls, traces, archives and sentences.
+    """One exchange, as used by waterfalls, traces, archives and explanations.
 
-    Its times are seconds from the batch's beginning, on the client's clock. ``LogRecord`` is the server's own view.
+    Its times are in seconds from the start of the batch, by the client's clock. ``LogRecord`` is the server's view.
 
     Attributes:
         url: the URL.
-        intended: when it should have started; from there to ``start`` it waited inside the strategy.
-        start: when the client began it, before the connection was made.
-        end: when the client had its outcome.
-        accepted: when the server had accepted the connection, or None if that is unknown.
-        asked: when the server had the whole head of the request, or None.
+        intended: when it should have started; until ``start``, it was queued inside the strategy.
+        start: when the client began it, before connecting.
+        end: when the client had the response or the error.
+        accepted: when the server had accepted the connection, or None if unknown.
+        asked: when the server had received the complete head of the request, or None.
         first_byte: just before the server sent the reply's first byte, or None.
         last_byte: just after the server sent the reply's last byte, or None.
         closed: when the server's end of the connection was closed, or None.
@@ -49,7 +49,7 @@ class Exchange:
 
     @property
     def queued(self) -> float:
-        """The seconds that it waited inside the strategy, from the intended start to the start."""
+        """The seconds that it was queued inside the strategy, from the intended start to the start."""
         return self.start - self.intended
 
     @property
@@ -70,7 +70,7 @@ class Timeline:
     Attributes:
         name: what it is called, such as ``"python/thread"``.
         exchanges: its exchanges, in any order.
-        began: the date and time of its beginning, with a time zone.
+        began: the date and time when it began, with a time zone.
 
     Raises:
         ValueError: ``began`` has no time zone.
@@ -91,7 +91,7 @@ _NEXT: dict[PhaseName, PhaseName] = {"connect": "send", "send": "wait", "wait": 
 
 
 class Phase(NamedTuple):
-    """A part of an exchange, in seconds from the batch's beginning."""
+    """A part of an exchange, in seconds from the start of the batch."""
 
     name: PhaseName
     start: float
@@ -99,10 +99,10 @@ class Phase(NamedTuple):
 
 
 def phases(exchange: Exchange) -> list[Phase]:
-    """Return the parts from the exchange's start to its end, without gaps; none where the server's times are unknown.
+    """Return the phases from the exchange's start to its end, without gaps; empty if the server's times are unknown.
 
-    The last one lasts until the client had its outcome, be it a failure. A phase whose end is unknown counts to the one
-    behind it; one that took no time is left out, such as ``connect`` on a connection that was there before.
+    The last one lasts until the client had the response or the error. A phase whose end is unknown is merged into the
+    next; one that took no time is left out, such as ``connect`` on a connection that was already open.
     """
     times: dict[PhaseName, float | None] = {
         "connect": exchange.accepted,
@@ -116,7 +116,7 @@ def phases(exchange: Exchange) -> list[Phase]:
     parts = []
     start = exchange.start
     for name, time in [*ends, (_NEXT[last], exchange.end)]:
-        # Clocks may differ by a little, and a server may go on after its client gave up.
+        # Clocks may differ slightly, and a server may continue after its client gave up.
         end = min(max(start, time), exchange.end)
         if end > start:
             parts.append(Phase(name, start, end))
@@ -127,7 +127,7 @@ def phases(exchange: Exchange) -> list[Phase]:
 def lanes(exchanges: Iterable[Exchange]) -> list[int]:
     """Return each exchange's lane, from 0: the lowest that is free from its start to its end.
 
-    The exchanges of one lane do not overlap, and there are as many lanes as exchanges that were under way at once.
+    The exchanges of one lane do not overlap. There are as many lanes as exchanges that were in flight at once.
     """
     spans = [(exchange.start, exchange.end) for exchange in exchanges]
     numbers = [0] * len(spans)
@@ -137,7 +137,7 @@ def lanes(exchanges: Iterable[Exchange]) -> list[int]:
         start, end = spans[place]
         while busy and busy[0][0] <= start:
             heapq.heappush(free, heapq.heappop(busy)[1])
-        # where none is free, all lanes so far are busy
+        # if none is free, all lanes so far are busy
         numbers[place] = heapq.heappop(free) if free else len(busy)
         heapq.heappush(busy, (end, numbers[place]))
     return numbers

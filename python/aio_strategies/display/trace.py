@@ -1,4 +1,4 @@
-"""Timelines as Chrome trace JSON, which Perfetto, speedscope and viztracer open.
+"""Timelines as Chrome trace JSON, which Perfetto, speedscope and viztracer can open.
 
 https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
@@ -19,17 +19,17 @@ _Event = dict[str, Any]
 
 
 def to_trace(timelines: Sequence[Timeline]) -> dict[str, Any]:
-    """Return the timelines as a trace: each a process, from time 0, whose threads are lanes of exchanges.
+    """Return the timelines as a trace. Each is a process that begins at 0, with lanes of exchanges as its threads.
 
-    An exchange is a slice from its start to its end, with its phases as slices inside it where the server's times are
-    known. How long it waited before is in its arguments (``queued_ms``), and all together in the counters ``in_flight``
-    and ``queued``.
+    An exchange is a slice from its start to its end; if the server's times are known, its phases are slices inside it.
+    The time that it was queued before is in its arguments (``queued_ms``). The counters ``in_flight`` and ``queued``
+    show the numbers of exchanges over time.
 
     Returns:
         what ``json.dumps`` turns into the file's text.
     """
     events: list[_Event] = []
-    # A thread with the number of its process would be shown as its main thread.
+    # Viewers would show a thread with the ID of its process as the main thread.
     threads = count(len(timelines) + 1)
     for process, timeline in enumerate(timelines, 1):
         events += _events(process, timeline, threads)
@@ -42,10 +42,10 @@ def _events(process: int, timeline: Timeline, threads: Iterator[int]) -> Iterato
     numbers = lanes(timeline.exchanges)
     tids = [next(threads) for _ in set(numbers)]
     for number, tid in enumerate(tids):
-        # viewers put the thread's number behind it
+        # viewers append the thread's number
         yield _metadata(process, "thread_name", tid, name="lane")
         yield _metadata(process, "thread_sort_index", tid, sort_index=number)
-    # by their start, for readers that do not sort
+    # sorted by start, for readers that do not sort
     for number, exchange in sorted(zip(numbers, timeline.exchanges, strict=True), key=lambda item: item[1].start):
         yield from _slices(process, tids[number], exchange)
     yield from _counter(process, "in_flight", ((exchange.start, exchange.end) for exchange in timeline.exchanges))
@@ -91,7 +91,7 @@ def _arguments(exchange: Exchange) -> dict[str, Any]:
 
 
 def _counter(process: int, name: str, spans: Iterable[tuple[float, float]]) -> Iterator[_Event]:
-    """Say how many of the spans there are, wherever that changes."""
+    """Yield the number of overlapping spans at each point where it changes."""
     changes: Counter[int] = Counter()
     for start, end in spans:
         changes[_us(start)] += 1
@@ -104,5 +104,5 @@ def _counter(process: int, name: str, spans: Iterable[tuple[float, float]]) -> I
 
 
 def _us(seconds: float) -> int:
-    # Whole numbers, of the points in time and not of what lies between them: so slices nest to the last digit.
+    # Round the points in time, not the durations between them, so that slices nest exactly.
     return round(1_000_000 * seconds)

@@ -1,7 +1,7 @@
-"""The lab: the server that every strategy is timed against, and that sees what happened when.
+"""The lab: the server that every strategy is timed against, and that logs what happened when.
 
-- ``server.py``: the server, a native program in a process of its own
+- ``server.py``: the server, a native program in its own process
 - ``log.py``: its log of every exchange
-- ``redirect.py``: connections to a public host reach the lab instead
-- ``hosts.py``: which public hosts a program names, and what it is held to
+- ``redirect.py``: redirects connections from a public host to the lab
+- ``hosts.py``: which public hosts a program names, and which limits it has
 """

@@ -1,6 +1,4 @@
-"""Public hosts that a lab server stands in for: how they are written, where a program's source names them, and the
-bounds that a program has with them.
-"""
+"""Public hosts that a lab server stands in for: parses them, finds them in a program's source, and redirects them."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _URL = re.compile(
 
 
 class Host(NamedTuple):
-    """A host, by its name (or address) in the form in which names are compared, and a port."""
+    """A host: its normalized name (or address), and a port."""
 
     name: str
     port: int = _HTTP_PORT
@@ -30,12 +28,12 @@ class Host(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What a program that does work of its own is held to, and how its author can change it.
+    """The limits on a program that names its own pages, and how its author can change them.
 
     Attributes:
         hosts: the hosts that the lab stands in for; the program can reach no other.
-        host_option: what names one more of them, as ``--host``.
-        time_option: what sets how long a run may take, as ``--timeout``.
+        host_option: the option that adds a host, such as ``--host``.
+        time_option: the option that limits the time of a run, such as ``--timeout``.
     """
 
     hosts: tuple[Host, ...]
@@ -44,27 +42,29 @@ class Bounds(NamedTuple):
 
 
 def read_host(text: str) -> Host:
-    """Read a host as it is typed: ``example.com`` (then the port is 80), ``example.com:8080`` or ``[::1]:80``.
+    """Parse a host: ``example.com`` (the port is then 80), ``example.com:8080`` or ``[::1]:80``.
 
     Raises:
-        ValueError: the text is no host, or its port is not 1 to 65535.
+        ValueError: the text is not a host, or its port is not 1 to 65535.
     """
     match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::([0-9]+))?", text)
     port = int(match[3]) if match and match[3] else _HTTP_PORT
     if match is None or not 1 <= port <= 65535:
-        raise ValueError(f"{text!r} is no host: write it as example.com or example.com:80")
+        raise ValueError(
+            f"{text!r} is not a host: write it as example.com or example.com:80, with a port of 1 to 65535"
+        )
     return Host(redirect.checked_name(match[1] or match[2]), port)
 
 
 def hosts_in(source: str) -> list[Host]:
     """Find the public hosts that a program's string literals name.
 
-    They are names of hosts, which are taken to be used with port 80 (a name that is none harms nobody: no connection
-    goes there); addresses beside the number 80, as in ``("192.0.2.1", 80)``; and the hosts of ``http://`` URLs. Names
-    and addresses of this machine are left out.
+    These are host names, assumed to be used with port 80 (a string that only looks like one does no harm: nothing
+    connects to it); addresses next to the number 80, as in ``("192.0.2.1", 80)``; and the hosts of ``http://`` URLs.
+    Names and addresses of this machine are left out.
 
     Raises:
-        SyntaxError: the source is no Python, top-level ``await`` allowed.
+        SyntaxError: the source is not valid Python (top-level ``await`` is allowed).
     """
     import ast
 
@@ -80,9 +80,9 @@ def hosts_in(source: str) -> list[Host]:
 
 
 def stand_in_for(hosts: Iterable[Host], lab_port: int) -> None:
-    """Lead what this process, and those forked from it, connect to the hosts to the lab server, from now on for good.
+    """Redirect connections to the hosts to the lab server, permanently, in this process and those forked from it.
 
-    Process pools then fork by default wherever that is possible, as other children would know nothing of it.
+    Process pools then fork by default wherever possible, as only forked children inherit the redirection.
     """
     import multiprocessing
 

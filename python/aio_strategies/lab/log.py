@@ -1,4 +1,4 @@
-"""The referee's log: what the lab server saw of each exchange, and when."""
+"""The lab server's log: what it saw of each exchange, and when."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ _CLOSING = struct.Struct("<QQ")
 
 
 class LogRecord(NamedTuple):
-    """One exchange, as the server saw it. Times are seconds on the clock of ``time.monotonic()``.
+    """One exchange, as the server saw it. Times are in seconds of ``time.monotonic()``.
 
-    (On Windows, seconds from the start of the server: no clock is shared between processes there.)
+    (On Windows, they count from the start of the server, as processes share no clock there.)
     """
 
-    #: Number of the exchange, from 1, in the order in which they began.
+    #: Number of the exchange, from 1, in the order in which exchanges began.
     id: int
-    #: Number of the connection, from 1, in the order in which they were accepted.
+    #: Number of the connection, from 1, in the order in which connections were accepted.
     connection: int
     #: The request's target; empty if no readable request came.
     path: str
-    #: The reply's status; None if no byte of a reply left.
+    #: The reply's status; None if no byte of a reply was sent.
     status: int | None
     #: Bytes of the reply's body that were sent.
     size: int
     #: When the connection was accepted.
     accepted: float
-    #: When the whole head of the request had arrived, or None.
+    #: When the request's head had arrived completely, or None.
     request: float | None
-    #: Just before the reply's first byte left, or None.
+    #: Just before the reply's first byte was sent, or None.
     first_byte: float | None
     #: Just after the reply's last byte was handed to the kernel, or None.
     last_byte: float | None
-    #: When the connection was closed; None if it was open when the log was read.
+    #: When the connection was closed; None if it was still open when the log was read.
     closed: float | None
 
 
 class ExchangeLog(Sequence[LogRecord]):
-    """The referee's log: a sequence of ``LogRecord``, in the order in which the exchanges ended.
+    """The lab server's log: a sequence of ``LogRecord``, in the order in which the exchanges ended.
 
-    It is a copy, taken at the time of the call, whose records are decoded as they are asked for.
+    It is a copy, made when ``LabServer.log`` was called; its records are decoded on access.
 
     Attributes:
         dropped: the number of older records that the server dropped because ``log_limit`` was reached.
@@ -57,7 +57,7 @@ class ExchangeLog(Sequence[LogRecord]):
         view = memoryview(data)
         end = records * _RECORD.size
         self._records = view[:end]
-        #: When the connections were closed that had been open when their records were written.
+        #: The closing times of connections that were still open when their records were written.
         self._closed = dict(_CLOSING.iter_unpack(view[end : end + closings * _CLOSING.size]))
         self._paths = view[end + closings * _CLOSING.size :]
         self.dropped = dropped
@@ -73,7 +73,7 @@ class ExchangeLog(Sequence[LogRecord]):
     @overload
     def __getitem__(self, index: slice) -> list[LogRecord]: ...
     def __getitem__(self, index: SupportsIndex | slice) -> LogRecord | list[LogRecord]:
-        # a range knows about negative numbers, steps and bounds
+        # a range handles negative numbers, steps and bounds
         places = range(len(self))[index]
         if isinstance(places, range):
             return [self._at(place) for place in places]
@@ -103,5 +103,5 @@ class ExchangeLog(Sequence[LogRecord]):
 
 
 def path_of(index: int) -> str:
-    """Return the path of a page, as ``LabServer.urls`` numbers them."""
+    """Return the path of the page with this index, as in ``LabServer.urls``."""
     return f"/{index or ''}"

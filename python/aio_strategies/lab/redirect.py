@@ -4,11 +4,11 @@ Lecture code names its public host in many ways: ``sock.connect(("baidu.com", 80
 through ``urllib``. All of them end in ``socket.getaddrinfo`` or ``gethostbyname``, and in the ``connect`` of a
 ``socket.socket``. These are replaced while any redirection is in force:
 
-- a name that code resolves first gets an address of its own (an alias) from 127.77.0.0/16;
-- ``connect`` to the name or to its alias is led to the other address.
+- a name that code resolves first gets its own address (an alias) from 127.77.0.0/16;
+- ``connect`` to the name or to its alias goes to the target address instead.
 
-What is not redirected (other hosts, other ports of the same host, UDP) goes its own way, or is refused once ``fence``
-has been called. Event loops that connect without ``socket.socket`` (uvloop) are out of reach.
+Everything else (other hosts, other ports of the same host, UDP) is not affected, or is refused once ``fence`` has been
+called. Event loops that connect without ``socket.socket`` (uvloop) cannot be redirected.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Address = tuple[str, int]
 
 
 class _Redirection:
-    """One redirection: told from its equals by identity, as the same one may be in force twice."""
+    """One redirection. Compared by identity, as two equal ones may be in force at once."""
 
     def __init__(self, name: str, port: int, target: Address) -> None:
         self.name = name
@@ -48,11 +48,11 @@ class _Redirection:
 
 
 class _Rules:
-    """What the redirections in force come to. Never changed, only replaced: reading it needs no lock."""
+    """The combined redirections in force. Never changed, only replaced, so reading it needs no lock."""
 
     def __init__(self, redirections: tuple[_Redirection, ...] = ()) -> None:
         self.redirections = redirections
-        #: Where a name, or an alias, and a port lead.
+        #: The target of each name or alias with a port.
         self.targets: dict[Address, Address] = {}
         #: The aliases of the names.
         self.aliases: dict[str, str] = {}
@@ -62,16 +62,16 @@ class _Rules:
 
 _rules = _Rules()
 _patches: list[_Patch] = []
-#: Every name that was ever redirected keeps its alias: code may have kept it, too.
+#: Every name that was ever redirected keeps its alias, as code may have stored the alias.
 _known_aliases: dict[str, str] = {}
 _lock = threading.Lock()
-#: What to do about a host that is refused; None as long as there is no fence.
+#: The advice in the message about a refused host; None while there is no fence.
 _advice: str | None = None
 _refusals: list[str] = []
 
 
 def normal_name(host: str | bytes | bytearray) -> str:
-    """Return the host's name in the form in which names are compared: lower case, IDNA, without the final dot."""
+    """Return the host's name, normalized for comparison: lower case, IDNA, without the final dot."""
     text = host if isinstance(host, str) else bytes(host).decode("latin-1")
     text = text.removesuffix(".").lower()
     if not text.isascii():
@@ -84,7 +84,7 @@ def checked_name(host: str) -> str:
     """Return the host's normal name.
 
     Raises:
-        ValueError: it can be no host's name or address.
+        ValueError: it cannot be the name or address of a host.
     """
     name = normal_name(host)
     if not name or any(character.isspace() or character in "/\0" for character in name):
@@ -104,7 +104,7 @@ def is_address(name: str) -> bool:
 
 
 def is_local(name: str) -> bool:
-    """Tell whether a normal name means this machine."""
+    """Tell whether a normal name refers to this machine."""
     import ipaddress
 
     if not is_address(name):
@@ -116,9 +116,9 @@ def is_local(name: str) -> bool:
 
 @contextlib.contextmanager
 def redirect(name: str, port: int, target: Address) -> Iterator[None]:
-    """Lead connections to ``(name, port)`` to the IPv4 address ``target``; ``name`` is a normal one.
+    """Redirect connections to ``(name, port)`` to the IPv4 address ``target``; ``name`` must be normal.
 
-    Redirections nest, and may end in any order; of several for the same host and port the latest is in force.
+    Redirections nest, and may end in any order; of several for the same host and port, the latest applies.
     """
     redirection = _Redirection(name, port, target)
     with _lock:
@@ -131,16 +131,16 @@ def redirect(name: str, port: int, target: Address) -> Iterator[None]:
 
 
 def redirect_for_good(name: str, port: int, target: Address) -> None:
-    """Do as ``redirect`` does, for the rest of this process."""
+    """Like ``redirect``, but for the rest of this process."""
     with _lock:
         _put_in_force((*_rules.redirections, _Redirection(name, port, target)))
 
 
 def fence(advice: str) -> None:
-    """Refuse from now on whatever connection this process, or one forked from it, opens to another machine.
+    """From now on, refuse any connection to another machine, in this process and those forked from it.
 
-    What is redirected is not. The others get an OSError that names the host and gives the advice, in which ``{host}``
-    stands for it, as ``example.com:80``.
+    Redirected connections are still allowed. All others raise an OSError that names the host and gives the advice, in
+    which ``{host}`` stands for the host, such as ``example.com:80``.
     """
     global _advice
     with _lock:
@@ -149,12 +149,12 @@ def fence(advice: str) -> None:
 
 
 def refusals() -> list[str]:
-    """Return the messages of what the fence has refused to this process, each once."""
+    """Return the messages of all refusals in this process, without duplicates."""
     return list(_refusals)
 
 
 def destination(address: Address) -> Address:
-    """Return where a connection to ``address`` is led, for code that does not connect through ``socket``."""
+    """Return the target of connections to ``address``, for code that does not connect through ``socket``."""
     host, port = address
     return _rules.targets.get((normal_name(host), port), address)
 
@@ -189,7 +189,7 @@ def _put_in_force(redirections: tuple[_Redirection, ...]) -> None:
 
 
 def _alias(name: str) -> str | None:
-    """Return the name's alias; None for an address, which is its own."""
+    """Return the name's alias; None for an address, which needs none."""
     if is_address(name):
         return None
     if name not in _known_aliases:
@@ -201,14 +201,14 @@ def _alias(name: str) -> str | None:
 
 
 def _refuse_unless_local(name: str, port: Any) -> None:
-    """Raise OSError if there is a fence, and the name is none of this machine's."""
+    """Raise OSError if there is a fence and the name does not refer to this machine."""
     if _advice is None or is_local(name):
         return
     host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
     what_to_do = _advice.format(host=host)
     if port in (443, "443", "https"):
-        what_to_do = "it speaks plain HTTP, no TLS: use http://"
-    message = f"the lab does not stand in for {host}, and nothing else can be reached; {what_to_do}"
+        what_to_do = "it speaks plain HTTP, not TLS: use http://"
+    message = f"the lab does not stand in for {host}, and no other host can be reached; {what_to_do}"
     if message not in _refusals:
         _refusals.append(message)
     raise OSError(errno.ENETUNREACH, message)
@@ -226,9 +226,9 @@ class _Patch:
         setattr(owner, name, self.replacement)
 
     def remove(self) -> None:
-        """Restore the attribute, unless somebody has replaced it since and may still call this replacement.
+        """Restore the attribute, unless other code has replaced it since and may still call this replacement.
 
-        A replacement that stays behind so passes everything through.
+        A replacement that stays in place then passes everything through.
         """
         if vars(self.owner).get(self.name) is not self.replacement:
             return
@@ -251,7 +251,7 @@ def _make_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
                 host, port = target
             elif target is not None or number == 0:
                 host = f"::ffff:{alias}" if family == socket.AF_INET6 else alias
-        # What is an address already can be looked up by anybody: it is the connecting that is refused.
+        # An address may always be looked up: only connecting to it is refused.
         if isinstance(host, str | bytes | bytearray):
             _refuse_name(host, port)
         return original(host, port, family, type, proto, flags)
@@ -260,7 +260,7 @@ def _make_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _port_number(port: Any) -> int:
-    """Return the number of a port as ``getaddrinfo`` takes it; 0 if there is none, -1 if it is none."""
+    """Return the number of a port as ``getaddrinfo`` reads it; 0 if it is None, -1 if it is invalid."""
     if port is None:
         return 0
     try:
@@ -304,7 +304,7 @@ def _refuse_name(host: str | bytes | bytearray, port: Any = 80) -> None:
 
 
 def _make_connect(original: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
-    """Make the replacement of ``connect`` and of ``connect_ex`` alike."""
+    """Make the replacement of ``connect`` or of ``connect_ex``."""
 
     @functools.wraps(original)
     def connect(self: socket.socket, address: Any) -> Any:
@@ -323,14 +323,14 @@ def _destination(sock: socket.socket, address: Any) -> Any:
     if target is not None and sock.type == socket.SOCK_STREAM:
         host, port = target
         return (f"::ffff:{host}", port) if sock.family == socket.AF_INET6 else (host, port)
-    # An alias, but not for what is redirected: the real host is meant.
+    # An alias, but with another port or protocol: connect to the real host.
     real = rules.names.get(name, name)
     _refuse_unless_local(real, address[1])
     return (real, *address[1:]) if real != name else address
 
 
 def _renew_lock() -> None:
-    """Another thread of the parent may have held the lock at the fork."""
+    """Replace the lock, as another thread of the parent may have held it at the fork."""
     global _lock
     _lock = threading.Lock()
 

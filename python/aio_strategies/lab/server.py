@@ -1,7 +1,7 @@
-"""The lab server, from Python: what every strategy is timed against, and the referee that sees when what happened.
+"""Controls the lab server from Python: every strategy is timed against it, and its log shows what happened when.
 
-The server is a small native program, ``aio-strategies-helper``, in a process of its own, so that it costs its clients
-nothing. It listens on the loopback interface only, and ends with the process that started it, however that ends.
+The server is a small native program, ``aio-strategies-helper``, in its own process, so that it does not slow down its
+clients. It listens only on the loopback interface, and ends with the process that started it, however that ends.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["LabServer", "LabStats"]
 
 #: With more URLs than this, ``LabServer.urls`` spreads them over several addresses.
 _ONE_ADDRESS = 10_000
-#: Seconds that the server has to end by itself.
+#: How long the server may take to end by itself, in seconds.
 _STOP_TIMEOUT = 2.0
 
 
@@ -50,13 +50,13 @@ _STOP_TIMEOUT = 2.0
 class LabStats:
     """The server's counters, since it started or was reset.
 
-    An exchange is in flight from the moment its connection was accepted (the first one on a connection) or its request
-    had arrived (the later ones) until the last byte of its reply was sent, or the connection closed.
+    The first exchange on a connection is in flight from the moment the connection is accepted, later ones from the
+    arrival of their request; until the last byte of the reply is sent, or the connection is closed.
     """
 
-    #: Exchanges that ended with the whole of a 200 reply.
+    #: Exchanges that ended with a complete 200 reply.
     served: int
-    #: Exchanges that ended with the whole of a 4xx reply.
+    #: Exchanges that ended with a complete 4xx reply.
     errors: int
     #: Connections accepted.
     connections: int
@@ -70,45 +70,45 @@ class LabStats:
     peak_in_flight: int
     #: Records dropped because ``log_limit`` was reached.
     log_dropped: int
-    #: Seconds of CPU time of the server since it started, in user mode; a reset leaves it alone.
+    #: CPU time in seconds that the server has used since it started, in user mode; a reset does not change it.
     cpu_user: float
-    #: Seconds of CPU time of the server since it started, in the kernel; a reset leaves it alone.
+    #: CPU time in seconds that the server has used since it started, in the kernel; a reset does not change it.
     cpu_system: float
-    #: Seconds since the server started; a reset leaves it alone.
+    #: Seconds since the server started; a reset does not change it.
     uptime: float
 
 
 class LabServer:
-    """An HTTP server on the loopback interface, in a process of its own, that is slow on purpose and keeps a log.
+    """An HTTP server on the loopback interface, in its own process, that is slow on purpose and keeps a log.
 
-    It serves from the moment it is made until ``close()``, or the end of a ``with`` block, or of this process::
+    It serves from its creation until ``close()``, or the end of a ``with`` block or of this process::
 
         with LabServer(latency=0.05) as lab:
             run = blocking_way(lab.urls(10))
             lab.stats().peak_in_flight    # 1
 
-    Every path is answered with 200 and ``body_size`` bytes of text: the path, a newline, and a filler. It takes GET and
-    HEAD, keeps connections alive where the client wants it, and otherwise closes them first.
+    Every path gets a 200 reply with ``body_size`` bytes of text: the path, a newline, and filler. It accepts GET and
+    HEAD, keeps a connection alive if the client wants that, and otherwise closes it before the client does.
 
     Args:
         latency: seconds from the arrival of a request to the first byte of its reply; at most a day.
-        jitter: bound, in seconds, of an extra latency: uniform over paths, and a function of ``seed`` and the path
-            alone, so that every client meets the same delay at the same URL; at most a day.
-        body_size: bytes of a reply's body.
-        bandwidth: bytes of the body per second and connection, paced in portions of about 10 ms; None for no limit.
-        seed: of the jitter, 0 to 2**64 - 1.
-        port: the port to listen at; 0 leaves the choice to the system.
-        log_limit: the most records the log keeps; older ones are dropped, in blocks, and counted.
+        jitter: upper bound of an extra delay in seconds, at most a day. It is uniform over paths, and depends only on
+            ``seed`` and the path, so that every client meets the same delay at the same URL.
+        body_size: size of a reply's body in bytes.
+        bandwidth: bytes of the body per second and connection, sent in portions of about 10 ms; None for no limit.
+        seed: the seed of the jitter, 0 to 2**64 - 1.
+        port: the port to listen on; 0 lets the system choose.
+        log_limit: the most records that the log keeps; older ones are dropped, in blocks, and counted.
 
     Raises:
-        TypeError: an argument is not of its type. (A bool is no number here.)
-        ValueError: an argument is out of its range.
-        FileNotFoundError: the helper program is not where the package should have it.
-        OSError: the server cannot listen at this port; ``errno`` says why.
+        TypeError: an argument is of the wrong type. (A bool does not count as a number.)
+        ValueError: an argument is out of range.
+        FileNotFoundError: the helper program is missing from the package.
+        OSError: the server cannot listen on this port; ``errno`` says why.
         RuntimeError: the server ended at once.
 
-    A process that is forked from this one can use the URLs and ``as_host``; commands raise ``ForkedProcessError``
-    there, and its end leaves the server alone. All methods may be called from any thread.
+    A process forked from this one can use the URLs and ``as_host``; commands raise ``ForkedProcessError`` there, and
+    the server keeps running when it ends. All methods may be called from any thread.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class LabServer:
 
     @property
     def port(self) -> int:
-        """The port that the server listens at."""
+        """The port that the server listens on."""
         return self._port
 
     @property
@@ -161,12 +161,12 @@ class LabServer:
 
     @property
     def jitter(self) -> float:
-        """The bound of the extra latency, in seconds."""
+        """The upper bound of the extra delay, in seconds."""
         return self._jitter
 
     @property
     def body_size(self) -> int:
-        """Bytes of a reply's body."""
+        """The size of a reply's body, in bytes."""
         return self._body_size
 
     @property
@@ -176,7 +176,7 @@ class LabServer:
 
     @property
     def seed(self) -> int:
-        """What the jitter is a function of, beside the path."""
+        """The seed of the jitter."""
         return self._seed
 
     @property
@@ -186,7 +186,7 @@ class LabServer:
 
     @property
     def pid(self) -> int:
-        """The number of the server's process."""
+        """The server's process ID."""
         return self._channel.process.pid
 
     @property
@@ -197,11 +197,11 @@ class LabServer:
     def urls(self, n: int) -> list[str]:
         """Return ``n`` different URLs of this server: ``".../"``, ``".../1"``, ``".../2"``, and so on.
 
-        Beyond 10,000 they are spread, in turn, over the addresses that it listens at (on Linux 127.0.0.1 to 127.0.0.4):
-        a client has some 28,000 ports for connections to one address.
+        If ``n`` is above 10,000, the URLs rotate through the addresses that the server listens on (on Linux, 127.0.0.1
+        to 127.0.0.4), as a client has only some 28,000 ports for connections to one address.
 
         Raises:
-            TypeError: ``n`` is no integer.
+            TypeError: ``n`` is not an integer.
             ValueError: ``n`` is negative.
         """
         n = check_number_of_urls(n)
@@ -210,9 +210,9 @@ class LabServer:
         return [f"{roots[i % len(roots)]}{i or ''}" for i in range(n)]
 
     def log(self) -> ExchangeLog:
-        """Return the referee's log: a record of every exchange that has ended.
+        """Return the log: a record of every exchange that has ended.
 
-        A client that has read its whole reply finds its record here.
+        Once a client has read a complete reply, the record of that exchange is here.
 
         Raises:
             RuntimeError: the server is closed, or has died.
@@ -242,19 +242,19 @@ class LabServer:
         self._ask("reset")
 
     def as_host(self, host: str, port: int = 80) -> contextlib.AbstractContextManager[None]:
-        """Answer in the place of ``host:port`` inside a ``with`` block, to this process and those forked from it.
+        """Stand in for ``host:port`` during a ``with`` block, in this process and those forked from it.
 
-        Any TCP connection that Python code opens to it there, through ``socket``, asyncio or a library on top of them,
+        Any TCP connection that Python code opens to it, through ``socket``, asyncio or a library on top of them, then
         reaches this server. The host need not exist. Other hosts, and other ports of this one, are not affected. Blocks
-        nest, and may end in any order; of several for the same host and port the latest is in force.
+        nest, and may end in any order; of several for the same host and port, the latest applies.
 
         Args:
             host: a name, compared without regard to case and in its IDNA form, or an address.
             port: 1 to 65535.
 
         Raises:
-            TypeError: an argument is not of its type.
-            ValueError: an argument is out of its range.
+            TypeError: an argument is of the wrong type.
+            ValueError: an argument is out of range.
             RuntimeError: the server is closed.
         """
         name = redirect.checked_name(check_text("host", host))
@@ -264,7 +264,7 @@ class LabServer:
         return redirect.redirect(name, port, ("127.0.0.1", self._port))
 
     def close(self) -> None:
-        """End the server. Further calls do nothing; nor does a call in a forked process."""
+        """Stop the server. Further calls do nothing, nor do calls in a forked process."""
         self._finalizer()
 
     def __enter__(self) -> Self:
@@ -287,7 +287,7 @@ class LabServer:
     def _ask(self, command: str) -> tuple[bytes, bytes]:
         if os.getpid() != self._channel.owner:
             raise ForkedProcessError(
-                "this lab server was started before the fork: it takes commands from the process that started it only"
+                "this lab server was started before the fork: only the process that started it can give it commands"
             )
         return self._channel.ask(command)
 
@@ -299,14 +299,14 @@ class _Channel:
         #: The process that started the server.
         self.owner = os.getpid()
         self._lock = threading.Lock()
-        #: What has been read and not been taken.
+        #: Bytes that have been read but not yet processed.
         self._buffer = bytearray()
-        #: Whether the last command's answer has been taken.
+        #: Whether the last command's answer has been read completely.
         self._in_step = True
         self._stopped = False
 
         arguments = [word for option in options for word in option.split("=", 1)]
-        # A process group of its own: Ctrl-C in a terminal is for the clients.
+        # Its own process group: Ctrl-C in a terminal must reach only the clients.
         group: dict[str, Any] = {"process_group": 0}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -318,8 +318,8 @@ class _Channel:
         except FileNotFoundError:
             raise FileNotFoundError(
                 errno.ENOENT,
-                "the lab server's program is missing (a wheel of aio-strategies brings it, maturin builds it with the "
-                "package; copying the Python files alone does not)",
+                "the lab server's program is missing (the wheel of aio-strategies contains it, and maturin builds it "
+                "with the package; copying only the Python files is not enough)",
                 str(PROGRAM),
             ) from None
         assert self.process.stdin is not None
@@ -328,12 +328,12 @@ class _Channel:
         _channels.add(self)
 
     def wait_until_ready(self, port: int) -> tuple[int, list[str]]:
-        """Return the port and the addresses that the server listens at."""
+        """Return the port and the addresses that the server listens on."""
         try:
             word, *words = self._read_line().decode().split()
             if word == "error":
                 number, *text = words
-                raise OSError(int(number), f"the lab server cannot listen at 127.0.0.1:{port}: {' '.join(text)}")
+                raise OSError(int(number), f"the lab server cannot listen on 127.0.0.1:{port}: {' '.join(text)}")
             return int(words[0]), words[1:]
         except BaseException:
             self.process.kill()
@@ -346,7 +346,7 @@ class _Channel:
             if self._stopped:
                 raise RuntimeError("the lab server is closed")
             if not self._in_step:
-                # A KeyboardInterrupt came in between, and may even have lost some bytes of the answer.
+                # A KeyboardInterrupt cut the last command off, and may have lost some bytes of its answer.
                 word = secrets.token_hex()
                 self._send(f"sync {word}")
                 while not self._read_line().endswith(f"{word}\n".encode()):
@@ -359,7 +359,7 @@ class _Channel:
             return line, data
 
     def stop(self) -> None:
-        """End the server, if this is the process that started it."""
+        """Stop the server, if this is the process that started it."""
         if os.getpid() != self.owner:
             return
         with self._lock:
@@ -367,7 +367,7 @@ class _Channel:
                 return
             self._stopped = True
             with contextlib.suppress(OSError):
-                self._stdin.write(b"stop\n")  # a copy of the pipe in another process might keep it from ending
+                self._stdin.write(b"stop\n")  # a copy of the pipe in another process could keep it alive
             self._stdin.close()
             try:
                 self.process.wait(_STOP_TIMEOUT)
@@ -378,11 +378,11 @@ class _Channel:
                 self._stdout.close()
 
     def forget(self) -> None:
-        """In a forked process: let go of the server, so that its end of input is in the parent's hands alone."""
+        """In a forked process: close the pipes, so that only the parent decides when the server sees end of input."""
         self._stopped = True
         self._stdin.close()
         self._stdout.close()
-        self.process.returncode = 0  # not this process's child, and nothing to warn of
+        self.process.returncode = 0  # not this process's child, so no ResourceWarning
 
     def _send(self, command: str) -> None:
         try:
@@ -417,7 +417,7 @@ class _Channel:
         try:
             status = self.process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
-            raise RuntimeError(f"the lab server (process {self.process.pid}) does not answer any more") from None
+            raise RuntimeError(f"the lab server (process {self.process.pid}) no longer answers") from None
         cause = f"exit status {status}"
         if status < 0:
             with contextlib.suppress(ValueError):
@@ -425,7 +425,7 @@ class _Channel:
         raise RuntimeError(f"the lab server (process {self.process.pid}) has ended: {cause}")
 
 
-#: The channels of this process, for a process that is forked from it.
+#: The channels of this process, to be closed in a process forked from it.
 _channels: weakref.WeakSet[_Channel] = weakref.WeakSet()
 
 

@@ -1,5 +1,5 @@
-"""Lecture 2.3.4, native coroutines: ``async def`` and ``await`` as in ``yield_from``, but the loop, the tasks and the
-streams come from a library: asyncio."""
+"""Lecture 2.3.4, native coroutines: the structure is that of ``yield_from``, written with ``async def`` and ``await``;
+the event loop, the tasks and the streams come from a library, asyncio."""
 
 import asyncio
 from contextlib import suppress
@@ -10,14 +10,14 @@ from .work import Slot, Wait, Work
 
 
 async def asyncio_way(work: Work) -> None:
-    """Fetch the URLs by asyncio tasks."""
+    """Fetch the URLs with asyncio tasks."""
     async with asyncio.TaskGroup() as tasks:
         for _ in range(work.waiters):
             tasks.create_task(fetch_urls(work))
 
 
 async def fetch_urls(work: Work) -> None:
-    """Fetch URLs as long as there are any."""
+    """Fetch URLs until there are none left."""
     woken = asyncio.Event()
     slot = Slot(partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set))
     while step := work.next(slot):
@@ -36,7 +36,7 @@ async def fetch_urls(work: Work) -> None:
                         await fetch(attempt, slot)
                 except FAILURES as error:
                     attempt.failed(error)
-        finally:  # where the task is cancelled, too
+        finally:  # even if the task is cancelled
             close(slot)
         work.put(slot, step.ticket, attempt.finish())
 
@@ -57,7 +57,7 @@ async def fetch(attempt: Attempt, slot: Slot) -> None:
 
 
 async def connect(attempt: Attempt, slot: Slot) -> None:
-    """Make the connection."""
+    """Open the connection."""
     slot.sock = await asyncio.open_connection(*attempt.address)
     _, writer = slot.sock
     attempt.connected(writer.get_extra_info("sockname"))

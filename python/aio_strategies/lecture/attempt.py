@@ -1,4 +1,4 @@
-"""One try at one URL. It does no I/O: it says what it wants next, and is told what came of that."""
+"""One try at one URL. It does no I/O itself: it says what it wants next, and the strategy reports the result."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .exchange import Exchange
 from .work import Assignment
 
 READ_SIZE = 16 * 1024
-"""Bytes asked for in one read; the Rust versions ask for as many."""
+"""Bytes to ask for in one read, the same as in the Rust versions."""
 
 Want = Literal["connect", "send", "receive", "close", "done"]
-"""What an attempt wants done next: connect to ``address``, or go on connecting to it; send some of ``unsent``; receive
-some bytes; close the connection, if there is one; nothing any more."""
+"""What an attempt wants next: begin or continue to connect to ``address``; send some of ``unsent``; receive some bytes;
+close the connection, if there is one; or nothing, as it is done."""
 
 FAILURES = (RequestError, OSError)
-"""What ends an attempt, or would: see ``Attempt.failed``."""
+"""The exceptions to pass to ``Attempt.failed``."""
 
 _PHASES = {"connect": "connect", "send": "write", "receive": "read"}
 _DOING = {"connect": "connecting", "write": "sending the request", "read": "reading the response"}
@@ -40,8 +40,8 @@ _ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": Writ
 class Attempt(Exchange):
     """One try at one URL: an exchange with a phase and a deadline.
 
-    Whatever a socket raises is handed to ``failed`` as it is. So is what the attempt itself raises: a passed deadline,
-    or a violation of HTTP.
+    The strategy passes whatever a socket raises to ``failed``, and also what the attempt itself raises: a missed
+    deadline or a violation of HTTP.
     """
 
     def __init__(self, assignment: Assignment) -> None:
@@ -59,7 +59,7 @@ class Attempt(Exchange):
         self._error: RequestError | None = None
 
     def wants(self) -> Want:
-        """Tell what is to be done next. To be asked anew after each step and each wait."""
+        """Return what to do next. Ask again after each step and each wait."""
         if self._want in _PHASES:
             self.time_left = self.deadline - monotonic()
             if self.time_left <= 0:
@@ -67,37 +67,37 @@ class Attempt(Exchange):
         return self._want
 
     def connected(self, local: tuple[str, int]) -> None:
-        """Take notice that the connection stands, and of this end's address."""
-        if monotonic() >= self.deadline:  # It may have woken us, not the network.
+        """Record that the connection is established; ``local`` is the address of this end."""
+        if monotonic() >= self.deadline:  # It may be the deadline that woke us, not the network.
             raise TimeoutError
-        # A client's port may be the very one that it connects to, and then TCP connects it with itself.
+        # A client's port may be the very port that it connects to: then TCP connects it to itself.
         if local[:2] == self.address:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         self._want, self._phase = "send", "write"
 
     def sent(self, count: int) -> None:
-        """Take notice that ``count`` bytes more were sent."""
+        """Record that ``count`` more bytes were sent."""
         self.unsent = self.unsent[count:]
         if not self.unsent:
             self._want, self._phase = "receive", "read"
 
     def received(self, data: bytes) -> None:
-        """Take what came from the server, ``b""`` at the end of the stream."""
+        """Process bytes from the server; ``b""`` means the end of the stream."""
         if self.receive(data):
             self._want = "close"
 
     def closed(self) -> None:
-        """Take notice that the connection is closed."""
+        """Record that the connection is closed."""
         self._want = "done"
 
     def failed(self, error: RequestError | OSError) -> None:
-        """Take the error that ends it; a socket that is not ready has not failed."""
+        """Record the error that ends the attempt; BlockingIOError is no failure: the socket is just not ready."""
         if not isinstance(error, BlockingIOError):
             self._want = "close"
             self._error = self._failure(error)
 
     def finish(self) -> Response:
-        """Return the response, or the record of what ended it."""
+        """Return the response; if the attempt failed, it holds the error."""
         elapsed = monotonic() - self.started
         error = self._error
         if error is None:
@@ -124,7 +124,7 @@ class Attempt(Exchange):
             if self._phase == "connect":
                 return ConnectTimeout(f"no connection within {self.timeout:g} s")
             return TotalTimeout(f"no whole response within {self.timeout:g} s")
-        # by the number, since asyncio has words of its own for it
+        # by the number, since asyncio words the message differently
         words = str(error) if error.errno is None else f"[Errno {error.errno}] {os.strerror(error.errno)}"
         failure = _ERRORS[self._phase](f"{_DOING[self._phase]} failed: {words}", errno=error.errno)
         failure.__cause__ = error

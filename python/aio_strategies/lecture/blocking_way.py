@@ -1,4 +1,4 @@
-"""Lecture 2.2.1, blocking: one URL after another, asleep in the kernel while the network works."""
+"""Lecture 2.2.1, blocking: one URL after another; each call sleeps in the kernel until the network has answered."""
 
 import socket
 
@@ -15,7 +15,7 @@ def blocking_way(work: Work) -> None:
 
 
 def fetch(assignment: Assignment, slot: Slot) -> Response:
-    """Fetch one URL, waiting in each call until the kernel has something."""
+    """Fetch one URL; each call blocks until the kernel has something."""
     attempt = Attempt(assignment)
     while (want := attempt.wants()) != "done":
         try:

@@ -1,5 +1,5 @@
 """Lecture 2.2.5, callbacks and an event loop: one thread, many sockets. Where a fetch would have to wait, it tells the
-loop which function to call when its socket is ready."""
+event loop which function to call when its socket is ready."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from .work import Assignment, Slot, Wait, Work
 
 
 def callback_way(work: Work) -> None:
-    """Fetch the URLs by callbacks."""
+    """Fetch the URLs with callbacks."""
     with EventLoop() as event_loop:
         for _ in range(work.waiters):
             next_url(work, event_loop, event_loop.slot())
@@ -26,7 +26,7 @@ def next_url(work: Work, event_loop: EventLoop, slot: Slot) -> None:
 
 
 class Fetch:
-    """A fetch under way. Its methods are the callbacks."""
+    """A fetch in flight. Its methods are the callbacks."""
 
     def __init__(self, work: Work, event_loop: EventLoop, slot: Slot, assignment: Assignment) -> None:
         self.work = work
@@ -36,7 +36,7 @@ class Fetch:
         self.attempt = Attempt(assignment)
 
     def go_on(self) -> None:
-        """Do what the attempt wants until it has to wait, and leave the rest to a callback."""
+        """Do what the attempt wants until it has to wait; then leave the rest to a callback."""
         event_loop, slot, attempt = self.event_loop, self.slot, self.attempt
         while (want := attempt.wants()) != "done":
             try:
@@ -58,7 +58,7 @@ class Fetch:
         return self.finish()
 
     def connected(self) -> None:
-        """The connection stands, or has failed."""
+        """Called when the connection is established, or has failed."""
         try:
             self.attempt.connected(self.event_loop.connected(self.slot.sock))
         except FAILURES as error:
@@ -66,7 +66,7 @@ class Fetch:
         self.go_on()
 
     def readable(self) -> None:
-        """The socket has bytes, or has ended."""
+        """Called when the socket has bytes, or the stream has ended."""
         try:
             self.attempt.received(self.slot.sock.recv(READ_SIZE))
         except FAILURES as error:
@@ -74,11 +74,11 @@ class Fetch:
         self.go_on()
 
     def finish(self) -> None:
-        """Put back what came of it, and go on with the next URL."""
+        """Hand in the response, and continue with the next URL."""
         response = self.attempt.finish()
         self.work.put(self.slot, self.ticket, response)
         if response.error:
-            # Not at once: where each URL fails without a wait, the calls would nest ever deeper.
+            # Not by a direct call: if every URL fails without waiting, the calls would nest deeper and deeper.
             self.event_loop.call_soon(partial(next_url, self.work, self.event_loop, self.slot))
         else:
             next_url(self.work, self.event_loop, self.slot)

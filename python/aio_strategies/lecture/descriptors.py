@@ -1,4 +1,4 @@
-"""How much of what a process may have open is left."""
+"""How many more file descriptors this process may open."""
 
 import errno
 import os
@@ -7,18 +7,18 @@ from contextlib import suppress
 from .work import Work
 
 SPARE = 16
-"""Left for the pool's own pipes, and for whatever else goes on."""
+"""File descriptors reserved for the pool's own pipes, and for everything else."""
 
 
 def enough_for(work: Work, each: int) -> int:
-    """Return how many waiters of the work the limit on open files has room for, at least one.
+    """Return how many of the waiters fit into the limit on open files, at least one.
 
     Args:
-        work: it is told if there are fewer waiters than it wants.
-        each: descriptors for one waiter.
+        work: notified if there are fewer waiters than it wants.
+        each: file descriptors that one waiter needs.
     """
     room = work.waiters
-    with suppress(ImportError, OSError):  # Windows has no such limit, and other systems no such folder
+    with suppress(ImportError, OSError):  # Windows has no such limit, and some systems have no such directory
         from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
         limit, _ = getrlimit(RLIMIT_NOFILE)

@@ -1,5 +1,5 @@
 """The event loop that ``callback``, ``generator`` and ``yield_from`` share: it knows sockets, deadlines and callbacks,
-nothing of HTTP and nothing of coroutines."""
+but nothing about HTTP or coroutines."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
-"""What connecting says at once, if nothing has failed."""
+"""What a non-blocking connect returns at once, if nothing has failed."""
 
 LONGEST_SLEEP = 86_400.0
-"""Seconds; what waits for a time longer than the selectors can sleep is looked at anew every day."""
+"""Seconds. Selectors cannot sleep forever: longer waits are checked again every day."""
 
 
 class Source:
-    """A socket of the loop, and who waits for it."""
+    """A socket of the event loop, and the callback that waits for it."""
 
     __slots__ = ("callback", "deadline", "event")
 
@@ -42,16 +42,16 @@ class Source:
 
 
 class EventLoop:
-    """A selector, its sockets, their deadlines, sleepers, and the callbacks that wait for them."""
+    """A selector, its sockets and their deadlines, sleeping waiters, and the callbacks that wait for all of these."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._sources: dict[socket.socket, Source] = {}
-        # In ascending order: mostly, the attempt that began first is the first to be late.
+        # In ascending order: usually, the attempt that began first has the earliest deadline.
         self._deadlines: dict[socket.socket, float] = {}
         self._latest_deadline = 0.0
         self._sleepers: dict[Slot, Callable[[], None]] = {}
-        # A heap, the next alarm first; the numbers keep those of the same time in their order.
+        # A heap, the next alarm first; the numbers keep alarms of the same time in order.
         self._alarms: list[tuple[float, int, Slot]] = []
         self._numbers = count()
         self._soon: list[Callable[[], None]] = []
@@ -67,19 +67,19 @@ class EventLoop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for sock in self._sources:  # there are some after Ctrl-C
+        for sock in self._sources:  # some are left after Ctrl-C
             sock.close()
         self._interrupt.close()
         self._interrupted.close()
         self._selector.close()
 
     def run(self) -> None:
-        """Turn until no callback waits for anything any more."""
+        """Run turns until no callback is waiting."""
         while self._waiting or self._soon:
             self.turn()
 
     def turn(self) -> None:
-        """Sleep until something can go on, then call back all that can."""
+        """Sleep until at least one callback is ready, then call all that are."""
         # 1. How long may this turn sleep? Not past the next deadline or alarm.
         deadline = next(iter(self._deadlines.values()), inf)
         nearest = min(deadline, self._alarms[0][0]) if self._alarms else deadline
@@ -92,7 +92,7 @@ class EventLoop:
             if source is None:
                 self._take_woken(ready)
             elif source.callback is None:
-                # Nobody waits for it: it would be ready again in each turn.
+                # No callback waits for it: without this, it would be ready in every turn.
                 self._selector.unregister(key.fileobj)
                 source.event = 0
             else:
@@ -114,7 +114,7 @@ class EventLoop:
             callback()
 
     def connect(self, address: tuple[str, int], family: int) -> socket.socket:
-        """Begin to connect; the socket becomes writable when the connection stands or has failed."""
+        """Begin to connect; the socket becomes writable when the connection is established or has failed."""
         sock = socket.socket(family)
         sock.setblocking(False)
         error = sock.connect_ex(address)
@@ -125,14 +125,14 @@ class EventLoop:
         return sock
 
     def connected(self, sock: socket.socket) -> tuple[str, int]:
-        """Return this end's address once the socket has become writable; raise the error if connecting has failed."""
+        """Return the address of this end, once the socket is writable; raise the error if connecting has failed."""
         if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
         name: tuple[str, int] = sock.getsockname()
         return name
 
     def send(self, sock: socket.socket, data: bytes) -> int:
-        """Send some of the data; return how many bytes that were, 0 if the socket is not ready."""
+        """Send some of the data; return the number of bytes sent, 0 if the socket is not ready."""
         try:
             return sock.send(data)
         except BlockingIOError:
@@ -170,14 +170,14 @@ class EventLoop:
         self._soon.append(callback)
 
     def slot(self) -> Slot:
-        """Return a place in the work for a waiter of this loop, whom other threads, too, can wake."""
+        """Return a slot for a waiter of this event loop, which other threads can also wake."""
         slot = Slot()
         slot.wake = partial(self._wake, slot)
         return slot
 
     def _wake(self, slot: Slot) -> None:
         self._woken.append(slot)
-        with suppress(BlockingIOError):  # it is interrupted already
+        with suppress(BlockingIOError):  # the loop has been interrupted already
             self._interrupt.send(b"\0")
 
     def _take(self, source: Source, ready: list[Callable[[], None]]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..exceptions import HeadersTooLarge, IncompleteBody, RemoteProtocolError, ResponseTooLarge
 
-# The Rust version has the same figures, in src/exchange/limits.rs.
+# The Rust version has the same limits, in src/exchange/limits.rs.
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 128
 MAX_INTERIM = 32
@@ -28,7 +28,7 @@ class Exchange:
     reason = ""
     bytes_received = 0
     _interim = 0
-    _pending = b""  # the head, or a line of a chunked body, as far as it has come
+    _pending = b""  # the part received so far of the head, or of a line of a chunked body
     _body_size = 0
     _left = 0  # bytes still to come: of the body, or of a chunk
     _expected = "size"  # the next line of a chunked body: "size", "line end" or "trailer"
@@ -45,11 +45,11 @@ class Exchange:
 
     @property
     def body(self) -> bytes:
-        """The body as far as it has come."""
+        """The body received so far."""
         return b"".join(self._body)
 
     def receive(self, data: bytes) -> bool:
-        """Take what came from the server, ``b""`` at the end of the stream; tell whether the response is whole."""
+        """Process bytes from the server, ``b""`` at the end of the stream; return whether the response is complete."""
         self.bytes_received += len(data)
         return self._take(data)
 
@@ -60,7 +60,7 @@ class Exchange:
             raise RemoteProtocolError("the connection ended inside the response's head")
         searched = max(0, len(self._pending) - 2)
         head = self._pending + data
-        # Something else than HTTP may never send an empty line: look at once.
+        # A server that does not speak HTTP may never send an empty line: check at once.
         if head[:5] != b"HTTP/"[: len(head)]:
             raise RemoteProtocolError(f"the server's answer is not HTTP: {head[:40]!r}")
         end = _end_of_head(head, searched)
@@ -85,7 +85,7 @@ class Exchange:
         return self._take(rest) if rest else False
 
     def _read_head(self, head: bytes) -> None:
-        if b"\n " in head or b"\n\t" in head:  # folded lines: RFC 9112, 5.2
+        if b"\n " in head or b"\n\t" in head:  # folded lines: RFC 9112, section 5.2
             head = re.sub(rb"\r\n(?=[ \t])", b"  ", head)
             head = re.sub(rb"\n(?=[ \t])", b" ", head)
         line = head[: head.index(b"\n")]
@@ -105,7 +105,7 @@ class Exchange:
             raise HeadersTooLarge(f"the response's head has more than {MAX_HEADERS} fields")
 
     def _find_framing(self) -> None:
-        """Find how the body's end is known: RFC 9112, section 6."""
+        """Find out what marks the end of the body: RFC 9112, section 6."""
         self._take = self._take_until_end
         chunked, length = False, None
         for name, value in self.headers:
@@ -149,7 +149,7 @@ class Exchange:
         return not self._left
 
     def _take_chunks(self, data: bytes) -> bool:
-        """Take a chunked body apart: RFC 9112, 7.1."""
+        """Decode a chunked body: RFC 9112, section 7.1."""
         if not data:
             raise self._incomplete()
         start = 0
@@ -204,9 +204,9 @@ class Exchange:
 
 
 def _end_of_head(head: bytes, start: int) -> int:
-    """Return the place behind the first empty line at or after ``start``, -1 if there is none."""
+    """Return the index after the first empty line at or after ``start``, -1 if there is none."""
     end = head.find(b"\n\r\n", start)
-    # A bare line end counts, too, but only if it comes first: the rest may be a long body.
+    # A bare line feed counts too, but only if it comes first: the rest may be a long body.
     bare = head.find(b"\n\n", start, end + 1 if end >= 0 else len(head))
     if bare >= 0:
         return bare + 2

@@ -1,5 +1,5 @@
-"""What drives coroutines over the event loop: a coroutine yields a Future where it would have to wait, and a Task
-resumes it when that future has its result."""
+"""The executor, which drives coroutines on the event loop: a coroutine yields a Future where it would have to wait, and
+a Task resumes it when that future has its result."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable, Generator
 
 
 class Future:
-    """A result that comes later: what a coroutine yields, and a callback completes."""
+    """A result that will come later: a coroutine yields the future, and a callback completes it."""
 
     def __init__(self) -> None:
         self._callbacks: list[Callable[[], None]] = []
 
     def add_done_callback(self, callback: Callable[[], None]) -> None:
-        """Call back when the result is there."""
+        """Call this function when the result is there."""
         self._callbacks.append(callback)
 
     def set_result(self) -> None:
-        """Note that the result is there. (It is always "go on": what came is asked of the socket.)"""
+        """Complete the future. (Its result is always "go on"; the coroutine then asks the socket what has come.)"""
         for callback in self._callbacks:
             callback()
 
     def __iter__(self) -> Generator[Future, None, None]:
-        """A coroutine may delegate to a future like to a coroutine: it yields itself."""
+        """Make ``yield from future`` work: the future yields itself."""
         yield self
 
 
 class Task:
-    """Drives one coroutine: resumes it, and resumes it again when the future that it yielded is done."""
+    """Drives one coroutine: resumes it whenever the future that it yielded is done."""
 
     def __init__(self, coroutine: Generator[Future, None, None]) -> None:
         self.coroutine = coroutine
         self.step()
 
     def step(self) -> None:
-        """Let the coroutine run on to its next pause, or to its end."""
+        """Resume the coroutine until it pauses or ends."""
         try:
             future = next(self.coroutine)
         except StopIteration:

@@ -1,5 +1,5 @@
-"""Lecture 2.3.2.1, coroutines from generators: the fetch is one piece of code again, which pauses (``yield``) where it
-would have to wait. A Task resumes it whenever the Future that it yielded has its result."""
+"""Lecture 2.3.2.1, coroutines from generators: the fetch is one function again, which pauses (``yield``) where it would
+have to wait. A Task resumes it when the Future that it yielded has its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .work import Wait, Work
 
 
 def generator_way(work: Work) -> None:
-    """Fetch the URLs by coroutines that yield futures."""
+    """Fetch the URLs with coroutines that yield futures."""
     with EventLoop() as event_loop:
         for _ in range(work.waiters):
             Task(fetch_urls(work, event_loop))
@@ -20,7 +20,7 @@ def generator_way(work: Work) -> None:
 
 
 def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, None]:
-    """The coroutine: fetches URLs as long as there are any."""
+    """The coroutine: fetches URLs until there are none left."""
     slot = event_loop.slot()
     while step := work.next(slot):
         if isinstance(step, Wait):

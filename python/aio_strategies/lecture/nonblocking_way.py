@@ -1,4 +1,4 @@
-"""Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. One URL after another still."""
+"""Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. Still one URL after another."""
 
 import socket
 from errno import EISCONN
@@ -10,14 +10,14 @@ from .work import Assignment, Slot, Work, assignments
 
 
 def nonblocking_way(work: Work) -> None:
-    """Fetch the URLs one after another, and keep a processor busy all the while."""
+    """Fetch the URLs one after another, keeping a processor busy all the time."""
     slot = Slot()
     for assignment in assignments(work, slot, spin):
         work.put(slot, assignment.ticket, fetch(assignment, slot))
 
 
 def fetch(assignment: Assignment, slot: Slot) -> Response:
-    """Fetch one URL, asking until the kernel has something."""
+    """Fetch one URL, asking the kernel until it has something."""
     attempt = Attempt(assignment)
     while (want := attempt.wants()) != "done":
         try:
@@ -37,10 +37,10 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                 case "close":
                     slot.close()
                     attempt.closed()
-        except FAILURES as error:  # or nothing yet: ask again at once
+        except FAILURES as error:  # or the socket is not ready yet: ask again at once
             attempt.failed(error)
     return attempt.finish()
 
 
 def spin(until: float | None) -> None:
-    """Wait, but awake: return at once, and be asked again."""
+    """Wait without sleeping: return at once, to be called again."""

@@ -1,4 +1,4 @@
-"""Lecture 2.2.2, multi-process: the blocking version's ``fetch``, in as many processes as exchanges may be open."""
+"""Lecture 2.2.2, multi-process: the blocking ``fetch``, in as many processes as exchanges may be in flight."""
 
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,21 +13,21 @@ from .descriptors import enough_for
 from .work import Assignment, Slot, ThreadSlot, Wait, Work
 
 DESCRIPTORS = 2
-"""Of this process, for each worker."""
+"""File descriptors that this process needs for each worker."""
 
 Waiting = SimpleQueue[tuple[ThreadSlot, Assignment | Wait | None]]
-"""Waiters, each with what it is to do next."""
+"""Waiters, each with what to do next."""
 
 
 def process_way(work: Work) -> None:
-    """Fetch the URLs in a pool of processes, which lasts as long as the call."""
+    """Fetch the URLs in a process pool, which lasts as long as the call."""
     workers = enough_for(work, DESCRIPTORS)
     waiting: Waiting = SimpleQueue()
-    # A terminal sends Ctrl-C to all processes; it is for this one, which then ends the others.
+    # A terminal sends Ctrl-C to all processes: only this one must react, and then ends the others.
     ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=ignore_interrupts) as pool:
         try:
-            # Two for each worker: one that it fetches, and the next one, lest it wait for this process in between.
+            # Two for each worker: the URL that it fetches, and the next, so that it need not wait for this process.
             waiters = 2 * workers
             for _ in range(waiters):
                 slot = ThreadSlot()
@@ -41,7 +41,7 @@ def process_way(work: Work) -> None:
                     submit(pool, work, step, slot, waiting)
                 else:
                     waiters -= 1
-        except BaseException:  # Ctrl-C: what has begun ends, the rest does not begin
+        except BaseException:  # Ctrl-C: finish what has begun, and begin nothing more
             work.cancel()
             pool.shutdown(cancel_futures=True)
             raise
@@ -58,7 +58,7 @@ def submit(pool: ProcessPoolExecutor, work: Work, assignment: Assignment, slot: 
 
 
 def fetch_one(assignment: Assignment) -> Response:
-    """Fetch one URL, in a worker."""
+    """Fetch one URL, in a worker process."""
     return fetch(assignment, Slot())
 
 

@@ -1,4 +1,4 @@
-"""Where assignments come from, and where responses go: to a strategy, all calls look the same."""
+"""Hands out assignments and collects responses, so that to a strategy, all calls look the same."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..results import Response
 from ..targets import Target
 
 TRY_AGAIN_AFTER = 0.05
-"""Seconds to wait until trying again, when nothing is under way whose end would help."""
+"""Seconds to wait before trying again, if no exchange is in flight whose end would free resources."""
 
-# EADDRNOTAVAIL is what connecting says when all local ports are taken.
+# connect() fails with EADDRNOTAVAIL when all local ports are in use.
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 
 
 class Assignment(NamedTuple):
-    """One URL to fetch, and the seconds for all of it; ``ticket`` is the work's own number for it."""
+    """One URL to fetch, and the limit on the whole exchange in seconds; ``ticket`` is the work's number for it."""
 
     ticket: int
     target: Target
@@ -29,8 +29,8 @@ class Assignment(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """There is nothing to begin yet: ask again when your ``wake`` was called, or when ``until`` has come (on the clock
-    of ``time.monotonic()``; None for never). Asking earlier does no harm."""
+    """There is nothing to begin yet: ask again after your ``wake`` has been called, or at the time ``until`` (of
+    ``time.monotonic()``; None for never). Asking earlier does no harm."""
 
     until: float | None
 
@@ -39,10 +39,10 @@ class Slot:
     """A waiter's place in the work.
 
     Attributes:
-        wake: rouses the waiter, in its own way of waiting; may be called from any thread.
+        wake: wakes the waiter, however it waits; may be called from any thread.
         sock: the waiter's connection, if it has one. Strategies differ in what they keep here.
-        claimed: the number of what it will begin as soon as that is due.
-        starved: whether its last exchange could not begin, since this machine was short of something.
+        claimed: the ticket that it will begin as soon as it is due.
+        starved: whether its last exchange could not begin because this machine was short of a resource.
     """
 
     __slots__ = ("claimed", "sock", "starved", "wake")
@@ -61,7 +61,7 @@ class Slot:
 
 
 class ThreadSlot(Slot):
-    """For a waiter that has a thread for itself, and may let it sleep."""
+    """The slot of a waiter that has its own thread, which may sleep."""
 
     __slots__ = ("_woken",)
 
@@ -71,35 +71,35 @@ class ThreadSlot(Slot):
 
     def sleep(self, until: float | None) -> None:
         """Sleep until woken, or until the time has come."""
-        # A wait longer than a day is more than not every system call can take: then this is asked again.
+        # Not every system call can wait longer than a day: after that, the waiter asks again.
         self._woken.wait(86_400.0 if until is None else min(max(0.0, until - time.monotonic()), 86_400.0))
         self._woken.clear()
 
 
 class Work(Protocol):
-    """What a strategy works off: a list of URLs, a stream, a frontier.
+    """What a strategy has to do: a list of URLs, a stream, a crawler's frontier.
 
-    Whoever fetches is a *waiter*: it asks ``next``, does what that says, and asks again, until the end.
+    Whatever fetches is a *waiter*: it calls ``next``, does what it says, and calls it again, until the end.
     """
 
     waiters: int
-    """How many waiters are worth having, at least one: as many exchanges may be under way at once."""
+    """How many waiters are worth having, at least one: the limit on exchanges in flight."""
 
     def next(self, slot: Slot) -> Assignment | Wait | None:
-        """Return what the waiter is to do: begin this now, wait, or, if it is None, end."""
+        """Return what the waiter must do: begin this assignment now, wait, or, if it is None, end."""
 
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
-        """Take what came of an assignment of the waiter."""
+        """Take the response to an assignment of the waiter."""
 
     def fewer_waiters(self, why: OSError | RuntimeError) -> None:
-        """Take notice that there are fewer waiters than were wanted, because the system would not have more."""
+        """Record that there are fewer waiters than wanted, because the system does not allow more."""
 
     def cancel(self) -> None:
-        """End the call: nothing more begins, and those who wait are woken."""
+        """End the call: begin nothing more, and wake all that wait."""
 
 
 def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) -> Iterator[Assignment]:
-    """Iterate over what the waiter is to begin, each as soon as it may. ``wait`` gets ``Wait.until`` before."""
+    """Yield the waiter's assignments, each as soon as it may begin; until then, call ``wait`` with ``Wait.until``."""
     while step := work.next(slot):
         if isinstance(step, Wait):
             wait(step.until)
@@ -108,12 +108,12 @@ def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) 
 
 
 class WorkList:
-    """The work of one call: a list of URLs, each of which may have a time before which it is not begun."""
+    """The work of one call: a list of URLs, each with an optional time before which it must not begin."""
 
     def __init__(self, targets: list[Target], concurrency: int, timeout: float) -> None:
         self.waiters = min(concurrency, len(targets))
         self.shortage: int | None = None
-        """The number of the system's error that kept the call from having ``concurrency`` exchanges under way."""
+        """The system's error number that kept the call below ``concurrency`` exchanges in flight."""
         self._targets = targets
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -126,13 +126,13 @@ class WorkList:
         self._cancelled = False
 
     def next(self, slot: Slot) -> Assignment | Wait | None:
-        """Return what the waiter is to do: begin this now, wait, or, if it is None, end."""
+        """Return what the waiter must do: begin this assignment now, wait, or, if it is None, end."""
         with self._lock:
             self._asleep.discard(slot)
             if self._cancelled:
                 return None
             if slot.starved:
-                # With fewer waiters there is enough for the others. The last one must stay.
+                # End this waiter, so that the resources suffice for the others. The last one must stay.
                 slot.starved = False
                 return None if self._in_flight else self._wait(slot, time.monotonic() + TRY_AGAIN_AFTER)
             ticket = slot.claimed
@@ -149,7 +149,7 @@ class WorkList:
             return Assignment(ticket, target, self._timeout)
 
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
-        """Take what came of an assignment of the waiter."""
+        """Take the response to an assignment of the waiter."""
         error = response.error
         if isinstance(error, NetworkError) and error.phase == "connect" and error.errno in _SHORTAGES:
             with self._lock:
@@ -159,34 +159,34 @@ class WorkList:
                     slot.starved = True
                     self._again.append(ticket)
                     return
-        else:  # without the lock, which costs as much as all of this
+        else:  # without the lock: it would cost as much as the rest
             self._stuck_since = None
             self._in_flight.discard(slot)
         self._responses[ticket] = response
 
     def fewer_waiters(self, why: OSError | RuntimeError) -> None:
-        """Take notice that there are fewer waiters than were wanted, because the system would not have more."""
-        # Python says of a thread that could not be started no more than that.
+        """Record that there are fewer waiters than wanted, because the system does not allow more."""
+        # When a thread cannot be started, Python gives no error number.
         self.shortage = getattr(why, "errno", None) or errno.EAGAIN
 
     def cancel(self) -> None:
-        """End the call: nothing more begins, and those who wait are woken."""
+        """End the call: begin nothing more, and wake all that wait."""
         with self._lock:
             self._cancelled = True
             for slot in self._asleep:
                 slot.wake()
 
     def responses(self) -> list[Response | None]:
-        """Return all responses, in the order of the URLs; None for those that have come to nothing."""
+        """Return all responses, in the order of the URLs; None for those that were never finished."""
         return self._responses
 
     def _wait(self, slot: Slot, until: float) -> Wait:
-        """Note who waits, for ``cancel``."""
+        """Remember who waits, so that ``cancel`` can wake them."""
         self._asleep.add(slot)
         return Wait(until)
 
     def _is_stuck(self) -> bool:
-        """Tell whether no exchange could begin for as long as one may take."""
+        """Return whether no exchange has been able to begin for a whole ``timeout``."""
         now = time.monotonic()
         if self._stuck_since is None:
             self._stuck_since = now

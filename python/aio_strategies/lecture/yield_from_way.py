@@ -12,7 +12,7 @@ from .work import Slot, Wait, Work
 
 
 def yield_from_way(work: Work) -> None:
-    """Fetch the URLs by coroutines made of coroutines."""
+    """Fetch the URLs with coroutines that are made of smaller coroutines."""
     with EventLoop() as event_loop:
         for _ in range(work.waiters):
             Task(fetch_urls(work, event_loop))
@@ -20,7 +20,7 @@ def yield_from_way(work: Work) -> None:
 
 
 def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, None]:
-    """Fetch URLs as long as there are any."""
+    """Fetch URLs until there are none left."""
     slot = event_loop.slot()
     while step := work.next(slot):
         if isinstance(step, Wait):
@@ -53,7 +53,7 @@ def fetch(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Futu
 
 
 def connect(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Future, None, None]:
-    """Make the connection."""
+    """Open the connection."""
     slot.sock = event_loop.connect(attempt.address, attempt.family)
     yield from ready(attempt, event_loop, slot, WRITE)
     attempt.connected(event_loop.connected(slot.sock))

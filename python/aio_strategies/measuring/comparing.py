@@ -1,4 +1,4 @@
-"""Comparing strategies and programs: ``compare`` and its awaitable twin."""
+"""Comparing strategies and programs: ``compare`` and its awaitable counterpart ``acompare``."""
 
 from __future__ import annotations
 
@@ -37,55 +37,56 @@ def compare(
     seed: int | None = None,
     progress: bool | Show | None = None,
 ) -> Comparison:
-    """Time strategies side by side, on the same work, and tell what may be said of the difference.
+    """Time strategies side by side on the same work, and judge which differences are real.
 
-    Each arm (a row: a strategy in a language, or one of ``programs``) has a process of its own, which is replaced now
-    and then; one works at a time. First every arm fetches the same URLs untimed, and all must get the same. Then each
-    round times every arm once, in a random order: strategies are shuffled, a strategy's two languages next to each
-    other. A hidden twin of the baseline shows whether the machine can be trusted. The protocol is explained in
-    docs/measuring.md.
+    Each arm (a row of the table: a strategy in a language, or one of ``programs``) has its own process, which is
+    replaced now and then; only one works at a time. First, every arm fetches the same URLs untimed, and all must get
+    the same content. Then each round times every arm once, in random order: strategies are shuffled, but a strategy's
+    two languages stay next to each other. A hidden twin of the baseline shows whether the machine can be trusted.
+    docs/measuring.md explains the protocol.
 
     Args:
-        strategies: keys of strategies; None for all, an empty list for none but ``programs``.
+        strategies: keys of strategies; None for all, an empty list for ``programs`` only.
         languages: ``"python"``, ``"rust"`` or both.
-        programs: your own code, by name: a callable that takes a list of URLs, sync or async, also one defined in a
-            notebook's cell; or source text, run anew each time with the list in ``urls``, top-level ``await`` allowed.
-            A callable that returns a ``Run``, or bytes or responses (``.content``) in the order of the URLs, has its
-            payloads checked; of any other, the lab server tells what it fetched.
-        baseline: the arm that all others are held against, as ``"python/blocking"``; None for the first.
-        lab: a running ``LabServer`` of yours, whose pages are fetched: it may have a body size, a jitter, a bandwidth.
-            It is the referee, so its log and counters are reset again and again, and nobody else should use it
-            meanwhile. It is not closed. None to start one for this comparison.
-        urls: what to fetch from other servers, without a referee; None to fetch ``requests`` pages of the lab.
-        requests: how many pages each run fetches from the lab. Ignored with ``urls``, all of which are fetched.
+        programs: your own code, by name. Either a callable, sync or async, that takes a list of URLs (it may be defined
+            in a notebook cell); or source text, which is run anew each time with the list in ``urls`` and may use
+            top-level ``await``. If a callable returns a ``Run``, or bytes or responses (``.content``) in the order of
+            the URLs, their content is checked; otherwise the lab server's log shows what it fetched.
+        baseline: the arm to compare all others with, such as ``"python/blocking"``; None for the first.
+        lab: your own running ``LabServer``, whose pages are fetched; it may have a body size, jitter and bandwidth.
+            The comparison resets its log and counters repeatedly, so nothing else should use it meanwhile. It is not
+            closed afterwards. None to start one for this comparison.
+        urls: what to fetch from other servers, whose logs cannot be checked; None to fetch ``requests`` pages of the
+            lab.
+        requests: how many pages of the lab each run fetches. Ignored with ``urls``, which are all fetched.
         concurrency: how many fetches a strategy may have in flight.
-        latency: seconds after which the lab answers; None for 0.02, or what ``lab`` has. Ignored with ``urls``.
-        rate: requests per second that are due to start (the open model: a request that starts late counts from when it
-            was due); None for all at once. ``programs`` take no notice of it.
-        timeout: seconds within which each fetch must be done.
-        rounds: how often each arm is timed, whatever that takes; None for at least 10, if the budget has room for them,
-            and on until every interval is within ±5 % (at most 60).
-        budget: seconds that the whole comparison may take, if ``rounds`` is None; infinity for no limit. An arm that
-            would take too long fetches fewer URLs, and its times are projected, and marked so.
-        seed: what the random order is drawn from, 0 to 2**64 - 1; None to draw one. It is kept in the result.
-        progress: True or False to show how far it is or not; None to do so in a notebook or a terminal; or a callable
-            that gets ``(runs done, runs expected, what comes next)``. It is shown between runs only.
+        latency: seconds before the lab answers; None for 0.02, or for the latency of ``lab``. Ignored with ``urls``.
+        rate: requests per second that are due to start (the open model: the response time of a request that starts late
+            counts from when it was due); None for all at once. ``programs`` ignore it.
+        timeout: the limit on each fetch, in seconds.
+        rounds: how often each arm is timed, however long that takes; None for at least 10, if the budget allows, and up
+            to 60, until every interval is within ±5 %.
+        budget: the limit on the whole comparison in seconds, if ``rounds`` is None; infinity for no limit. An arm that
+            would take too long fetches fewer URLs; its times are then projected, and marked as such.
+        seed: the seed of the random order, 0 to 2**64 - 1; None to draw one. The result keeps it.
+        progress: True or False to show progress or not; None to show it in a notebook or a terminal; or a callable
+            that gets ``(runs done, runs expected, what comes next)``. Progress is shown only between runs.
 
     Returns:
-        The comparison. An arm that is not available here is left out; ``Comparison.left_out`` says why. After Ctrl-C
-        it is what was measured until then, if anything was; ``Comparison.ended`` tells so.
+        The comparison. An arm that is not available here is left out; ``Comparison.left_out`` says why. After Ctrl-C,
+        it has the runs measured so far, if there are any, and ``Comparison.ended`` is ``"interrupted"``.
 
     Raises:
-        ComparisonError: an arm failed, or got something else than the others, before the timing began (an error later
-            on is counted in the arm's row); or none of the arms is available here; or not one run fitted into
-            the budget.
+        ComparisonError: before the timing began, an arm failed or got different content from the others (later errors
+            are counted in the arm's row); or no arm is available here; or the budget was too small for a single
+            run.
         TypeError: an argument is of the wrong type; one of ``programs`` is neither callable nor text, or cannot be sent
             to another process.
-        ValueError: an argument is out of range or an unknown name, a URL cannot be fetched, or ``lab`` is closed, or
-            contradicts ``urls`` or ``latency``.
+        ValueError: an argument is out of range or an unknown name, a URL cannot be fetched, or ``lab`` is closed or
+            conflicts with ``urls`` or ``latency``.
         RuntimeError: the process of ``lab`` has ended.
 
-    Arguments are checked before anything is started.
+    All arguments are checked before anything is started.
     """
     from .plan import make_plan
 
@@ -110,7 +111,7 @@ def compare(
 
 
 def carry_out(plan: Plan, progress: bool | Show | None = None) -> Comparison:
-    """Do what a plan says, as ``compare`` does, and with its exceptions."""
+    """Carry out a plan; raises what ``compare`` raises."""
     from ..display.progress import shown
     from .session import measure
 
@@ -136,11 +137,11 @@ async def acompare(
     seed: int | None = None,
     progress: bool | Show | None = None,
 ) -> Comparison:
-    """Do as ``compare`` does, in a thread, while the event loop's other tasks go on.
+    """Run ``compare`` in a thread, while the event loop's other tasks run.
 
-    What they do at the same time takes processor time from what is timed: keep them few. If it is cancelled, it ends at
-    once with ``CancelledError``, and ``last_comparison()`` returns what was measured until then. A ``progress``
-    callable is called in the thread.
+    Those tasks take CPU time from what is timed, so have few of them. If this task is cancelled, the comparison ends at
+    once with ``CancelledError``, and ``last_comparison()`` returns what was measured so far. A ``progress`` callable is
+    called in the thread.
 
     Args and exceptions are those of ``compare``.
     """
@@ -178,10 +179,10 @@ async def acompare(
 
 
 def last_comparison() -> Comparison:
-    """Return the latest comparison that ended in this process, also one that was interrupted or cancelled.
+    """Return the latest comparison that ended in this process, even if it was interrupted or cancelled.
 
     Raises:
-        LookupError: there was none.
+        LookupError: there is none yet.
     """
     if _last is None:
         raise LookupError("no comparison has ended in this process")

@@ -1,4 +1,4 @@
-"""The coordinator's side of the workers: starting them, giving orders, and leaving none behind."""
+"""The coordinator's side of the workers: starts them, sends them orders, and ends every one of them."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"
     " from aio_strategies.measuring.worker import main; main()"
 )
-#: How often a wait looks whether it is still wanted, in seconds.
+#: How often a wait checks whether to give up, in seconds.
 _TICK = 0.05
-#: In the place of an answer: there will be none any more.
+#: Takes the place of an answer: no more will come.
 _ENDED = object()
-#: Characters of what a worker printed that are told when it has died.
+#: How many characters of a dead worker's output to show.
 _LAST_WORDS = 2000
-#: Characters of what a worker printed that are told otherwise.
+#: How many characters of a live worker's output to show.
 _MOST_WORDS = 4000
-#: How long an arm that is late may take to say where it is, in seconds.
+#: How long a late arm may take to report where it is stuck, in seconds.
 _LAST_CHANCE = 1.0
 
 
@@ -53,7 +53,7 @@ class OutOfTime(Exception):
 
 
 class Interrupted(Exception):
-    """The caller has called the comparison off."""
+    """The caller has cancelled the comparison."""
 
 
 class ArmFailed(Exception):
@@ -62,7 +62,7 @@ class ArmFailed(Exception):
     Attributes:
         arm: the arm.
         message: what it raised, or how it died.
-        details: its traceback, or what it printed last.
+        details: its traceback, or its last output.
     """
 
     def __init__(self, arm: Arm, message: str, details: str) -> None:
@@ -73,14 +73,14 @@ class ArmFailed(Exception):
 
 
 class ArmLate(ArmFailed):
-    """An arm still ran after its time limit, and was ended."""
+    """An arm was still running after its time limit, and was killed."""
 
 
 class Stop:
-    """Tells the waits of a comparison when to give up.
+    """Tells every wait of a comparison when to give up.
 
     Attributes:
-        deadline: when, in seconds of ``time.monotonic()``.
+        deadline: the time to give up, in seconds of ``time.monotonic()``.
     """
 
     def __init__(self, called_off: Callable[[], bool] = lambda: False) -> None:
@@ -91,7 +91,7 @@ class Stop:
         """Return the seconds that are left.
 
         Raises:
-            Interrupted: the comparison was called off.
+            Interrupted: the comparison was cancelled.
         """
         if self._called_off():
             raise Interrupted
@@ -99,7 +99,7 @@ class Stop:
 
     @contextlib.contextmanager
     def no_later_than(self, deadline: float) -> Iterator[None]:
-        """Have the waits of a ``with`` block give up at this deadline, unless the comparison's is sooner."""
+        """Make the waits in a ``with`` block give up at this deadline, unless the comparison's is sooner."""
         whole = self.deadline
         self.deadline = min(whole, deadline)
         try:
@@ -124,7 +124,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._printed,
             bufsize=-1,
-            # A terminal's Ctrl-C is for the coordinator alone; and what the arm starts can be ended with it.
+            # A terminal's Ctrl-C must reach only the coordinator; and killing the group ends what the arm has started.
             start_new_session=True,
         )
         assert self._process.stdin is not None
@@ -132,29 +132,29 @@ class Worker:
         self._orders: BinaryIO = self._process.stdin  # type: ignore[assignment]
         self._reports: BinaryIO = self._process.stdout  # type: ignore[assignment]
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        # A thread, as there is no other way to wait for a pipe with a time-out that works everywhere.
+        # A thread, as no other way to wait for a pipe with a timeout works everywhere.
         self._reader = threading.Thread(target=self._read, name=f"aio-{arm}", daemon=True)
         self._reader.start()
         self._tell(assignment)
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The process ID."""
         return self._process.pid
 
     def order(self, order: Order) -> None:
-        """Give an order."""
+        """Send an order."""
         self._due = time.monotonic() + self._time_limit * order.batches
         self._tell(order)
 
     def answer(self, stop: Stop, watch: Watch | None = None) -> Any:
-        """Wait for the answer, and watch the process meanwhile.
+        """Wait for the answer, watching the process in the meantime.
 
         Raises:
             ArmFailed: the arm raised an exception, or the worker died.
-            ArmLate: the arm's time limit passed; the worker has been ended.
+            ArmLate: the arm's time limit passed; the worker has been killed.
             OutOfTime: the deadline passed.
-            Interrupted: the comparison was called off.
+            Interrupted: the comparison was cancelled.
         """
         answer = None
         while answer is None:
@@ -165,7 +165,7 @@ class Worker:
                 watch.look()
             with contextlib.suppress(queue.Empty):
                 answer = self._answers.get(timeout=min(left, _TICK if watch is None else watch.interval))
-            # Its children may hold its end of the pipe, so that its death is not the end of the stream.
+            # Its children may hold its end of the pipe open, so its death does not always end the stream.
             if answer is None and self._process.poll() is not None and self._answers.empty():
                 answer = _ENDED
             if answer is None and time.monotonic() > self._due:
@@ -179,23 +179,23 @@ class Worker:
         return answer
 
     def printed(self) -> str:
-        """Return what it has printed so far, as far as it is not too much; not while it works at an order."""
+        """Return what it has printed so far, cut if it is too long. Do not call this while it works on an order."""
         self._printed.seek(0)
         words = self._printed.read(4 * _MOST_WORDS).decode("utf-8", "replace")
-        size = self._printed.seek(0, os.SEEK_END)  # the worker's own place in the file is the same
+        size = self._printed.seek(0, os.SEEK_END)  # the worker shares this file offset
         if len(words) <= _MOST_WORDS and size <= 4 * _MOST_WORDS:
             return words
-        return f"{words[:_MOST_WORDS]}… (and so on)\n"
+        return f"{words[:_MOST_WORDS]}… (cut)\n"
 
     def end(self) -> None:
-        """End the process and all that it has started, and wait until it is gone."""
+        """Kill the process and everything that it has started, and wait until it is gone."""
         if self._late is None:
             self._kill()
         with contextlib.suppress(OSError):
             self._orders.close()
         self._printed.close()
         self._reader.join(_TICK)
-        if not self._reader.is_alive():  # what has left the group of processes may hold the pipe, and keeps the thread
+        if not self._reader.is_alive():  # a process that left the group may hold the pipe open, and keep the thread
             self._reports.close()
 
     def _kill(self) -> None:
@@ -206,7 +206,7 @@ class Worker:
         self._process.wait()
 
     def _ended_late(self) -> ArmLate:
-        """End the process, but let it say first where it is."""
+        """Kill the process, but first let it report where it is stuck."""
         where = ""
         if os.name == "posix":
             self._process.send_signal(signal.SIGINT)
@@ -214,13 +214,13 @@ class Worker:
                 answer = self._answers.get(timeout=_LAST_CHANCE)
                 where = answer.traceback if isinstance(answer, Failure) else ""
         self._kill()
-        assert self._bounds is not None  # what has none may take as long as it likes
+        assert self._bounds is not None  # an arm without bounds has no time limit
         limit = f"{self._time_limit:g} s ({self._bounds.time_option})"
-        self._late = ArmLate(self.arm, f"it still ran after {limit}, and was ended", where)
+        self._late = ArmLate(self.arm, f"it was still running after {limit}, and was killed", where)
         return self._late
 
     def _tell(self, message: object) -> None:
-        with contextlib.suppress(OSError):  # it has died: whoever waits for its answer will say so
+        with contextlib.suppress(OSError):  # it has died: the wait for its answer reports that
             send(self._orders, message)
 
     def _read(self) -> None:
@@ -245,7 +245,7 @@ class Worker:
 
 
 class Crew:
-    """One worker for each arm, of which one works at a time."""
+    """One worker for each arm; only one works at a time, except in ``run_all``."""
 
     def __init__(self, assignments: Mapping[Arm, Assignment], stop: Stop) -> None:
         self._assignments = assignments
@@ -261,7 +261,7 @@ class Crew:
         self.end()
 
     def start(self) -> list[ArmFailed]:
-        """Start a fresh worker for each arm, in the place of those that there are, and return those that failed.
+        """Start a fresh worker for each arm, replacing any old ones, and return those that failed.
 
         Raises:
             OutOfTime, Interrupted: as ``Worker.answer`` does.
@@ -283,7 +283,7 @@ class Crew:
         return report
 
     def run_all(self, orders: Mapping[Arm, Order]) -> tuple[dict[Arm, Report], list[ArmFailed]]:
-        """Have several arms carry out an order each, all at the same time: never to be timed.
+        """Have several arms carry out an order each, all at the same time; their times mean nothing.
 
         Returns:
             The reports, and the failures of the others.
@@ -296,7 +296,7 @@ class Crew:
         return self._answers(orders)
 
     def _answers(self, arms: Iterable[Arm]) -> tuple[dict[Arm, Any], list[ArmFailed]]:
-        """Wait for an answer of each, be it a failure: none is left for the next order."""
+        """Wait for an answer from each, even a failure, so that none is left over for the next order."""
         answers = {}
         failures = []
         for arm in arms:
@@ -307,15 +307,15 @@ class Crew:
         return answers, failures
 
     def pid(self, arm: Arm) -> int:
-        """Return the number of the process of the arm's worker."""
+        """Return the process ID of the arm's worker."""
         return self._workers[arm].pid
 
     def printed(self, arm: Arm) -> str:
-        """Return what the arm's worker has printed so far, as far as it is not too much."""
+        """Return what the arm's worker has printed so far, cut if it is too long."""
         return self._workers[arm].printed()
 
     def replace(self, arm: Arm) -> None:
-        """Start a fresh worker for an arm, in the place of the one that it has.
+        """Start a fresh worker for an arm, replacing its current one.
 
         Raises:
             ArmFailed, OutOfTime, Interrupted: as ``Worker.answer`` does.

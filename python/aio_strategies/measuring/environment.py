@@ -1,4 +1,4 @@
-"""The machine and the builds that the times of a comparison belong to; nothing that names a host, a user or a path."""
+"""Describes the machine and the builds that a comparison was measured on, without naming a host, a user or a path."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["describe"]
 
 
 def describe() -> dict[str, str | int]:
-    """Describe this machine and the builds at work.
+    """Describe this machine and the builds in use.
 
     Returns:
         ``cpu`` (the model), ``cores``, ``usable_cores`` (which this process may run on), ``os``, ``kernel``,
         ``machine`` (the architecture), ``python``, ``implementation``, ``package`` (the version of aio_strategies),
         ``build_profile`` (``"release"`` or ``"debug"``), ``rustc``, ``date`` (UTC, ISO 8601), and, where the system has
-        them, ``governor`` (of the processor's frequency) and its settings that bear on connections, by their names.
+        them, ``governor`` (of the CPU frequency) and, by name, the kernel settings that affect connections.
     """
     cores = os.cpu_count() or 1
     build = build_info()
@@ -70,5 +70,5 @@ def _cpu_model() -> str:
                 if name.strip() == "model name":
                     return value.strip()
     except OSError:
-        pass  # no Linux
+        pass  # not Linux
     return platform.processor() or platform.machine()

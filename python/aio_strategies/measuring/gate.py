@@ -1,4 +1,4 @@
-"""The gate before the timing: arms that do not do the same work are not compared."""
+"""The gate before the timing: only arms that do the same work are compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Gate", "trouble_with"]
 
 
 class Gate:
-    """Holds what every arm got for each URL against what the first arm that fetched it got."""
+    """Compares what every arm got for each URL with what the first arm got for it."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._urls = urls
@@ -23,7 +23,7 @@ class Gate:
         """Check what an arm got for the first URLs.
 
         Raises:
-            ComparisonError: it failed at a URL, or got another status or other content.
+            ComparisonError: a URL failed, or got a different status or different content.
         """
         for index, outcome in enumerate(outcomes):
             url = self._urls[index]
@@ -35,10 +35,10 @@ class Gate:
                 raise ComparisonError(arm.name, url, f"{difference} for {first}")
 
     def check_log(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
-        """Check by the lab server's log what an arm fetched that does not tell what it got.
+        """Check an arm that returns no content, by the lab server's log.
 
         Raises:
-            ComparisonError: it did not fetch each of the first ``count`` URLs once and whole.
+            ComparisonError: it did not fetch each of the first ``count`` URLs exactly once and completely.
         """
         fetched: dict[str, list[LogRecord]] = {}
         for record in records:
@@ -54,31 +54,32 @@ class Gate:
                 )
 
     def check_own_work(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
-        """Check by the lab server's log the work of an arm that fetches what it names itself.
+        """Check an arm that names its own pages, by the lab server's log.
 
         Raises:
-            ComparisonError: it did not make ``count`` requests, or one of them got no whole reply.
+            ComparisonError: it did not make ``count`` requests, or one of them got no complete reply.
         """
         if trouble := trouble_with(records, count):
             raise ComparisonError(arm.name, None, trouble)
 
 
 def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str | None:
-    """Say what is wrong with the requests of an arm that fetches what it names itself; None if nothing is.
+    """Say what is wrong with the requests of an arm that names its own pages; None if nothing is.
 
     Args:
-        records: what the lab server saw of it.
+        records: the lab server's log of its requests.
         count: how many there must be; None for at least one.
     """
     failed = sum(record.status != 200 or record.last_byte is None for record in records)
     if not records:
-        return "the lab server saw no request of it"
+        return "the lab server saw no request from it"
     if failed:
         return (
-            f"{failed} of the {len(records)} requests that the lab server saw of it got no whole reply with status 200"
+            f"{failed} of the {len(records)} requests that the lab server saw from it got no complete reply"
+            " with status 200"
         )
     if count not in (None, len(records)):
-        return f"the lab server saw {len(records)} request{'s' * (len(records) != 1)} of it, not {count}"
+        return f"the lab server saw {len(records)} request{'s' * (len(records) != 1)} from it, not {count}"
     return None
 
 
@@ -92,5 +93,5 @@ def _difference(outcome: Outcome, wanted: Outcome) -> str | None:
     if size != wanted_size:
         return f"{size} bytes of content, but {wanted_size}"
     if digest != wanted_digest:
-        return f"content of {size} bytes that is not the same as"
+        return f"{size} bytes of content that differ from those"
     return None

@@ -1,6 +1,6 @@
-"""The state of the machine: what else it does while arms are timed, and what it is short of.
+"""The state of the machine: what else it does while arms are timed, and which resources are scarce.
 
-Where a system does not tell (anything but Linux), that is not watched, and nothing is said of it.
+Only Linux reports this; elsewhere, nothing is watched or said about it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Monitor", "descriptor_limit", "port_count", "sockets_in_time_wait"]
 
 
 class Monitor:
-    """Notes what the machine does from its making to ``stop``."""
+    """Records what the machine does, from its creation to ``stop``."""
 
     def __init__(self) -> None:
         self._before = _now()
@@ -25,7 +25,7 @@ class Monitor:
         """Return what was seen.
 
         Args:
-            own: processor time, in seconds, that the arm and the lab server have used meanwhile.
+            own: CPU time in seconds that the arm and the lab server used in that time.
         """
         after = _now()
         own += time.thread_time() - self._own
@@ -43,13 +43,13 @@ def _difference(after: float | None, before: float | None) -> float | None:
 
 
 def _now() -> Conditions:
-    """Read the counters of the system."""
+    """Read the system's counters."""
     now = Conditions(wall=time.monotonic())
     with contextlib.suppress(OSError, ValueError), open("/proc/pressure/cpu", encoding="ascii") as file:
         # some avg10=0.00 avg60=0.00 avg300=0.00 total=<µs>
         now.pressure = int(file.readline().rpartition("=")[2]) / 1e6
     with contextlib.suppress(OSError, ValueError), open("/proc/stat", encoding="ascii") as file:
-        # cpu user nice system idle iowait irq softirq steal …; the interrupts are the network's, thus our own
+        # cpu user nice system idle iowait irq softirq steal …; the interrupts serve the network, so they are our own
         user, nice, system, _, _, _, _, steal = map(int, file.readline().split()[1:9])
         ticks = os.sysconf("SC_CLK_TCK")
         now.busy = (user + nice + system) / ticks
@@ -58,7 +58,7 @@ def _now() -> Conditions:
 
 
 def descriptor_limit() -> int | None:
-    """Return how many descriptors (open files and sockets) a process may have; None if unknown or without limit."""
+    """Return how many file descriptors a process may have; None if that is unknown or unlimited."""
     try:
         from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
     except ImportError:  # Windows
@@ -68,7 +68,7 @@ def descriptor_limit() -> int | None:
 
 
 def port_count() -> int | None:
-    """Return how many ports there are for connections to one address; None if unknown."""
+    """Return how many local ports there are for connections to one address; None if unknown."""
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
             first, last = map(int, file.read().split())

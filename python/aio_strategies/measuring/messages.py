@@ -1,4 +1,4 @@
-"""What the coordinator and its workers say to each other, and the pipe that carries it."""
+"""The messages between the coordinator and its workers, and the pipe that carries them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ __all__ = ["Assignment", "BatchReport", "Failure", "Order", "Outcome", "Report",
 _LENGTH = struct.Struct("<Q")
 
 
-# Named tuples: `dataclasses` would take each of the many workers longer to import than this package's own part.
+# Named tuples, since there are many workers: importing `dataclasses` takes longer than this package's own part.
 
 
 class Assignment(NamedTuple):
-    """What a worker is to do again and again. It is the first message to it.
+    """What a worker does again and again: the first message to it.
 
     Attributes:
-        parent: the number of the coordinator's process.
+        parent: the coordinator's process ID.
         strategy: the key of a strategy, or None for a program.
         language: the language of the strategy, or None.
-        program: a program of the caller's: a packed callable, or source text.
+        program: the caller's program: a packed callable, or source text.
         options: the strategy's keyword arguments.
         urls: all URLs of the comparison.
-        bounds: what a program that does work of its own is held to; None for others, whose connections go their own
-            way.
+        bounds: the limits on a program that names its own pages; None for others, whose connections are not
+            redirected.
         lab_port: the port of the lab server.
-        time_limit: seconds after which a batch is given up.
+        time_limit: the limit on a batch, in seconds.
     """
 
     parent: int
@@ -53,7 +53,7 @@ class Order(NamedTuple):
     Attributes:
         requests: how many of the URLs.
         batches: how often.
-        want: what to report besides the clocks: nothing, what came of each URL, or when.
+        want: what to report besides the clocks: nothing, the outcome of each URL, or the times of each exchange.
     """
 
     requests: int
@@ -62,23 +62,23 @@ class Order(NamedTuple):
 
 
 Outcome = tuple[int | None, int, bytes] | BaseException
-"""What came of a URL: status (None if it is not known), bytes of content and their digest; or the exception."""
+"""The outcome of a URL: status (None if unknown), size of the content in bytes, and its digest; or the exception."""
 
 
 class BatchReport(NamedTuple):
-    """One batch.
+    """What was measured of one batch.
 
     Attributes:
-        began: when its clock began, in seconds of ``time.monotonic()``.
-        wall: seconds.
-        cpu_user: seconds of processor time in the program's own code, child processes included.
-        cpu_system: seconds of processor time in the kernel for it.
-        waits: context switches because the program waited (voluntary); None if the system does not tell.
-        preemptions: context switches because others were due (involuntary); None if the system does not tell.
-        errors: the URL's index and what went wrong, for each that failed.
-        starts: seconds from ``began`` to the start of each exchange; empty unless wanted and known.
+        began: when its clock started, in seconds of ``time.monotonic()``.
+        wall: wall time in seconds.
+        cpu_user: CPU time in seconds in the program's own code, child processes included.
+        cpu_system: CPU time in seconds in the kernel on its behalf.
+        waits: voluntary context switches (the program waited); None if the system does not report them.
+        preemptions: involuntary context switches (others were due); None if the system does not report them.
+        errors: the index and the error of each URL that failed.
+        starts: seconds from ``began`` to the start of each exchange; empty unless asked for and known.
         services: seconds from each start to the end of that exchange.
-        outcomes: what came of each URL; None unless wanted and known.
+        outcomes: the outcome of each URL; None unless asked for and known.
     """
 
     began: float
@@ -94,11 +94,11 @@ class BatchReport(NamedTuple):
 
 
 class Report(NamedTuple):
-    """An order that was carried out.
+    """The answer to an order that was carried out.
 
     Attributes:
-        batches: what each batch took.
-        cpu: seconds of processor time that the worker used for the order in all, what is beside the clocks too.
+        batches: a report of each batch.
+        cpu: CPU time in seconds that the worker used for the whole order, including the time outside the clocks.
     """
 
     batches: list[BatchReport]
@@ -121,7 +121,7 @@ def send(pipe: BinaryIO, message: object) -> None:
     """Write a message.
 
     Raises:
-        OSError: nobody reads any more.
+        OSError: the other side has closed the pipe.
     """
     data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     pipe.write(_LENGTH.pack(len(data)) + data)

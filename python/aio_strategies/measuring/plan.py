@@ -1,4 +1,4 @@
-"""What a comparison is to do: its settings, checked, its arms, and the order in which they run."""
+"""The plan of a comparison: its checked settings, its arms, and the order in which they run."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ __all__ = ["Plan", "make_plan", "schedule"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A comparison that can begin.
+    """A comparison that is ready to begin.
 
     Attributes:
         settings: the checked arguments.
         arms: the arms, in the order of the table.
         programs: the caller's programs, by name: a packed callable, or source text.
         left_out: the arms that are not available here, such as ``rust/process``, and why.
-        seed: what the order of the runs is drawn from.
-        bounds: what the programs are held to, if they do work of their own.
+        seed: the seed of the random order of the runs.
+        bounds: the limits on the programs, if they name their own pages.
         lab: the caller's lab server, or None to start one (unless the settings have URLs).
     """
 
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def baseline(self) -> Arm:
-        """The arm that all others are held against."""
+        """The arm that all others are compared with."""
         return next(arm for arm in self.arms if arm.name == self.settings.baseline)
 
 
@@ -82,9 +82,8 @@ def make_plan(
 ) -> Plan:
     """Check the arguments of ``compare``, and draw a seed if there is none. Nothing is started.
 
-    With ``bounds``, the programs do work of their own: they fetch ``requests`` pages that they name themselves, from
-    the hosts (which may be none) for which the lab stands in; they can reach no other, and each run of one may take
-    ``timeout`` seconds.
+    With ``bounds``, the programs name their own pages: each fetches ``requests`` pages from the hosts, if any, that
+    the lab stands in for. They can reach no other hosts, and each run may take ``timeout`` seconds.
 
     Raises:
         ComparisonError: none of the arms is available here.
@@ -130,18 +129,18 @@ def make_plan(
     seed = random.SystemRandom().randrange(2**32) if seed is None else check_seed(seed)
     if not chosen:
         name, reason = next(iter(left_out.items()))
-        raise ComparisonError(name, None, f"not available here, {reason}")
+        raise ComparisonError(name, None, f"not available here: {reason}")
     return Plan(settings, tuple(chosen), carried, left_out, seed, bounds, lab)
 
 
 def _of_the_lab(
     lab: LabServer | None, *, urls: Sequence[str] | None, latency: float | None, requests: int
 ) -> dict[str, Any]:
-    """Return what the settings tell of the lab server: the caller's, the one that will be started, or none.
+    """Return the settings of the lab server: the caller's, or the one that will be started, or none.
 
     Raises:
-        TypeError: ``lab`` is no ``LabServer``.
-        ValueError: it is closed, its log is too short, or another argument contradicts it.
+        TypeError: ``lab`` is not a ``LabServer``.
+        ValueError: it is closed, its log is too short, or another argument conflicts with it.
         RuntimeError: its process has ended, or was started by another process (``ForkedProcessError``).
     """
     if lab is None:
@@ -152,26 +151,26 @@ def _of_the_lab(
     if not isinstance(lab, LabServer):
         raise TypeError(f"lab must be a LabServer, not {lab!r}")
     if urls is not None:
-        raise ValueError("give lab= or urls=, not both: with lab=, the pages of that lab server are fetched")
+        raise ValueError("give lab= or urls=, not both: with lab=, that lab server's pages are fetched")
     if latency is not None and latency != lab.latency:
         raise ValueError(
-            f"latency={latency:g} contradicts lab=, whose latency is {lab.latency:g}: leave latency out, or start a"
+            f"latency={latency:g} conflicts with lab=, whose latency is {lab.latency:g}: leave latency out, or start a"
             " LabServer with it"
         )
     if lab.closed:
-        raise ValueError("lab is closed: give a LabServer that is running, as inside its with block")
+        raise ValueError("lab is closed: give a running LabServer, for example inside its with block")
     if lab.log_limit < requests:
-        raise ValueError(f"lab keeps log_limit={lab.log_limit} records only; requests={requests} need as many")
+        raise ValueError(f"lab keeps only log_limit={lab.log_limit} records, but requests={requests} need one each")
     lab.stats()  # raises if it is dead
     return {"latency": lab.latency, "jitter": lab.jitter, "body_size": lab.body_size, "bandwidth": lab.bandwidth}
 
 
 def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:
-    """Yield rounds without end, each with every arm once: the same ones for the same arms and seed.
+    """Yield an endless sequence of rounds, each with every arm once. The same arms and seed give the same sequence.
 
-    Strategies are shuffled in each round. The languages of one are neighbours, as a machine's speed drifts and
-    neighbours share most of the drift; a coin decides which goes first, as alternating could fall in step with it.
-    Another coin puts the baseline's twin before or behind the baseline's strategy.
+    Strategies are shuffled in each round. The two languages of a strategy are neighbours: a machine's speed drifts, and
+    neighbours share most of the drift. A coin decides which goes first, as strict alternation could fall in step with
+    the drift. Another coin puts the baseline's twin before or after the baseline's strategy.
     """
     coin = random.Random(seed)
     groups: dict[str, list[Arm]] = {}

@@ -1,4 +1,4 @@
-"""Programs of the caller's own on their way to a worker: callables by their code, with its source for tracebacks."""
+"""Packs the caller's programs for their way to a worker: callables by value, with their source for tracebacks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["packed", "unpacked"]
 
 
 def packed(name: str, program: Callable[..., Any] | str) -> bytes | str:
-    """Return a program as it travels to its worker: source text as it is, a callable pickled.
+    """Return a program in the form that is sent to its worker: source text unchanged, a callable pickled.
 
     Raises:
         TypeError: it is neither callable nor text, or cannot be pickled.
-        ValueError: the text is no Python, top-level ``await`` allowed.
+        ValueError: the text is not valid Python (top-level ``await`` is allowed).
     """
     if isinstance(program, str):
         import ast
@@ -25,7 +25,7 @@ def packed(name: str, program: Callable[..., Any] | str) -> bytes | str:
         try:
             compile(program, f"<program {name}>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         except SyntaxError as error:
-            raise ValueError(f"programs[{name!r}] is no Python source: {error}") from error
+            raise ValueError(f"programs[{name!r}] is not valid Python: {error}") from error
         return program
     if not callable(program):
         raise TypeError(f"programs[{name!r}] must be a callable that takes urls, or source text, not {program!r}")
@@ -36,22 +36,22 @@ def packed(name: str, program: Callable[..., Any] | str) -> bytes | str:
 
 
 def unpacked(data: bytes) -> Any:
-    """Return the callable that was packed, and have tracebacks show its source."""
+    """Return the callable that was packed, and make tracebacks show its source."""
     sources, function = pickle.loads(data)
     for filename, lines in sources.items():
-        # without a time of change, it is taken for current
+        # without a modification time, it counts as current
         linecache.cache[filename] = (sum(map(len, lines)), None, lines, filename)
     return pickle.loads(function)
 
 
 def _pickled(function: Any) -> bytes:
-    """Pickle a callable, and beside it the lines of each file (or cell) that its code comes from."""
+    """Pickle a callable, together with the lines of each file (or notebook cell) that its code comes from."""
     import cloudpickle
 
     filenames: set[str] = set()
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-        """Keeps the names of files. cloudpickle 3.1.3 replaces them, and then no source is found for a traceback."""
+        """Keeps file names. cloudpickle 3.1.3 replaces them, so that tracebacks would find no source."""
 
         def reducer_override(self, value: Any) -> Any:
             if isinstance(value, CodeType):
@@ -63,7 +63,7 @@ def _pickled(function: Any) -> bytes:
     with io.BytesIO() as file:
         Pickler(file).dump(function)
         pickled = file.getvalue()
-    # A cell of a notebook is no file that the worker could read.
+    # The worker cannot read a notebook cell from a file.
     sources = {filename: lines for filename in sorted(filenames) if (lines := linecache.getlines(filename))}
     return pickle.dumps((sources, pickled))
 

@@ -1,6 +1,6 @@
-"""Doing what a plan says: the gate, a look at the costs, and the timed rounds, within the budget.
+"""Carries out a plan within the budget: the gate, the cost pass, and the timed rounds.
 
-The protocol, and the evidence for it, is in docs/measuring.md.
+The protocol, and the evidence for it, are in docs/measuring.md.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ from .watching import SystemCallCounter, Watch, why_no_memory, why_no_system_cal
 __all__ = ["LOOKS", "Session", "as_comparison_error", "assignment", "measure"]
 
 LOOKS = (10, 15, 20, 30, 40, 60)
-"""After so many rounds it is asked whether they are enough; there are no more than the last."""
+"""The numbers of rounds after which the precision is checked; the last is the limit."""
 
 _PRECISE = 0.05
-#: The shares of the budget that the gate and the look at the costs may use, and by which a comparison may overrun.
+#: The shares of the budget that the gate and the cost pass may use, and by which a comparison may overrun.
 _FOR_GATE, _FOR_COSTS, _OVERRUN = 0.2, 0.15, 0.05
 #: How often workers are renewed within ten rounds.
 _RENEWALS = 4
-#: The share of the time that is planned; the rest is for what takes longer than predicted.
+#: The share of the time to plan for; the rest is a reserve for whatever takes longer than predicted.
 _SAFELY = 0.95
-#: How many exchanges of all arms together are kept, about.
+#: About how many exchanges to keep, of all arms together.
 _KEPT_EXCHANGES = 200_000
 
 
 def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: False) -> Comparison:
-    """Do what the plan says: start a lab server if none and no URLs are given, pass the gate, time the rounds.
+    """Carry out the plan: start a lab server unless one or URLs are given, pass the gate, and time the rounds.
 
     Args:
         plan: the plan.
         show: gets ``(runs done, runs expected, what comes next)`` before every run, and once at the end. An exception
             that it raises ends the comparison.
-        called_off: asked now and then whether to stop.
+        called_off: called now and then; returns whether to stop.
 
     Returns:
-        The comparison; also after a KeyboardInterrupt, or when it was called off, if any run was timed until then.
+        The comparison; also after a KeyboardInterrupt or a cancellation, if any run was timed by then.
 
     Raises:
-        ComparisonError: the arms do not do the same work, or not one run fitted into the budget.
-        KeyboardInterrupt: it came before any run was timed.
-        Interrupted: it was called off before any run was timed.
+        ComparisonError: the arms do not do the same work, or the budget was too small for a single run.
+        KeyboardInterrupt: Ctrl-C came before any run was timed.
+        Interrupted: the comparison was cancelled before any run was timed.
     """
     settings = plan.settings
     stop = Stop(called_off)
@@ -91,7 +91,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         except OutOfTime as late:
             if not session.runs:
                 raise ComparisonError(
-                    late.arm.name, None, f"not one run was done within the budget of {settings.budget:g} s"
+                    late.arm.name, None, f"the budget of {settings.budget:g} s was too small for a single run"
                 ) from None
             session.ended = "budget"
         except (KeyboardInterrupt, Interrupted):
@@ -102,7 +102,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
 
 
 def assignment(plan: Plan, arm: Arm, urls: tuple[str, ...], lab: LabServer | None) -> Assignment:
-    """Return what the worker of an arm is told."""
+    """Return the assignment of an arm's worker."""
     settings = plan.settings
     told = Assignment(
         parent=os.getpid(),
@@ -118,11 +118,11 @@ def assignment(plan: Plan, arm: Arm, urls: tuple[str, ...], lab: LabServer | Non
 
 
 class Session:
-    """One comparison under way.
+    """One comparison in progress.
 
     Attributes:
         runs: the timed runs so far.
-        ended: why there are not more.
+        ended: why there are no more.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Session:
         self._expected = 0
         self._sizes = Sizes(plan.settings, arms)
         self._generation = 0
-        #: What it takes to start all workers anew and warm them up, in seconds.
+        #: The time that it takes to restart and warm up all workers, in seconds.
         self._renewal_seconds = 0.0
         self._costs: dict[str, Costs] = {}
         self._conditions = Conditions()
@@ -187,7 +187,7 @@ class Session:
     # --- the gate
 
     def prepare(self) -> None:
-        """Start the workers; have every arm fetch the same, and see how long it takes."""
+        """Start the workers, have every arm fetch the same URLs, and note how long it takes."""
         self._expected = len(self._arms) * (2 + (self._settings.rounds or LOOKS[0]))
         self._tell("starting the workers")
         began = time.monotonic()
@@ -209,7 +209,7 @@ class Session:
         self._fit_into_budget()
 
     def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
-        """Have an arm fetch as many of the URLs as there is time for; ``one`` took it so many seconds."""
+        """Have an arm fetch as many of the URLs as there is time for; a single one took ``one`` seconds."""
         everything = self._settings.requests
         share = math.inf if self._end == math.inf else self._settings.budget * _FOR_GATE / len(self._arms)
         if arm.own_work:
@@ -229,7 +229,7 @@ class Session:
             wall = report.batches[0].wall
             one_by_one = self._lab is not None and self._lab.stats().peak_in_flight == 1 < count
             self._sizes.learn(arm, count, wall, report.cpu, one_by_one=one_by_one)
-            # A wave may predict too much, as starting a pool is a part of it: see whether there is time for more.
+            # A wave may predict too long a time, as it includes starting a pool: see whether there is time for more.
             more = min(everything, int(0.5 * share * count / wall)) if wall and share < math.inf else everything
             if count == everything or more < 2 * count:
                 return
@@ -248,7 +248,7 @@ class Session:
             self._unchecked.add(arm.name)
 
     def _fit_into_budget(self) -> None:
-        """Have ten rounds fit into what the costs and fresh workers leave of the budget."""
+        """Fit ten rounds into what the cost pass and the fresh workers leave of the budget."""
         costs = min(_FOR_COSTS * self._settings.budget, self._sizes.warm_up_seconds)
         beside = costs + _RENEWALS * self._renewal_seconds
         self._sizes.fit(_SAFELY * max(0.0, self._end - time.monotonic() - beside) / LOOKS[0])
@@ -256,7 +256,7 @@ class Session:
     # --- the costs
 
     def look_at_costs(self) -> None:
-        """Watch one batch of each arm from outside."""
+        """Watch one batch of each arm from the outside."""
         no_memory, no_calls = why_no_memory(), why_no_system_calls()
         give_up = math.inf
         if self._end < math.inf:
@@ -272,7 +272,7 @@ class Session:
                 continue
             self._tell(f"{arm}, costs")
             try:
-                # tracing may slow an arm down beyond all prediction
+                # tracing may slow an arm down unpredictably
                 with self._stop.no_later_than(max(give_up, time.monotonic() + 5 * seconds)):
                     self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
             except (ArmLate, OutOfTime):
@@ -310,7 +310,7 @@ class Session:
     # --- the rounds
 
     def time_rounds(self) -> None:
-        """Time rounds until they are precise enough, or the budget ends."""
+        """Time rounds until they are precise enough, or the budget is used up."""
         round_seconds = self._sizes.round_seconds
         for number, order in enumerate(schedule(self._arms, self._plan.seed), 1):
             renews = self._renews_before(number)
@@ -329,7 +329,7 @@ class Session:
         self._show(self._done, self._done, "done")
 
     def _goes_on(self, done: int, seconds: float) -> bool:
-        """Tell whether there is another round, which takes so many seconds."""
+        """Tell whether to time another round, which takes so many seconds."""
         if self._settings.rounds is not None:
             return done < self._settings.rounds
         if done >= LOOKS[-1]:
@@ -337,15 +337,15 @@ class Session:
         if done in LOOKS and self._is_precise():
             self.ended = "precise"
             return False
-        # The first round is tried in any case; the deadline ends it if it must.
+        # The first round is always tried; the deadline ends it if necessary.
         if done and time.monotonic() + seconds > self._end:
             self.ended = "budget"
             return False
         return True
 
     def _is_precise(self) -> bool:
-        """Tell whether every headline interval is narrow enough: Rust by Python, else each arm by the baseline."""
-        # The wall times alone, as all else takes time to look at.
+        """Tell whether every headline interval is narrow enough: Rust vs Python, else each arm vs the baseline."""
+        # Only the wall times, as everything else takes time to evaluate.
         so_far = Comparison(self._settings, self._plan.seed, {}, tuple(self.runs), self._plan.left_out)
         headline = so_far.by_language.values() or so_far.contrasts or ([so_far.aa_check] if so_far.aa_check else [])
         if so_far.rounds < fewest_rounds(len(so_far.contrasts)):
@@ -353,21 +353,21 @@ class Session:
         return all(contrast.half_width <= _PRECISE for contrast in headline)
 
     def _renews_before(self, round_: int) -> bool:
-        """Tell whether workers are replaced before a round: at least four times after those of the gate."""
+        """Tell whether workers are replaced before this round: at least four times, not counting those of the gate."""
         if self._settings.rounds is not None:
             return (round_ - 1) % max(1, self._settings.rounds // 5) == 0
         return round_ in (1, 4, 6, 8) or round_ % 5 == 1
 
     def _renew_workers(self, round_: int) -> None:
-        """Start fresh workers, and have each do one batch that is not timed."""
+        """Start fresh workers, and have each run one untimed batch."""
         self._tell(f"fresh workers, round {round_}")
         self._generation += 1
-        failed = {failure.arm for failure in self._crew.start()}  # it will be told of when its turn comes
+        failed = {failure.arm for failure in self._crew.start()}  # reported when its turn comes
         self._crew.run_all({arm: Order(self._sizes.warm_up(arm)) for arm in self._arms if arm not in failed})
 
     def _time(self, arm: Arm, round_: int) -> None:
         requests, batches = self._sizes.requests(arm), self._sizes.batches(arm)
-        # The twin is asked for as much as the baseline, or they would not be alike.
+        # The twin must report as much as the baseline, or the two would not be alike.
         kept = self._kept.get(arm, 0)
         keeps = kept == 0 or kept + requests * batches <= _KEPT_EXCHANGES // len(self._arms)
         lab_cpu = 0.0
@@ -389,7 +389,7 @@ class Session:
                 return
             peak = stats.peak_in_flight
             lab_cpu += stats.cpu_user + stats.cpu_system
-            # An arm may be silent about what it did not fetch.
+            # An arm may not report what it did not fetch.
             errors = max(errors, requests * batches - stats.served)
         seen = monitor.stop(own=report.cpu + lab_cpu)
         self._conditions.add(seen)
@@ -413,9 +413,9 @@ class Session:
             self._keep(arm, report.batches, requests)
 
     def _note_failure(self, failure: ArmFailed) -> None:
-        """Note that an arm failed after the gate; the others go on, and it may try again in the next round."""
+        """Record that an arm failed after the gate; the others continue, and it tries again in the next round."""
         self._note(failure.arm, failure.message)
-        with suppress(ArmFailed):  # then it will fail again, and be told of again
+        with suppress(ArmFailed):  # then it will fail and be recorded again
             self._crew.replace(failure.arm)
             self._crew.run(failure.arm, Order(self._sizes.warm_up(failure.arm)))
 
@@ -434,7 +434,7 @@ class Session:
             seen = [0] * len(batches)
             for record in sorted(self._lab.log(), key=_beginning) if arm.own_work else self._lab.log():
                 place = bisect_right(begins, record.accepted) - 1
-                # The paths of its own work may all be the same: its requests are numbered as they began.
+                # An arm that names its own pages may repeat a path: its requests are numbered as they began.
                 index = seen[place] if arm.own_work else places.get(record.path)
                 if place >= 0 and index is not None and index < requests:
                     records[place][index] = record
@@ -450,7 +450,7 @@ class Session:
         self._done += 1
 
     def _expect(self, rounds: int, round_seconds: float) -> None:
-        """Guess how many runs there will be."""
+        """Estimate how many runs there will be."""
         if self._settings.rounds is not None:
             more = self._settings.rounds - rounds
         elif self._end == math.inf:
@@ -485,6 +485,6 @@ def _raise_first(failures: Sequence[ArmFailed]) -> None:
 
 
 def as_comparison_error(failure: ArmFailed) -> ComparisonError:
-    """Return what the caller of a comparison is told of an arm's failure."""
+    """Return an arm's failure as the error that the caller of the comparison sees."""
     details = f"\n{failure.details.rstrip()}" if failure.details.strip() else ""
     return ComparisonError(failure.arm.name, None, f"{failure.message}{details}")

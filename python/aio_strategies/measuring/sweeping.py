@@ -1,4 +1,4 @@
-"""Measuring over a parameter: the same comparison for each of its values."""
+"""Sweeps a parameter: the same comparison for each of its values."""
 
 from __future__ import annotations
 
@@ -25,44 +25,49 @@ def scaling(
     progress: bool | Show | None = None,
     **settings: Any,
 ) -> Scaling:
-    """Make the same comparison for each value of a parameter.
+    """Repeat a comparison for each value of a parameter.
 
     Args:
         parameter: ``"requests"``, ``"concurrency"`` or ``"latency"``.
         values: its values, at least one.
         strategies: as for ``compare``.
         languages: as for ``compare``.
-        budget: seconds that all comparisons together may take; each has an equal share.
+        budget: the limit on all comparisons together, in seconds; each gets an equal share.
         progress: as for ``compare``.
-        settings: all other arguments of ``compare``. ``lab=`` is one of them, unless the latency is swept.
+        settings: any other arguments of ``compare``; no ``lab=`` if the latency is swept, no ``urls=`` unless the
+            concurrency is.
 
     Returns:
-        The comparisons; after Ctrl-C, those that were begun until then.
+        The comparisons; after Ctrl-C, those that have timed runs.
 
     Raises:
         ComparisonError: as for ``compare``.
         TypeError: as for ``compare``.
-        ValueError: as for ``compare``, or what is swept is a matter of the ``lab`` or the ``urls`` that are given.
+        ValueError: as for ``compare``, or the given ``lab`` or ``urls`` already fix the parameter.
 
     The arguments of all comparisons are checked before the first one begins.
     """
     check_choice("parameter", parameter, get_args(Parameter))
     values = tuple(values)
     if not values:
-        raise ValueError("values is empty: there is nothing to compare")
+        raise ValueError("values is empty; at least one value is needed")
     if unknown := settings.keys() - (compare.__kwdefaults__ or {}).keys():
         raise TypeError(f"scaling() got an unexpected keyword argument {min(unknown)!r}")
     if parameter in settings:
-        raise TypeError(f"{parameter} is what is swept: give its values in `values` only")
+        raise TypeError(f"{parameter} is the swept parameter: give its values only in `values`")
     if parameter == "latency" and settings.get("lab") is not None:
-        raise ValueError("latency cannot be swept with lab=: a running server has the latency that it was started with")
+        raise ValueError(
+            "latency cannot be swept with lab=: a running server keeps the latency that it was started with"
+        )
     if parameter != "concurrency" and settings.get("urls") is not None:
-        raise ValueError(f"{parameter} cannot be swept with urls=, which are all fetched from servers as they are")
+        raise ValueError(
+            f"{parameter} cannot be swept with urls=: all URLs are always fetched, from servers as they are"
+        )
     if None in values:
         raise TypeError(f"values must be numbers, not {values}")
     check_progress(progress)
     share = check_budget(budget) / len(values)
-    # all of them at first, so that a wrong value is told before anything is timed
+    # all of them first, so that a wrong value is reported before anything is timed
     plans = [make_plan(strategies, languages, budget=share, **{**settings, parameter: value}) for value in values]
     done: list[Comparison] = []
     for plan in plans:
@@ -75,5 +80,5 @@ def scaling(
         done.append(comparison)
         if comparison.ended == "interrupted":
             break
-    # as they were checked: plain numbers, whatever library those given are of
+    # the checked values: plain numbers, even if those given came from a library such as numpy
     return Scaling(parameter, [getattr(comparison.settings, parameter) for comparison in done], done)

@@ -1,4 +1,4 @@
-"""The first run of a program that does work of its own: before it can be compared, its requests must be counted."""
+"""The first run of a program that names its own pages: its requests are counted, so that it can be compared."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Trial", "try_out"]
 
 
 class Trial(NamedTuple):
-    """What came of it.
+    """The result of a trial run.
 
     Attributes:
         requests: how many requests the lab server saw.
-        peak_in_flight: the most that it held at once.
-        printed: what the program printed, as far as it is not too much.
+        peak_in_flight: the most requests that the lab server had in flight at once.
+        printed: what the program printed, cut if it is too long.
         error: why the program cannot be compared, or None.
     """
 
@@ -35,7 +35,7 @@ def try_out(plan: Plan) -> Trial:
     """Run the only arm of a plan once, untimed.
 
     Raises:
-        KeyboardInterrupt: it came meanwhile; the program has been ended.
+        KeyboardInterrupt: Ctrl-C was pressed; the program has been killed.
     """
     (arm,) = plan.arms
     latency = plan.settings.latency

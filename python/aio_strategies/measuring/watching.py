@@ -1,6 +1,6 @@
-"""What an arm costs besides time: memory, threads, system calls. Seen from outside, in a pass of its own.
+"""Measures what an arm costs besides time, from the outside: memory, threads, system calls.
 
-Nothing of this is measured while an arm is timed: looking takes time from what is looked at.
+This is never done while an arm is timed, because watching a process slows it down.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 __all__ = ["SystemCallCounter", "Watch", "why_no_memory", "why_no_system_calls"]
 
-#: Seconds that strace has to attach itself.
+#: How long strace may take to attach, in seconds.
 _ATTACH_TIMEOUT = 5.0
 
 
@@ -30,18 +30,18 @@ def why_no_memory() -> str | None:
 
 
 def why_no_system_calls() -> str | None:
-    """Tell why system calls cannot be counted on this machine; None if they can, as far as can be told."""
+    """Tell why system calls cannot be counted on this machine; None if no reason is known."""
     if shutil.which("strace") is None:
         return "strace is not installed"
     return None
 
 
 class Watch:
-    """Looks at a process and its children, as often as it is asked to, and keeps the peaks.
+    """Looks at a process and its descendants whenever asked, and keeps the peaks.
 
     Attributes:
-        interval: seconds between two looks that are short enough to miss little.
-        threads: the most threads seen at once, in all of them.
+        interval: seconds between two looks, short enough to miss little.
+        threads: the most threads seen at once, in all processes together.
         processes: the most processes seen at once.
     """
 
@@ -52,7 +52,7 @@ class Watch:
         self._memory: dict[int, int] = {}
         self.threads = 0
         self.processes = 0
-        # "5" resets VmHWM to what is held now; what this process inherited or did before is forgotten.
+        # "5" resets VmHWM to the memory held now, and so forgets what the process inherited or did before.
         with contextlib.suppress(OSError), open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as clear:
             clear.write("5")
 
@@ -90,7 +90,7 @@ def _status(pid: int) -> tuple[int, int] | None:
 
 
 def _family(pid: int) -> Iterator[int]:
-    """Give the process and all its descendants."""
+    """Yield the process and all its descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -103,11 +103,11 @@ def _family(pid: int) -> Iterator[int]:
 
 
 class SystemCallCounter:
-    """Counts the system calls of a process and of those that it starts, in a ``with`` block, by strace.
+    """Counts the system calls of a process and its children during a ``with`` block, by strace.
 
     Attributes:
-        calls: after the block, how often each was made; None if strace could not attach itself.
-        trouble: after the block, why there are none.
+        calls: after the block, how often each was made; None if strace could not count them.
+        trouble: after the block, why ``calls`` is None.
     """
 
     def __init__(self, pid: int) -> None:
@@ -133,7 +133,7 @@ class SystemCallCounter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             attached = self._process.poll() is None and self._is_attached()
-            # strace lets go of all processes at SIGINT, and writes its table
+            # at SIGINT, strace detaches from all processes and writes its table
             self._process.send_signal(signal.SIGINT if kind is None else signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_ATTACH_TIMEOUT)

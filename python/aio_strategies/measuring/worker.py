@@ -1,12 +1,12 @@
-"""A worker: an interpreter of its own, which runs one arm, batch after batch, as the coordinator asks.
+"""A worker: a separate interpreter that runs one arm, batch after batch, as the coordinator orders.
 
-It is started by ``workers.py`` as a program, never forked from the caller, so that it carries nothing of the caller's
-memory, threads or imports; and it has no thread of its own, so that arms may fork.
+``crew.py`` starts it as a program and never forks it, so that it inherits none of the caller's memory, threads or
+imports. It starts no threads itself, so that arms may fork.
 """
 
 from __future__ import annotations
 
-# Only what every arm needs: a comparison starts many of these.
+# Imports only what every arm needs: a comparison starts many workers.
 import contextlib
 import gc
 import io
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-#: Characters that a program of the user's may print: one that prints for ever shall not fill the disk.
+#: How many characters a user's program may print, so that one that prints forever cannot fill the disk.
 _MOST_PRINTED = 100_000
 
 try:
@@ -38,14 +38,14 @@ try:
         mine, childrens = getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)
         return mine.ru_nvcsw + childrens.ru_nvcsw, mine.ru_nivcsw + childrens.ru_nivcsw
 
-except ImportError:  # Windows does not tell
+except ImportError:  # Windows does not report them
 
     def _switches() -> tuple[int, int] | None:
         return None
 
 
 def main() -> None:
-    """Serve the coordinator at the other end of standard input and output until it closes them."""
+    """Take orders on standard input and answer on standard output, until the coordinator closes them."""
     orders, reports = _take_over_pipes()
     assignment: Assignment = receive(orders)
     _native.die_with(assignment.parent)
@@ -55,7 +55,7 @@ def main() -> None:
     except Exception as error:
         send(reports, _failure(error))
         return
-    gc.freeze()  # collecting after each order then takes little time
+    gc.freeze()  # makes the collection before each order fast
     send(reports, "ready")
     while True:
         try:
@@ -64,11 +64,11 @@ def main() -> None:
             return
         answer: Report | Failure
         before = sum(cpu_now())
-        gc.collect()  # what the last order left behind is not for the next one's clock
+        gc.collect()  # the last order's garbage must not cost the next one time
         try:
             batches = [_batch(arm, assignment.urls[: order.requests], order.want) for _ in range(order.batches)]
             answer = Report(batches, sum(cpu_now()) - before)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # SIGINT asks it where it has got stuck
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # SIGINT asks where it is stuck
             answer = _failure(error)
         with contextlib.suppress(Exception):  # an arm may have closed it
             sys.stdout.flush()
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the coordinator's pipes to ourselves: what an arm prints goes where errors go, and it can read nothing."""
+    """Hide the coordinator's pipes from the arm: its output goes to standard error, and its standard input is empty."""
     orders, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -85,7 +85,7 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     return orders, reports
 
 
-# --- the arms: each takes URLs, and gives what it returned, with its clocks
+# --- the arms: each takes URLs, and returns its result with its clocks
 
 _Timed = tuple[Any, float, float, float, float]  # result, began, wall, CPU user, CPU system
 _Arm = Callable[[Sequence[str]], _Timed]
@@ -103,7 +103,7 @@ def _arm(assignment: Assignment) -> _Arm:
 
 
 def _set_apart(bounds: Bounds, lab_port: int) -> None:
-    """Let the lab stand in for the public hosts, and let nothing else be reached."""
+    """Let the lab stand in for the public hosts, and block all other hosts."""
     from ..lab.hosts import stand_in_for
     from ..lab.redirect import fence
 
@@ -113,7 +113,7 @@ def _set_apart(bounds: Bounds, lab_port: int) -> None:
 
 
 class _BoundedOutput(io.TextIOWrapper):
-    """Writes line by line, so that forked children repeat nothing and a killed program loses nothing, up to a limit."""
+    """Writes line by line, up to a limit, so that forked children repeat nothing and a killed program loses nothing."""
 
     _left = _MOST_PRINTED
 
@@ -138,7 +138,7 @@ def _callable(program: bytes) -> _Arm:
     from .programs import unpacked
 
     function = unpacked(program)
-    # What it defines beside itself is looked up by name, by a process pool's pickles for example.
+    # Its globals may be looked up by name, for example when a process pool unpickles them.
     vars(sys.modules["__main__"]).update(
         {name: value for name, value in getattr(function, "__globals__", {}).items() if not name.startswith("__")}
     )
@@ -169,7 +169,7 @@ def _source(source: str) -> _Arm:
             return None
 
     def source_arm(urls: Sequence[str]) -> _Timed:
-        # In the main module, where process pools look for what they are to run.
+        # In the main module, where process pools look up the functions that they run.
         module.clear()
         module.update(fresh, urls=list(urls))
         return timed(run)
@@ -178,7 +178,7 @@ def _source(source: str) -> _Arm:
 
 
 class _Clocks:
-    """Takes the wall and the processor time from its making to ``stop``, which puts them behind the result."""
+    """Takes wall time and CPU time from its creation to ``stop``, which returns them with the result."""
 
     def __init__(self) -> None:
         self._cpu = cpu_now()
@@ -207,7 +207,7 @@ async def _awaited(awaitable: Any) -> Any:
 def _timed_in_loop(call: Callable[[], Any]) -> _Timed:
     import asyncio
 
-    # As for the built-in arms, the clock does not include making the event loop.
+    # As for the built-in arms, creating the event loop is not timed.
     async def timed() -> _Timed:
         clocks = _Clocks()
         return clocks.stop(await call())
@@ -232,7 +232,7 @@ def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
         ]
         if want == "times":
             starts.extend(result.began - began + response.start for response in result)
-            # not `elapsed`: rounded to microseconds, one would end after the next in its place began
+            # not `elapsed`, which is rounded to microseconds: an exchange could end after its successor began
             services.extend(response.end - response.start for response in result)
     return BatchReport(
         began=began,
@@ -249,7 +249,7 @@ def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
 
 
 def _outcomes(result: Any, count: int) -> list[Outcome] | None:
-    """Read what came of each URL from what the arm returned; None if it does not tell."""
+    """Read the outcome of each URL from what the arm returned; None if that does not show it."""
     try:
         if isinstance(result, str | bytes) or len(result) != count:
             return None
@@ -279,7 +279,7 @@ def _failure(error: BaseException) -> Failure:
 
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next  # the arm's own are what its author wants to see
+        frames = frames.tb_next  # the author wants to see the arm's own frames
     words = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
     details = "".join(traceback.format_exception(type(error), error, frames))
     unheard = [refusal for refusal in refusals() if refusal not in details]
