@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import aio_strategies as aio
-from aio_strategies.comparison.contrasts import contrasts
+from aio_strategies.comparison.verdicts import contrasts
 from aio_strategies.measuring.session import LOOKS
 from save import save
 

@@ -16,7 +16,7 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def planned(*arguments: Any, **settings: Any) -> plan.Plan:
         quick: dict[str, Any] = {"rounds": 1}
-        if settings["lab"] is None and settings["urls"] is None:
+        if settings.get("lab") is None and settings.get("urls") is None:
             quick["latency"] = 0.002
         return make_plan(*arguments, **(settings | quick))
 

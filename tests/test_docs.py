@@ -145,11 +145,14 @@ sys.exit(not all(shell.run_cell(line).success for line in sys.argv[1:]))
 
 @pytest.mark.slow
 def test_the_magics_of_the_readme(tmp_path):
-    """Those without a cell of the lecture's; these are in test_magics.py."""
     pytest.importorskip("IPython")
-    lines = [line for block in read(ROOT / "README.md", "") for line in block.text.splitlines()]
-    tried = [line.partition("  #")[0].strip() for line in lines if re.match(r"%[a-z]", line)]
-    assert [line.split()[0] for line in tried] == ["%load_ext", "%aiotime"]
+    tried = []
+    for block in read(ROOT / "README.md", ""):
+        if block.text.startswith("%%"):
+            tried.append(block.text)
+        else:
+            tried += [line.partition("  #")[0].strip() for line in block.text.splitlines()]
+    assert [cell.split()[0] for cell in tried] == ["%load_ext", "%aiotime", "%%aiobench"]
     path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"IPYTHONDIR": str(tmp_path), "PYTHONPATH": path}
     done = subprocess.run(
@@ -157,3 +160,4 @@ def test_the_magics_of_the_readme(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "asyncio (2.3.4)" in done.stdout
+    assert "my threads" in done.stdout

@@ -25,10 +25,8 @@ from .results import CPUTime, Headers, Response, Run
 
 if TYPE_CHECKING:
     from .comparison.arm_times import ArmTimes, Latency, TimedRun
-    from .comparison.caveats import Caveat
     from .comparison.comparison import Comparison
     from .comparison.conditions import Conditions
-    from .comparison.contrasts import Contrast, Metric, Verdict
     from .comparison.costs import Costs
     from .comparison.explanation import Explanation
     from .comparison.findings import Ending
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
     from .comparison.settings import Arm, Settings
     from .comparison.side_by_side import Comparisons
     from .comparison.sweep import Parameter, Scaling
+    from .comparison.verdicts import Contrast, Metric, Verdict
+    from .comparison.warnings import Caveat
     from .display.code import Colour, Listing, Mark
     from .display.picture import Picture
     from .display.timeline import Exchange
@@ -52,12 +52,12 @@ __version__: str = _native.build_info()["version"]
 _LATER = {
     "Arm": ".comparison.settings",
     "ArmTimes": ".comparison.arm_times",
-    "Caveat": ".comparison.caveats",
+    "Caveat": ".comparison.warnings",
     "Colour": ".display.code",
     "Comparison": ".comparison.comparison",
     "Comparisons": ".comparison.side_by_side",
     "Conditions": ".comparison.conditions",
-    "Contrast": ".comparison.contrasts",
+    "Contrast": ".comparison.verdicts",
     "Costs": ".comparison.costs",
     "Ending": ".comparison.findings",
     "Exchange": ".display.timeline",
@@ -73,14 +73,14 @@ _LATER = {
     "Listing": ".display.code",
     "LogRecord": ".lab.log",
     "Mark": ".display.code",
-    "Metric": ".comparison.contrasts",
+    "Metric": ".comparison.verdicts",
     "Parameter": ".comparison.sweep",
     "Picture": ".display.picture",
     "Scaling": ".comparison.sweep",
     "Settings": ".comparison.settings",
     "Sources": ".sources",
     "TimedRun": ".comparison.arm_times",
-    "Verdict": ".comparison.contrasts",
+    "Verdict": ".comparison.verdicts",
     "load": ".comparison.loading",
     "scaling": ".measuring.sweeping",
     "source": ".sources",

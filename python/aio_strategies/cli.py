@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import arguments
+from . import argparse_types as arguments
 
 if TYPE_CHECKING:
     from .catalogue import Strategy

@@ -18,7 +18,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
-from . import arguments
+from . import argparse_types as arguments
 from .catalogue import LANGUAGES
 from .comparison.comparison import Comparison
 from .exceptions import ComparisonError

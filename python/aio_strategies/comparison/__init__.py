@@ -5,8 +5,8 @@ This package starts no process, and reads and writes only the files that the cal
 - ``settings.py``: what was compared: the arms and the settings
 - ``arm_times.py``, ``costs.py``, ``conditions.py``, ``kept_exchanges.py``: what was measured of it
 - ``findings.py``: all of that together, and the contrasts between the arms
-- ``contrasts.py``: the rule that calls an arm faster, slower or equivalent
-- ``caveats.py``: warnings about the figures; ``explanation.py``: why each arm took as long as it did
+- ``verdicts.py``: the rule that calls an arm faster, slower or equivalent
+- ``warnings.py``: warnings about the figures; ``explanation.py``: why each arm took as long as it did
 - ``typical_runs.py``: which run represents an arm
 - ``tables.py``: tables to read; ``value_tables.py``: tables to compute with; ``views.py``: charts
 - ``archive.py``, ``loading.py``: saves a comparison to a file, and loads it

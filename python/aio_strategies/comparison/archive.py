@@ -14,8 +14,8 @@ from dataclasses import asdict
 from typing import Any
 
 from . import value_tables
-from .caveats import caveats
 from .findings import Findings
+from .warnings import caveats
 
 __all__ = ["SCHEMA", "opened", "save", "save_scaling", "to_dict"]
 

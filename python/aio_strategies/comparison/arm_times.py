@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .._native import median, percentiles, tells_percentile
-from .contrasts import Metric
 from .costs import Costs
 from .settings import Arm
+from .verdicts import Metric
 
 __all__ = ["PERCENTILES", "ArmTimes", "Latency", "TimedRun"]
 

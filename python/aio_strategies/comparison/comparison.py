@@ -11,11 +11,11 @@ from ..checks import Lang, check_choice
 from ..display.har import to_har
 from ..display.trace import to_trace
 from . import archive, tables, value_tables, views
-from .caveats import Caveat, caveats
 from .explanation import Explanation, explain
 from .findings import Findings
 from .side_by_side import Comparisons
 from .typical_runs import timelines
+from .warnings import Caveat, caveats
 
 if TYPE_CHECKING:
     from os import PathLike

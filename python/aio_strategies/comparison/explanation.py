@@ -13,9 +13,9 @@ from ..checks import Lang, check_lang
 from ..display.tables import Column, Table
 from ..display.text import pad, width
 from .arm_times import ArmTimes
-from .caveats import MOST_SERVER_LOAD
 from .findings import Findings
 from .kept_exchanges import KeptBatch
+from .warnings import MOST_SERVER_LOAD
 
 __all__ = ["Explanation", "explain"]
 

@@ -11,10 +11,10 @@ from typing import Literal, get_args
 from ..checks import check_choice
 from .arm_times import ArmTimes, Latency, TimedRun
 from .conditions import Conditions
-from .contrasts import Contrast, Metric, aa_contrast, contrasts
 from .costs import Costs
 from .kept_exchanges import KeptExchanges
 from .settings import Arm, Settings
+from .verdicts import Contrast, Metric, aa_contrast, contrasts
 
 __all__ = ["Ending", "Findings"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..display.tables import Table
-from .caveats import caveats
 from .findings import Findings
+from .warnings import caveats
 
 if TYPE_CHECKING:
     from ..frame import Field, Frame

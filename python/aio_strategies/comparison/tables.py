@@ -12,11 +12,11 @@ from ..display.notebook import Bars, folded, html_notes, html_table, html_warnin
 from ..display.tables import Column, Table
 from ..units import size_text
 from .arm_times import ArmTimes
-from .caveats import caveats
-from .contrasts import Contrast, figure
 from .explanation import explain
 from .findings import Findings
+from .verdicts import Contrast, figure
 from .views import waterfall
+from .warnings import caveats
 
 __all__ = ["notes", "tables", "to_html"]
 
@@ -197,11 +197,11 @@ def _english_notes(findings: Findings) -> list[str]:
     return lines
 
 
-_ENDED_ZH = {"precise": "（所有区间均在 ±5 % 以内）", "budget": "（预算允许的最多轮数）", "interrupted": "（已中断）"}
+_ENDED_ZH = {"precise": "（各比值的误差均在 ±5 % 以内）", "budget": "（预算允许的最多轮数）", "interrupted": "（已中断）"}
 _COSTS = {"memory": "memory", "system_calls": "system calls"}
 _COSTS_ZH = {"memory": "内存", "system_calls": "系统调用"}
 _ENDED = {
-    "precise": " (every interval within ±5 %)",
+    "precise": " (the ratios are known within ±5 %)",
     "budget": " (as many as the budget allowed)",
     "interrupted": " (interrupted)",
 }

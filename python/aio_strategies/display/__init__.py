@@ -10,7 +10,7 @@ Nothing here knows what a table shows, or where the values of a timeline or a ch
 - ``timeline.py``: what happened when in a batch
 - ``trace.py``: timelines, as Chrome trace JSON
 - ``har.py``: timelines, as an HTTP Archive
-- ``chart.py``: what a chart is: axes, panels, layers of marks, a legend; ``scale.py``: scales, ticks and units of time;
+- ``marks.py``: what a chart is: axes, panels, layers of marks, a legend; ``scale.py``: scales, ticks and units of time;
   ``colours.py``: all colours
 - ``batch.py``: the exchanges of a batch; ``density.py``: a density map of too many to be drawn one by one
 - ``batch_charts.py``, ``interval_charts.py``: the four charts, each described once

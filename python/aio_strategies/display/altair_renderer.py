@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .chart import Axis, Bars, Chart, Key, Layer, Line, Panel, Points, Ribbon
 from .colours import FAINT_INK
+from .marks import Axis, Bars, Chart, Key, Layer, Line, Panel, Points, Ribbon
 from .svg import corners_of
 from .text import wrapped
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from .batch import Batch, in_flight, latest, peak, thinned
-from .chart import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Span, Tick
 from .colours import PARTS, SHADES, colour_of
 from .density import Shading, failures, mapped, queues
+from .marks import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Span, Tick
 from .scale import Scale, TimeUnit, figure, from_zero, unit_of
 
 __all__ = ["in_flight_chart", "waterfall_chart"]

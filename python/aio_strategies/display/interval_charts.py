@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from .chart import Axis, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Tick
 from .colours import FAINT_INK, colour_of
+from .marks import Axis, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Tick
 from .scale import Scale, TimeUnit, figure, label, logarithmic, spanning, unit_of
 from .text import pad
 

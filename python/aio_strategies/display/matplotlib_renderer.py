@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .chart import Axis, Bars, Chart, Key, Layer, Line, Points, Ribbon
+from .marks import Axis, Bars, Chart, Key, Layer, Line, Points, Ribbon
 from .svg import corners_of
 from .text import fitted
 

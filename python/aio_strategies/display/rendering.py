@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .chart import Chart
+from .marks import Chart
 from .scale import MILLISECONDS, TimeUnit
 
 __all__ = ["render", "unit_for"]

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .chart import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Points, Ribbon, Tick
 from .colours import FAINT_INK, PAPER, RULE
+from .marks import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Points, Ribbon, Tick
 from .picture import Picture
 from .svg import document, element, marker, number, polyline, stroke, text_at
 from .text import fitted, text_width, wrapped
