@@ -197,7 +197,11 @@ def _english_notes(findings: Findings) -> list[str]:
     return lines
 
 
-_ENDED_ZH = {"precise": "（各比值的误差均在 ±5 % 以内）", "budget": "（预算允许的最多轮数）", "interrupted": "（已中断）"}
+_ENDED_ZH = {
+    "precise": "（各比值的误差均在 ±5 % 以内）",
+    "budget": "（预算允许的最多轮数）",
+    "interrupted": "（已中断）",
+}
 _COSTS = {"memory": "memory", "system_calls": "system calls"}
 _COSTS_ZH = {"memory": "内存", "system_calls": "系统调用"}
 _ENDED = {
