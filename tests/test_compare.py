@@ -722,7 +722,7 @@ class TestCosts:
         monkeypatch.setenv("PATH", "/nowhere")
         comparison = aio.compare(["blocking"], ["rust"], **FAST)
         assert comparison.arm("rust/blocking").costs.system_calls is None
-        assert "not measured: system calls, because strace is not installed" in str(comparison)
+        assert "not measured: system calls (strace is not installed)" in str(comparison)
 
 
 def workers():

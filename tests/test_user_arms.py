@@ -154,7 +154,7 @@ class TestFaults:
                 [], programs={"mine": lambda urls: None}, urls=lab.urls(2), rounds=1, progress=False
             )
         assert comparison.unchecked == ("mine",)
-        assert "warning: mine: it returned no contents, so nobody could check that" in str(comparison)
+        assert "warning: mine: it returned no content, so it could not be checked that" in str(comparison)
 
     def test_one_that_never_ends_is_stopped_by_the_budget(self):
         def endless(urls):

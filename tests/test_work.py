@@ -160,6 +160,7 @@ with aio.LabServer(latency=0.01) as lab:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [key for key in KEYS if key != "asyncio"])  # asyncio connects in its own code
 def test_what_could_not_begin_for_want_of_ports_begins_later(key):
     subprocess.run([sys.executable, "-c", SHORT_OF_PORTS, key], check=True, timeout=60)
@@ -172,7 +173,7 @@ import aio_strategies as aio
 key, language, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 alone = key in ("blocking", "nonblocking")
 # Long enough for all to be under way at once, if there were descriptors for them.
-with aio.LabServer(latency=0.001 if alone else 0.3, body_size=64) as lab:
+with aio.LabServer(latency=0.001 if alone else 0.15, body_size=64) as lab:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
     with warnings.catch_warnings(record=True) as caught:
@@ -187,10 +188,11 @@ print(f"{language}/{key}: {count} URLs, {run.wall:.1f} s, {len(caught)} warning(
 """
 
 
+@pytest.mark.slow
 def test_few_descriptors(way):
     """Fewer exchanges are under way then, one warning says so, and no URL is lost."""
     pytest.importorskip("resource")
-    count = "200" if way.alone else "5000"
+    count = "200" if way.alone else "1500"
     subprocess.run([sys.executable, "-c", FEW_DESCRIPTORS, way.key, way.language, count], check=True, timeout=100)
 
 
@@ -225,6 +227,7 @@ with aio.LabServer(latency=0.2, body_size=64) as lab:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become someone else")
 @pytest.mark.parametrize(("key", "language"), [("process", "rust"), ("thread", "python"), ("thread", "rust")])
 def test_few_threads(key, language):
