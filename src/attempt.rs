@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::monotonic_ns;
 use crate::error::{Error, Phase};
 use crate::exchange::{Exchange, Limits, Reply};
-use crate::target::Target;
+use crate::target::{Target, is_client_port};
 
 /// Bytes to ask for in one read, the same as in the Python versions.
 pub const READ_SIZE: usize = 16 * 1024;
@@ -112,16 +112,19 @@ impl Attempt {
         self.deadline
     }
 
-    /// Takes the result of connecting: the local address. Returns whether the socket was ready.
-    pub fn connected(&mut self, local: io::Result<SocketAddr>) -> bool {
-        match local {
+    /// Takes the result of connecting, and how to ask for the local address. Returns whether the socket was ready.
+    pub fn connected(&mut self, result: io::Result<()>, local: impl FnOnce() -> io::Result<SocketAddr>) -> bool {
+        match result {
             // It was the deadline that woke us, not the network.
-            Ok(_) if self.is_late() => {}
-            // A client's port may be the very port that it connects to: then TCP connects it to itself.
-            Ok(local) if local == self.address => {
-                self.failed(&refused());
-            }
-            Ok(_) => self.phase = Phase::Write,
+            Ok(()) if self.is_late() => {}
+            // A client's port may be the very port that it connects to: then TCP connects it to itself. Asking costs a
+            // system call, so only where that may be.
+            Ok(()) if is_client_port(self.address.port()) => match local() {
+                Ok(local) if local == self.address => return self.failed(&refused()),
+                Ok(_) => self.phase = Phase::Write,
+                Err(error) => return self.failed(&error),
+            },
+            Ok(()) => self.phase = Phase::Write,
             Err(error) => return self.failed(&error),
         }
         true

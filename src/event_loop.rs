@@ -323,8 +323,8 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect; once the socket is writable, returns the result: the local address.
-    pub fn connect(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Begins to connect; once the socket is writable, returns the result.
+    pub fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
         if self.place.is_none() {
             self.place = Some(self.event_loop.inner_mut().connect(address)?);
         }
@@ -333,11 +333,13 @@ impl Socket {
                 return Err(ErrorKind::WouldBlock.into());
             }
             // Never again after this: it would clear a reset, and the next read would look like a clean end.
-            match source.stream.take_error()? {
-                None => source.stream.local_addr(),
-                Some(error) => Err(error),
-            }
+            source.stream.take_error()?.map_or(Ok(()), Err)
         })
+    }
+
+    /// The address of this end.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.with(|source| source.stream.local_addr())
     }
 
     /// Sends some of `bytes`.

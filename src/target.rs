@@ -1,6 +1,8 @@
 //! A parsed URL, and the address that it leads to.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use url::{Position, Url};
@@ -57,4 +59,21 @@ pub struct Target {
     pub path: String,
     /// Where to connect to.
     pub address: SocketAddr,
+}
+
+/// Whether the system may give this port to a client's socket.
+#[must_use]
+pub fn is_client_port(port: u16) -> bool {
+    client_ports().contains(&port)
+}
+
+/// The ports that the system gives to clients' sockets; all if it does not say.
+#[must_use]
+pub fn client_ports() -> &'static RangeInclusive<u16> {
+    static PORTS: OnceLock<RangeInclusive<u16>> = OnceLock::new();
+    PORTS.get_or_init(|| {
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let mut ends = range.split_whitespace().map_while(|end| end.parse().ok());
+        ends.next().zip(ends.next()).map_or(0..=u16::MAX, |(first, last)| first..=last)
+    })
 }

@@ -259,7 +259,7 @@ fn a_connection_with_itself_is_refused() {
     let list = server.list(1, 1);
     let Next::Begin(assignment) = list.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
     let mut attempt = Attempt::begin(&assignment);
-    assert!(attempt.connected(Ok(server.address)));
+    assert!(attempt.connected(Ok(()), || Ok(assignment.target.address)));
     let Err(Error::Network { errno, .. }) = attempt.finish().result else { panic!("it is connected with itself") };
     assert_eq!(errno, Some(libc::ECONNREFUSED));
 }

@@ -233,3 +233,26 @@ with aio.LabServer(latency=0.2, body_size=64) as lab:
 def test_few_threads(key, language):
     """Fewer than asked for are accepted, and no URL is lost."""
     subprocess.run([sys.executable, "-c", FEW_THREADS, key, language], check=True, timeout=60)
+
+
+SELF_CONNECT = """
+import subprocess, sys
+import aio_strategies as aio
+
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+    file.write("40000 40003")
+key, language = sys.argv[1:]
+run = aio.run(key, ["http://127.0.0.1:40000/"] * 40, language=language, concurrency=4, timeout=5)
+kinds = {type(error).__name__ for error in run.errors}
+assert len(run.errors) == 40 and kinds == {"ConnectError"}, kinds
+"""
+
+
+@pytest.mark.slow
+def test_a_connection_with_itself_is_refused(way):
+    """Of four ports for clients, one is the very port that they connect to: some get it, and reach themselves."""
+    unshare = ["unshare", "--net", "--map-root-user"]
+    if subprocess.run([*unshare, "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made here")
+    subprocess.run([*unshare, sys.executable, "-c", SELF_CONNECT, way.key, way.language], check=True, timeout=60)

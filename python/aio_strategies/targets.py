@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from functools import cache
 from typing import NamedTuple
 
 from ._native import parse_urls
@@ -18,6 +19,7 @@ __all__ = [
     "Location",
     "Target",
     "are_addresses",
+    "client_ports",
     "locate",
     "resolve",
 ]
@@ -103,6 +105,17 @@ def _addresses(hosts: set[tuple[str, int]], timeout: float) -> dict[tuple[str, i
 
         found |= look_up(names, timeout)
     return {host: destination(address) if isinstance(address, tuple) else address for host, address in found.items()}
+
+
+@cache
+def client_ports() -> range:
+    """Return the ports that the system gives to clients' sockets; all if it does not say."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            first, last = map(int, file.read().split())
+    except (OSError, ValueError):
+        return range(65536)
+    return range(first, last + 1)
 
 
 def _is_address(host: str) -> bool:

@@ -19,16 +19,19 @@ pub struct BlockingChannel {
 }
 
 impl BlockingChannel {
-    /// Connects, or goes on connecting; returns the local address.
-    pub fn connect(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<SocketAddr> {
+    /// Connects, or goes on connecting.
+    pub fn connect(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<()> {
         if let Some(socket) = &self.socket {
-            wait_connected(socket, slice_before(deadline))?;
-        } else {
-            self.socket = Some(tcp_socket(address)?);
-            self.slice = Duration::ZERO;
-            begin_to_connect(self.until(deadline)?, address, deadline)?;
+            return wait_connected(socket, slice_before(deadline));
         }
-        local_address(self.until(deadline)?)
+        self.socket = Some(tcp_socket(address)?);
+        self.slice = Duration::ZERO;
+        begin_to_connect(self.until(deadline)?, address, deadline)
+    }
+
+    /// The address of this end.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        local_address(self.socket.as_ref().ok_or_else(not_connected)?)
     }
 
     /// Sends some of `bytes`.

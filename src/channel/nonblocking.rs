@@ -14,8 +14,8 @@ pub struct NonblockingChannel {
 }
 
 impl NonblockingChannel {
-    /// Begins to connect, or checks whether the connection is established; returns the local address.
-    pub fn connect(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Begins to connect, or checks whether the connection is established; fails with `WouldBlock` if not.
+    pub fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
         if self.socket.is_none() {
             let socket = tcp_socket(address)?;
             socket.set_nonblocking(true)?;
@@ -26,8 +26,13 @@ impl NonblockingChannel {
             Err(error) if !is_connected(&error) => {
                 Err(if is_under_way(&error) { ErrorKind::WouldBlock.into() } else { error })
             }
-            _ => local_address(socket),
+            _ => Ok(()),
         }
+    }
+
+    /// The address of this end.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        local_address(self.open()?)
     }
 
     /// Sends some of `bytes`.

@@ -1,5 +1,6 @@
 //! The loop: one thread, one poll, edge-triggered.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
@@ -14,6 +15,7 @@ use super::connection::{Connection, Next, Service};
 use super::log::Log;
 use super::timer::{Timer, Timers};
 use crate::clock::monotonic_ns;
+use crate::target::client_ports;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -226,9 +228,28 @@ impl Server {
     }
 }
 
+/// Listens at the port, or, if it is 0, at any.
+fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
+    if port == 0 {
+        // Best one that no client is ever given: what connects there cannot be connected to itself.
+        let below = u64::from(*client_ports().start()).saturating_sub(u64::from(FIRST_PORT));
+        for number in 0..TRIES.min(below) {
+            let random = RandomState::new().hash_one(number) % below;
+            if let Ok(listeners) = listen_locally(FIRST_PORT + random as u16) {
+                return Ok(listeners);
+            }
+        }
+    }
+    listen_locally(port)
+}
+
+/// The lowest port to choose, above those of well-known services; and how many to try.
+const FIRST_PORT: u16 = 10_240;
+const TRIES: u64 = 20;
+
 /// Listens on 127.0.0.1, and on the same port of 127.0.0.2 to .4 if possible: a client has some 28,000 ports for
 /// connections to one address, and 100,000 one-shot connections soon use them up.
-fn listen(port: u16) -> io::Result<Vec<TcpListener>> {
+fn listen_locally(port: u16) -> io::Result<Vec<TcpListener>> {
     let first = listen_at(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
     let port = first.local_addr()?.port();
     let others = (2..=4).filter_map(|last| listen_at(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), port)).ok());

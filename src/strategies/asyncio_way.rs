@@ -2,6 +2,7 @@
 //! and the streams come from a library, tokio (asyncio in Python).
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Wake;
@@ -76,8 +77,8 @@ async fn fetch(attempt: &mut Attempt, socket: &mut Socket) {
 
 /// Opens the connection.
 async fn connect(attempt: &mut Attempt, address: SocketAddr, socket: &mut Socket) {
-    let connected = TcpStream::connect(address).await;
-    attempt.connected(connected.and_then(|connected| socket.insert(connected).local_addr()));
+    let connected = TcpStream::connect(address).await.map(|stream| *socket = Some(stream));
+    attempt.connected(connected, || socket.as_ref().map_or(Err(ErrorKind::NotConnected.into()), TcpStream::local_addr));
 }
 
 /// Sends the request.

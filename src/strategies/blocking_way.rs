@@ -43,7 +43,7 @@ pub fn fetch(
         cancellation.check()?;
         // If a call returns before the socket is ready, the attempt wants the same again.
         match attempt.wants() {
-            Want::Connect(address) => attempt.connected(channel.connect(address, deadline)),
+            Want::Connect(address) => attempt.connected(channel.connect(address, deadline), || channel.local_address()),
             Want::Send(bytes) => {
                 let count = channel.write(bytes, deadline);
                 attempt.sent(count)

@@ -59,7 +59,10 @@ impl Fetch {
     fn go_on(mut self: Box<Self>) {
         let Fetch { attempt, urls } = &mut *self;
         let (ready, event) = match attempt.wants() {
-            Want::Connect(address) => (attempt.connected(urls.socket.connect(address)), Event::Write),
+            Want::Connect(address) => {
+                let connected = urls.socket.connect(address);
+                (attempt.connected(connected, || urls.socket.local_address()), Event::Write)
+            }
             Want::Send(bytes) => {
                 let count = urls.socket.write(bytes);
                 (attempt.sent(count), Event::Write)

@@ -31,7 +31,7 @@ async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
                 loop {
                     match attempt.wants() {
                         Want::Connect(address) => {
-                            if !attempt.connected(socket.connect(address)) {
+                            if !attempt.connected(socket.connect(address), || socket.local_address()) {
                                 yield_(ready(&socket, Event::Write, attempt.deadline())).await;
                             }
                         }

@@ -43,7 +43,7 @@ fn fetch(
     loop {
         cancellation.check()?;
         let ready = match attempt.wants() {
-            Want::Connect(address) => attempt.connected(channel.connect(address)),
+            Want::Connect(address) => attempt.connected(channel.connect(address), || channel.local_address()),
             Want::Send(bytes) => {
                 let count = channel.write(bytes);
                 attempt.sent(count)

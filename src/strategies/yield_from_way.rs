@@ -56,7 +56,7 @@ async fn fetch(attempt: &mut Attempt, socket: &mut Socket) {
 
 /// Opens the connection.
 async fn connect(attempt: &mut Attempt, address: SocketAddr, socket: &mut Socket) {
-    if !attempt.connected(socket.connect(address)) {
+    if !attempt.connected(socket.connect(address), || socket.local_address()) {
         ready(socket, Event::Write, attempt.deadline()).await;
     }
 }

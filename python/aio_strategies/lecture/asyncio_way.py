@@ -60,7 +60,7 @@ async def connect(attempt: Attempt, slot: Slot) -> None:
     """Open the connection."""
     slot.sock = await asyncio.open_connection(*attempt.address)
     _, writer = slot.sock
-    attempt.connected(writer.get_extra_info("sockname"))
+    attempt.connected(partial(writer.get_extra_info, "sockname"))
 
 
 async def write_all(attempt: Attempt, slot: Slot) -> None:

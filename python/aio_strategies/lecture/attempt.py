@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Callable
 from time import monotonic
 from typing import Literal
 
@@ -19,6 +20,7 @@ from ..exceptions import (
     WriteError,
 )
 from ..results import Response
+from ..targets import client_ports
 from .exchange import Exchange
 from .work import Assignment
 
@@ -66,12 +68,13 @@ class Attempt(Exchange):
                 self.failed(TimeoutError())
         return self._want
 
-    def connected(self, local: tuple[str, int]) -> None:
-        """Record that the connection is established; ``local`` is the address of this end."""
+    def connected(self, local: Callable[[], tuple[str, int]]) -> None:
+        """Record that the connection is established; ``local`` returns the address of this end."""
         if monotonic() >= self.deadline:  # It may be the deadline that woke us, not the network.
             raise TimeoutError
-        # A client's port may be the very port that it connects to: then TCP connects it to itself.
-        if local[:2] == self.address:
+        # A client's port may be the very port that it connects to: then TCP connects it to itself. Asking costs a
+        # system call, so only where that may be.
+        if self.address[1] in client_ports() and local()[:2] == self.address:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         self._want, self._phase = "send", "write"
 

@@ -24,7 +24,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                     slot.sock = socket.socket(attempt.family)
                     slot.sock.settimeout(attempt.time_left)
                     slot.sock.connect(attempt.address)
-                    attempt.connected(slot.sock.getsockname())
+                    attempt.connected(slot.sock.getsockname)
                 case "send":
                     slot.sock.settimeout(attempt.time_left)
                     attempt.sent(slot.sock.send(attempt.unsent))

@@ -124,12 +124,11 @@ class EventLoop:
         self._sources[sock] = Source()
         return sock
 
-    def connected(self, sock: socket.socket) -> tuple[str, int]:
-        """Return the address of this end, once the socket is writable; raise the error if connecting has failed."""
+    def connected(self, sock: socket.socket) -> Callable[[], tuple[str, int]]:
+        """Once the socket is writable, return what tells the address of this end; raise why connecting has failed."""
         if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
-        name: tuple[str, int] = sock.getsockname()
-        return name
+        return sock.getsockname
 
     def send(self, sock: socket.socket, data: bytes) -> int:
         """Send some of the data; return the number of bytes sent, 0 if the socket is not ready."""

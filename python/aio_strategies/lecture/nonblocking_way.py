@@ -29,7 +29,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                     error = slot.sock.connect_ex(attempt.address)
                     if error not in (0, EISCONN):
                         raise OSError(error, strerror(error))
-                    attempt.connected(slot.sock.getsockname())
+                    attempt.connected(slot.sock.getsockname)
                 case "send":
                     attempt.sent(slot.sock.send(attempt.unsent))
                 case "receive":

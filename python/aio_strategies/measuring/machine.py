@@ -10,6 +10,7 @@ import os
 import time
 
 from ..comparison.conditions import Conditions
+from ..targets import client_ports
 
 __all__ = ["Monitor", "descriptor_limit", "port_count", "sockets_in_time_wait"]
 
@@ -67,14 +68,9 @@ def descriptor_limit() -> int | None:
     return None if soft == RLIM_INFINITY else soft
 
 
-def port_count() -> int | None:
-    """Return how many local ports there are for connections to one address; None if unknown."""
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-            first, last = map(int, file.read().split())
-    except (OSError, ValueError):
-        return None
-    return last - first + 1
+def port_count() -> int:
+    """Return how many local ports there are for connections to one address."""
+    return len(client_ports())
 
 
 def sockets_in_time_wait() -> int:
