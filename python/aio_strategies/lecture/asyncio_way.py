@@ -30,12 +30,10 @@ async def fetch_urls(work: Work) -> None:
 
         attempt = Attempt(step)
         try:
-            while attempt.wants() != "done":
-                try:
-                    async with asyncio.timeout_at(attempt.deadline):
-                        await fetch(attempt, slot)
-                except FAILURES as error:
-                    attempt.failed(error)
+            async with asyncio.timeout_at(attempt.deadline):
+                await fetch(attempt, slot)
+        except FAILURES as error:
+            attempt.failed(error)
         finally:  # even if the task is cancelled
             close(slot)
         work.put(slot, step.ticket, attempt.finish())
