@@ -48,29 +48,23 @@ async def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
     return await NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources).async_execute()
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory) -> dict[Path, nbformat.NotebookNode | BaseException]:
-    """All notebooks, run at the same time: what is tested is that they run, not what they measure."""
+@pytest.mark.timeout(600)
+def test_all_run_from_top_to_bottom(tmp_path_factory):
+    """All at the same time: what is tested is that they run, not what they measure."""
 
     async def execute_all():
         runs = (execute(path, tmp_path_factory.mktemp(path.stem)) for path in NOTEBOOKS)
         return await asyncio.gather(*runs, return_exceptions=True)
 
-    return dict(zip(NOTEBOOKS, asyncio.run(execute_all()), strict=True))
-
-
-@pytest.mark.alone
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_from_top_to_bottom(path, executed):
-    notebook = executed[path]
-    if isinstance(notebook, BaseException):
-        raise notebook
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert not [o for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"], cell.source
-    if path == OVERVIEW:
-        check_overview(notebook)
+    for path, notebook in zip(NOTEBOOKS, asyncio.run(execute_all()), strict=True):
+        if isinstance(notebook, BaseException):
+            notebook.add_note(f"in {path.name}")
+            raise notebook
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                assert not [o for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"], cell.source
+        if path == OVERVIEW:
+            check_overview(notebook)
 
 
 def test_the_saved_overview_has_its_outputs():
