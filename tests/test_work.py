@@ -192,7 +192,7 @@ print(f"{language}/{key}: {count} URLs, {run.wall:.1f} s, {len(caught)} warning(
 def test_few_descriptors(way):
     """Fewer exchanges are under way then, one warning says so, and no URL is lost."""
     pytest.importorskip("resource")
-    count = "200" if way.alone else "1500"
+    count = "200" if way.alone else "1000"
     subprocess.run([sys.executable, "-c", FEW_DESCRIPTORS, way.key, way.language, count], check=True, timeout=100)
 
 
