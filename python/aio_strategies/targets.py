@@ -7,7 +7,6 @@ block) would blur that.
 from __future__ import annotations
 
 import socket
-import time
 from functools import cache
 from typing import NamedTuple
 
@@ -42,11 +41,6 @@ class Target(NamedTuple):
     path: str
     address: tuple[str, int]
     due: float = 0.0
-
-    def early(self) -> float:
-        """Return the seconds until the exchange may begin, 0.0 if it may begin now. More than a day counts as a day, as
-        not every system call can wait longer."""
-        return min(max(0.0, self.due - time.monotonic()), 86_400.0) if self.due else 0.0
 
 
 Location = tuple[str, int, str, str]
