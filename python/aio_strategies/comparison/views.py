@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ..display.batch import Batch
 from ..display.batch_charts import in_flight_chart, waterfall_chart
 from ..display.density import MOST_BARS
 from ..display.interval_charts import Curve, Dot, dots_chart, scaling_chart
+from ..display.marks import Chart
 from ..display.rendering import render, unit_for
 from ..display.timeline import phases
 from .arm_times import ArmTimes
@@ -26,23 +27,28 @@ def wall_times(findings: Findings, *, interactive: bool = False, ax: Any = None)
     return render(chart, interactive=interactive, ax=ax)
 
 
-def waterfall(
-    findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
-) -> Any:
+def waterfall(findings: Findings, arms: Collection[str] | None = None, **how: Any) -> Any:
     """Draw a batch of each arm, exchange by exchange, as ``Comparison.waterfall`` does."""
-    batches, notes = chosen_batches(findings, arms)
-    unit = unit_for(interactive=interactive, ax=ax)
-    chart = waterfall_chart(batches, "What happened when", conditions(findings), notes, unit=unit)
-    return render(chart, interactive=interactive, ax=ax)
+    return _by_arm(waterfall_chart, "What happened when", findings, arms, **how)
 
 
-def in_flight(
-    findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
-) -> Any:
+def in_flight(findings: Findings, arms: Collection[str] | None = None, **how: Any) -> Any:
     """Draw how many exchanges were in flight, as ``Comparison.in_flight`` does."""
+    return _by_arm(in_flight_chart, "Exchanges in flight", findings, arms, **how)
+
+
+def _by_arm(
+    describe: Callable[..., Chart],
+    title: str,
+    findings: Findings,
+    arms: Collection[str] | None,
+    *,
+    interactive: bool = False,
+    ax: Any = None,
+) -> Any:
+    """Draw a batch of each arm, in a panel of its own."""
     batches, notes = chosen_batches(findings, arms)
-    unit = unit_for(interactive=interactive, ax=ax)
-    chart = in_flight_chart(batches, "Exchanges in flight", conditions(findings), notes, unit=unit)
+    chart = describe(batches, title, conditions(findings), notes, unit=unit_for(interactive=interactive, ax=ax))
     return render(chart, interactive=interactive, ax=ax)
 
 
