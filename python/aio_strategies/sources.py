@@ -33,7 +33,7 @@ PAUSED = Mark("○", COLOURS["Name.Function"], "this fetch pauses here, and the 
 WAITS: Mapping[tuple[str, str], Sequence[tuple[Mark, str]]] = {
     ("python", "blocking_way"): [(ASLEEP, r"sock\.(connect|send|recv)\(")],
     ("rust", "blocking_way"): [(ASLEEP, r"channel\.(connect|write|read)\(")],
-    ("python", "process_way"): [(ASLEEP, r"idle\.get\(\)")],
+    ("python", "process_way"): [(ASLEEP, r"idle\.take\(\)")],
     ("rust", "process_way"): [
         (ASLEEP, r"= in_threads\("),
         (ASLEEP, r"receive\(&mut self\.output\)"),

@@ -76,6 +76,7 @@ def resolve(
         The targets, in the order of the URLs, and the errors, by the URL's index. A URL whose host was not found has
         an error and no target.
     """
+    client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
     addresses = _addresses({(host, port) for host, port, _, _ in locations}, timeout)
     targets: list[Target] = []
     errors: dict[int, NameResolutionError] = {}

@@ -34,7 +34,7 @@ close the connection, if there is one; or nothing, as it is done."""
 FAILURES = (RequestError, OSError)
 """The exceptions to pass to ``Attempt.failed``."""
 
-_PHASES = {"connect": "connect", "send": "write", "receive": "read"}
+_PHASES = {"connect": "connect", "send": "write", "receive": "read", "close": "read"}
 _DOING = {"connect": "connecting", "write": "sending the request", "read": "reading the response"}
 _ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": WriteError, "read": ReadError}
 
@@ -46,6 +46,10 @@ class Attempt(Exchange):
     deadline or a violation of HTTP.
     """
 
+    time_left: float
+    _want: Want = "connect"
+    _error: RequestError | None = None
+
     def __init__(self, assignment: Assignment) -> None:
         target = assignment.target
         super().__init__(target.authority, target.path)
@@ -55,18 +59,17 @@ class Attempt(Exchange):
         self.timeout = assignment.timeout
         self.started = monotonic()
         self.deadline = self.started + self.timeout
-        self.time_left = self.timeout
-        self._want: Want = "connect"
-        self._phase = "connect"
-        self._error: RequestError | None = None
 
     def wants(self) -> Want:
-        """Return what to do next. Ask again after each step and each wait."""
-        if self._want in _PHASES:
-            self.time_left = self.deadline - monotonic()
-            if self.time_left <= 0:
-                self.failed(TimeoutError())
-        return self._want
+        """Return what to do next, within ``time_left`` seconds. Ask again after each step and each wait."""
+        want = self._want
+        if want == "close" or want == "done":
+            return want
+        self.time_left = self.deadline - monotonic()
+        if self.time_left > 0:
+            return want
+        self.failed(TimeoutError())
+        return "close"
 
     def connected(self, local: Callable[[], tuple[str, int]]) -> None:
         """Record that the connection is established; ``local`` returns the address of this end."""
@@ -76,13 +79,13 @@ class Attempt(Exchange):
         # system call, so only where that may be.
         if self.address[1] in client_ports() and local()[:2] == self.address:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        self._want, self._phase = "send", "write"
+        self._want = "send"
 
     def sent(self, count: int) -> None:
         """Record that ``count`` more bytes were sent."""
         self.unsent = self.unsent[count:]
         if not self.unsent:
-            self._want, self._phase = "receive", "read"
+            self._want = "receive"
 
     def received(self, data: bytes) -> None:
         """Process bytes from the server; ``b""`` means the end of the stream."""
@@ -96,8 +99,10 @@ class Attempt(Exchange):
     def failed(self, error: RequestError | OSError) -> None:
         """Record the error that ends the attempt; BlockingIOError is no failure: the socket is just not ready."""
         if not isinstance(error, BlockingIOError):
+            phase = _PHASES[self._want]
             self._want = "close"
-            self._error = self._failure(error)
+            self._error = self._failure(error, phase)
+            self._error.phase = phase
 
     def finish(self) -> Response:
         """Return the response; if the attempt failed, it holds the error."""
@@ -115,21 +120,20 @@ class Attempt(Exchange):
                 elapsed=elapsed,
             )
         error.url = self.url
-        error.phase = self._phase
         error.bytes_received = self.bytes_received
         error.elapsed = elapsed
         return Response(self.url, start=self.started, elapsed=elapsed, error=error)
 
-    def _failure(self, error: RequestError | OSError) -> RequestError:
+    def _failure(self, error: RequestError | OSError, phase: str) -> RequestError:
         if isinstance(error, RequestError):
             return error
         if isinstance(error, TimeoutError) and error.errno is None:  # a deadline of ours, not the network's ETIMEDOUT
-            if self._phase == "connect":
+            if phase == "connect":
                 return ConnectTimeout(f"no connection within {self.timeout:g} s")
             return TotalTimeout(f"no whole response within {self.timeout:g} s")
         # by the number, since asyncio words the message differently
         words = str(error) if error.errno is None else f"[Errno {error.errno}] {os.strerror(error.errno)}"
-        failure = _ERRORS[self._phase](f"{_DOING[self._phase]} failed: {words}", errno=error.errno)
+        failure = _ERRORS[phase](f"{_DOING[phase]} failed: {words}", errno=error.errno)
         failure.__cause__ = error
         return failure
 

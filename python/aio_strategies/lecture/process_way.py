@@ -1,10 +1,10 @@
 """Lecture 2.2.2, multi-process: the blocking ``fetch``, in as many processes as exchanges may be in flight."""
 
 import signal
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from queue import SimpleQueue
 
 from ..results import Response
 from .attempt import lost
@@ -20,24 +20,51 @@ def process_way(work: Work) -> None:
     """Fetch the URLs in a process pool, which lasts as long as the call."""
     workers = enough_for(work, DESCRIPTORS)
     # Two for each worker: the URL that it fetches, and the next, so that it need not wait for this process.
-    waiters = 2 * workers
-    idle: SimpleQueue[ThreadSlot] = SimpleQueue()
-    for _ in range(waiters):
-        idle.put(ThreadSlot())
+    idle = IdleSlots(2 * workers)
     # A terminal sends Ctrl-C to all processes: only this one must react, and then ends the others.
     ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=ignore_interrupts) as pool:
         try:
-            while waiters:
-                # Several at once: whatever is submitted has the pool look at all of its workers.
-                for slot in [idle.get() for _ in range(min(waiters, workers))]:
+            while slots := idle.take():
+                for slot in slots:
                     if assignment := next(assignments(work, slot, slot.sleep), None):
                         submit(pool, assignment).add_done_callback(partial(put, work, assignment, slot, idle))
                     else:
-                        waiters -= 1
+                        idle.end_one()
         except BaseException:  # Ctrl-C: finish what has begun, and begin nothing more
             pool.shutdown(cancel_futures=True)
             raise
+
+
+class IdleSlots:
+    """The slots that have no URL now. They are taken by the half: waking the main thread for each would cost more."""
+
+    def __init__(self, count: int) -> None:
+        self._slots = [ThreadSlot() for _ in range(count)]
+        self._count = count
+        self._changed = threading.Condition()
+
+    def take(self) -> list[ThreadSlot]:
+        """Return the idle slots, as soon as they are half of those that have not ended; an empty list if all have."""
+        with self._changed:
+            self._changed.wait_for(self._enough)
+            taken, self._slots = self._slots, []
+        return taken
+
+    def put(self, slot: ThreadSlot) -> None:
+        """Put back a slot; may be called from any thread."""
+        with self._changed:
+            self._slots.append(slot)
+            if self._enough():
+                self._changed.notify()
+
+    def end_one(self) -> None:
+        """Count one slot less: it has ended."""
+        with self._changed:
+            self._count -= 1
+
+    def _enough(self) -> bool:
+        return 2 * len(self._slots) >= self._count
 
 
 def submit(pool: ProcessPoolExecutor, assignment: Assignment) -> Future[Response]:
@@ -55,9 +82,7 @@ def fetch_one(assignment: Assignment) -> Response:
     return fetch(assignment, Slot())
 
 
-def put(
-    work: Work, assignment: Assignment, slot: ThreadSlot, idle: SimpleQueue[ThreadSlot], future: Future[Response]
-) -> None:
+def put(work: Work, assignment: Assignment, slot: ThreadSlot, idle: IdleSlots, future: Future[Response]) -> None:
     """Put back what a worker sent home, or that it died."""
     if not future.cancelled():
         error = future.exception()

@@ -128,7 +128,8 @@ class WorkList:
     def next(self, slot: Slot) -> Assignment | Wait | None:
         """Return what the waiter must do: begin this assignment now, wait, or, if it is None, end."""
         with self._lock:
-            self._asleep.discard(slot)
+            if self._asleep:
+                self._asleep.discard(slot)
             if self._cancelled:
                 return None
             if slot.starved:
@@ -141,7 +142,7 @@ class WorkList:
                 if ticket is None:
                     return None
             target = self._targets[ticket]
-            if target.due > time.monotonic():
+            if target.due and target.due > time.monotonic():
                 slot.claimed = ticket
                 return self._wait(slot, target.due)
             slot.claimed = None
@@ -151,7 +152,7 @@ class WorkList:
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
         """Take the response to an assignment of the waiter."""
         error = response.error
-        if isinstance(error, NetworkError) and error.phase == "connect" and error.errno in _SHORTAGES:
+        if error and isinstance(error, NetworkError) and error.phase == "connect" and error.errno in _SHORTAGES:
             with self._lock:
                 self.shortage = error.errno
                 self._in_flight.discard(slot)
