@@ -89,18 +89,11 @@ async fn write_all(attempt: &mut Attempt, socket: &mut Socket) {
     }
 }
 
-/// Receives some of the response.
-async fn read(attempt: &mut Attempt, socket: &mut Socket) {
-    if let Some(socket) = socket {
-        let ready = poll_fn(|context| socket.poll_read_ready(context)).await;
-        attempt.receive(|buffer| ready.and_then(|()| socket.try_read(buffer)));
-    }
-}
-
 /// Receives all of the response.
 async fn read_all(attempt: &mut Attempt, socket: &mut Socket) {
-    while attempt.wants() == Want::Receive {
-        read(attempt, socket).await;
+    while let (Want::Receive, Some(socket)) = (attempt.wants(), &mut *socket) {
+        let ready = poll_fn(|context| socket.poll_read_ready(context)).await;
+        attempt.receive(|buffer| ready.and_then(|()| socket.try_read(buffer)));
     }
 }
 

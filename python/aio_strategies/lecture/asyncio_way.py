@@ -69,16 +69,11 @@ async def write_all(attempt: Attempt, slot: Slot) -> None:
     attempt.sent(len(attempt.unsent))
 
 
-async def read(attempt: Attempt, slot: Slot) -> None:
-    """Receive some of the response."""
-    reader, _ = slot.sock
-    attempt.received(await reader.read(READ_SIZE))
-
-
 async def read_all(attempt: Attempt, slot: Slot) -> None:
     """Receive all of the response."""
+    reader, _ = slot.sock
     while attempt.wants() == "receive":
-        await read(attempt, slot)
+        attempt.received(await reader.read(READ_SIZE))
 
 
 def close(slot: Slot) -> None:

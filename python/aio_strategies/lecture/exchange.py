@@ -41,7 +41,8 @@ class Exchange:
         ).encode("ascii")
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
-        self._take: Callable[[bytes], bool] = self._take_head
+        # Not a bound method: it would refer to this exchange, which only the garbage collector could then free.
+        self._take: Callable[[Exchange, bytes], bool] = Exchange._take_head
 
     @property
     def body(self) -> bytes:
@@ -51,7 +52,7 @@ class Exchange:
     def receive(self, data: bytes) -> bool:
         """Process bytes from the server, ``b""`` at the end of the stream; return whether the response is complete."""
         self.bytes_received += len(data)
-        return self._take(data)
+        return self._take(self, data)
 
     def _take_head(self, data: bytes) -> bool:
         if not data:
@@ -80,9 +81,9 @@ class Exchange:
                 raise RemoteProtocolError(f"more than {MAX_INTERIM} interim responses")
             return self._take_head(rest) if rest else False
         self._find_framing()
-        if self._take == self._take_length and not self._left:
+        if self._take is Exchange._take_length and not self._left:
             return True
-        return self._take(rest) if rest else False
+        return self._take(self, rest) if rest else False
 
     def _read_head(self, head: bytes) -> None:
         if b"\n " in head or b"\n\t" in head:  # folded lines: RFC 9112, section 5.2
@@ -106,7 +107,7 @@ class Exchange:
 
     def _find_framing(self) -> None:
         """Find out what marks the end of the body: RFC 9112, section 6."""
-        self._take = self._take_until_end
+        self._take = Exchange._take_until_end
         chunked, length = False, None
         for name, value in self.headers:
             name = name.lower()
@@ -128,9 +129,9 @@ class Exchange:
         if self.status in (204, 304):
             chunked, length = False, 0
         if chunked:
-            self._take = self._take_chunks
+            self._take = Exchange._take_chunks
         elif length is not None:
-            self._take, self._left = self._take_length, length
+            self._take, self._left = Exchange._take_length, length
             self._bound_body(length)
 
     def _take_until_end(self, data: bytes) -> bool:
