@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import aio_strategies as aio
 import pytest
+from aio_strategies.catalogue import STRATEGIES
 
 WAYS = [(strategy.key, language) for strategy in aio.strategies() for language in strategy.languages]
 
@@ -31,7 +32,7 @@ def way(request: pytest.FixtureRequest) -> Callable[..., aio.Run]:
         return aio.run(key, urls, language=language, **settings)
 
     call.key, call.language = key, language
-    call.alone = key in ("blocking", "nonblocking")
+    call.alone = STRATEGIES[key].one_at_a_time
     return call
 
 

@@ -50,13 +50,13 @@ class StandInCrew:
         self.clock += self.renewal
         return []
 
-    def run(self, arm, order, watch=None):
+    def run(self, arm, order, limit, watch=None):
         self.log.append((arm.name, order))
         report = self._report(arm, order)
         self.clock += sum(batch.wall for batch in report.batches)
         return report
 
-    def run_all(self, orders):
+    def run_all(self, orders, limit):
         self.log.append(("all", orders))
         reports, failures = {}, []
         for arm, order in orders.items():

@@ -346,17 +346,17 @@ class TestGate:
 
     def test_a_status_that_is_not_known_matches_any(self):
         gate = Gate(URLS)
-        gate.check(Arm("first"), [outcome(b"same", None)])
-        gate.check(Arm("second"), [outcome(b"same", 200), outcome(b"more")])
+        gate.check(Arm("first"), [outcome(b"same", None)], 1)
+        gate.check(Arm("second"), [outcome(b"same", 200), outcome(b"more")], 2)
         with pytest.raises(ComparisonError, match="differ from those for second"):
-            gate.check(Arm("third"), [outcome(b"same", None), outcome(b"soap")])
+            gate.check(Arm("third"), [outcome(b"same", None), outcome(b"soap")], 2)
 
     def test_the_lab_s_log_speaks_for_an_arm_that_does_not(self):
         def record(path, status=200, size=4):
-            return LogRecord(1, 1, path, status, size, 0.0, 0.0, 0.0, 0.0, 0.0)
+            return LogRecord(1, 1, path, status, size, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
         gate = Gate(["http://lab/", "http://lab/1"])
-        gate.check(Arm("first"), [outcome(), outcome()])
+        gate.check(Arm("first"), [outcome(), outcome()], 2)
         mine = Arm("mine")
         gate.check_log(mine, [record("/1"), record("/")], 2)
         for log, words in [
@@ -486,7 +486,7 @@ class TestBudget:
         urls = [f"http://example.org/{i}" for i in range(100_000)]
         comparison = aio.compare(["blocking", "thread"], urls=urls, concurrency=100, budget=30, progress=False)
         assert self.spent(crew) <= 31.5
-        assert comparison.rounds >= 10
+        assert comparison.rounds >= 5
         blocking, thread = comparison.arm("python/blocking"), comparison.arm("rust/thread")
         assert blocking.projected
         assert blocking.median_wall == pytest.approx(500)
@@ -594,13 +594,15 @@ class TestMeasured:
         assert len(kept) == expected
         exchanges = [exchange_at(measured, place) for place in range(len(kept))]
         for exchange in exchanges:
-            assert 0 <= exchange.start <= exchange.accepted <= exchange.asked < exchange.first_byte
-            assert exchange.first_byte <= min(exchange.last_byte, exchange.end)
+            assert 0 <= exchange.start == exchange.accepted <= exchange.asked < exchange.first_byte
+            assert exchange.first_byte <= exchange.last_byte == exchange.end
             assert exchange.service >= 0.002
             assert (exchange.status, exchange.size, exchange.error) == (200, 1024, None)
+        clients = list(zip(kept.column("start"), kept.column("service"), strict=True))
+        assert all(start <= exchange.start for (start, _), exchange in zip(clients, exchanges, strict=True))
         # The server stamps the last byte once the kernel has it, and may have to wait for a processor in between: the
         # client can be done before the stamp, but not as a rule.
-        late = [exchange.last_byte > exchange.end for exchange in exchanges]
+        late = [exchange.end > sum(client) for client, exchange in zip(clients, exchanges, strict=True)]
         assert sum(late) < len(late) / 2
 
     @pytest.mark.slow
@@ -644,18 +646,8 @@ class TestMeasured:
         rows = list(comparison.exchanges.rows())
         assert {row["intended"] for row in rows} == {i / 200 for i in range(10)}
         assert all(row["response"] == pytest.approx(row["start"] + row["service"] - row["intended"]) for row in rows)
-        assert {row["observer"] for row in rows} == {"client"}
-
-    @pytest.mark.slow
-    def test_an_arm_of_one_s_own_has_no_part_in_the_open_model(self):
-        def mine(urls):
-            aio.rust.callback_way(urls)
-
-        settings = {"rate": 50, "requests": 10, "latency": 0.005, "rounds": 2, "progress": False}
-        comparison = aio.compare([], programs={"mine": mine}, **settings)
-        rows = list(comparison.exchanges.rows())
-        assert {(row["intended"], row["observer"]) for row in rows} == {(0.0, "server")}
-        assert all(row["response"] > 0 for row in rows)
+        assert {row["observer"] for row in rows} == {"server"}
+        assert comparison.breaches == {}
 
     @pytest.mark.slow
     @pytest.mark.alone

@@ -211,7 +211,9 @@ class TestArms:
         assert blocking.median_wall == pytest.approx(0.4, rel=1e-4)
         assert blocking.cpu_ms_per_request == pytest.approx(0.8)
         assert str(comparison).splitlines()[2].split("  ")[-1]
-        assert "≈400.0 [" in str(comparison)
+        assert "≈400.0  " in str(comparison), "there is no interval on what was not measured"
+        assert comparison.contrast("rust/thread", "python/blocking").verdict == "incomparable"
+        assert "no verdict (≈20.0×)" in str(comparison)
         assert "≈ projected from 5 requests, since the budget did not allow more (latencies cover" in str(comparison)
         assert (
             "≈ 由 5 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：python/blocking"
@@ -510,12 +512,18 @@ class TestFiles:
         old = json.loads((DATA / "comparison_schema_2.json").read_text(encoding="utf-8"))
         assert [arm.name for arm in comparison.arms] == [arm["arm"] for arm in old["arms"]]
         assert (comparison.settings.programs, comparison.settings.body_size) == (("mine",), 1024)
-        assert comparison.kept_exchanges.to_dict() == old["requests"]
+        kept = old["requests"]
+        assert comparison.kept_exchanges.to_dict() == kept | {"begun": kept["accepted"]}
         assert len(comparison.exchanges) == len(old["requests"]["run"])
         now = comparison.to_dict(exchanges=True)
         assert now["schema"] == SCHEMA
-        for name in ("arms", "contrasts", "runs", "costs", "conditions", "environment", "ideal", "serial", "aa_check"):
+        for name in ("contrasts", "costs", "conditions", "environment", "ideal", "serial", "aa_check"):
             assert now[name] == old[name], name
+        assert now["runs"] == [run | {"connections": None} for run in old["runs"]]
+        for arm, before in zip(now["arms"], old["arms"], strict=True):
+            # Latencies are the server's now.
+            unlike = {name for name in before if name not in arm or arm[name] != before[name]}
+            assert {name.partition("_")[0] for name in unlike} <= {"service", "response"}
 
     def test_a_sweep_is_saved_and_loaded(self, tmp_path, measured):
         swept = Scaling("requests", [12, 24], [measured, measured])

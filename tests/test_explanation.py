@@ -20,7 +20,14 @@ def costs(arm="rust/thread", requests=10, **known):
 
 
 def record(asked, last_byte):
-    times = {"accepted": asked, "request": asked, "first_byte": last_byte, "last_byte": last_byte, "closed": last_byte}
+    times = {
+        "accepted": asked,
+        "begun": asked,
+        "request": asked,
+        "first_byte": last_byte,
+        "last_byte": last_byte,
+        "closed": last_byte,
+    }
     blank = dict.fromkeys(LogRecord._fields)
     return LogRecord(**{**blank, **times, "status": 200, "size": 1})
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import http.client
+import itertools
 import math
 import os
 import select
@@ -185,6 +186,26 @@ def test_keep_alive_head_and_errors(lab: LabServer) -> None:
     assert [record.size for record in log][:4] == [1024, 1024, 1024, 0]
     assert len({(record.connection, record.accepted, record.closed) for record in log}) == 1
     assert log[0].closed is not None
+    assert log[0].begun == log[0].accepted
+    for before, record in itertools.pairwise(log):
+        assert before.last_byte <= record.begun <= record.request
+
+
+def test_an_exchange_on_a_used_connection_begins_when_its_request_does() -> None:
+    with LabServer(latency=0.1) as lab, socket.create_connection(("127.0.0.1", lab.port)) as client:
+        request = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
+        client.sendall(request + request)  # pipelined: both are there, but the second is answered after the first
+        eventually(lambda: lab.stats().served == 2)
+        idle = time.monotonic()
+        client.sendall(request[:7])
+        time.sleep(0.05)
+        rest = time.monotonic()
+        client.sendall(request[7:])
+        eventually(lambda: lab.stats().served == 3)
+        first, second, third = lab.log()
+    assert first.begun == first.accepted
+    assert second.begun == first.last_byte
+    assert idle <= third.begun < rest <= third.request
 
 
 def test_a_connection_without_a_request_is_recorded(lab: LabServer) -> None:

@@ -1,6 +1,8 @@
 """Programs of one's own as arms: callables and source text, sync and async, from a script and from a cell."""
 
 import functools
+import itertools
+import re
 import subprocess
 import sys
 import textwrap
@@ -35,6 +37,11 @@ await asyncio.gather(*(fetch(url) for url in urls))
 assert len(done) == len(urls)
 print("printed by an arm")
 """
+
+
+def contents_at_once(urls):
+    """Fetch all URLs at the same time."""
+    aio.rust.callback_way(urls, concurrency=len(urls))
 
 
 def compare(arm, **changes):
@@ -165,6 +172,165 @@ class TestFaults:
             ComparisonError, match="mine cannot be compared: the budget of 2 s was too small for a single run"
         ):
             compare(endless, rounds=None, budget=2)
+
+
+class TestRules:
+    """A program is told what holds for all; one that does not keep to it gets no verdict."""
+
+    def test_it_is_given_the_arguments_that_it_names(self, tmp_path):
+        given = tmp_path / "given"
+
+        def mine(urls, concurrency, *, rate=7, timeout=1):
+            given.write_text(f"{concurrency} {rate} {timeout}")
+            return aio.rust.thread_way(urls, concurrency=concurrency, rate=rate)
+
+        arm = compare(mine, concurrency=2, rate=100, timeout=9)
+        assert given.read_text() == "2 100.0 9.0"
+        assert arm.peak_in_flight <= 2
+        assert min(arm.walls) >= 3 / 100 + 0.01
+
+    def test_what_its_author_has_bound_stays(self):
+        def mine(urls, concurrency):
+            return aio.rust.thread_way(urls, concurrency=concurrency)
+
+        assert compare(functools.partial(mine, concurrency=2), concurrency=3).peak_in_flight == 2
+
+    def test_source_text_finds_them_by_name(self):
+        source = "import aio_strategies\naio_strategies.rust.thread_way(urls, concurrency=concurrency, timeout=timeout)"
+        assert compare(source, concurrency=3).peak_in_flight <= 3
+
+    def test_more_in_flight_than_allowed(self):
+        comparison = aio.compare(
+            "callback", "python", programs={"mine": contents_at_once}, **(FAST | {"concurrency": 2, "rounds": 6})
+        )
+        assert comparison.arm("mine").peak_in_flight > 2
+        assert comparison.incomparable == {"mine"}
+        contrast = comparison.contrast("mine", "python/callback")
+        assert (contrast.verdict, contrast.low, contrast.p) == ("incomparable", 0.0, 1.0)
+        assert "no verdict (≈" in str(comparison)
+        assert "warning: mine did not keep to the rules and gets no verdict: 4 requests in flight" in str(comparison)
+        assert "mine 未遵守规则，不作判定：同时有 4 个请求（上限 2）" in comparison.to_text("zh")
+
+    def test_requests_before_they_are_due(self):
+        comparison = aio.compare(
+            "callback", "python", programs={"mine": contents_at_once}, rate=50, **(FAST | {"rounds": 6})
+        )
+        early, impossible = comparison.breaches["mine"]
+        assert "a request began " in early.text
+        assert " is below the ideal of 70.0 ms" in impossible.text
+        assert comparison.contrast("mine", "python/callback").verdict == "incomparable"
+        assert comparison.arm("mine").latency is None or min(comparison.arm("mine").latency.response.values()) > 0
+
+
+class TestKeptAlive:
+    def test_each_exchange_has_its_own_beginning(self):
+        def mine(urls):
+            import http.client
+            from urllib.parse import urlsplit
+
+            connection = http.client.HTTPConnection(urlsplit(urls[0]).netloc)
+            for url in urls:
+                connection.request("GET", urlsplit(url).path or "/")
+                assert connection.getresponse().read()
+            connection.close()
+
+        comparison = aio.compare("blocking", "rust", programs={"mine": mine}, **(FAST | {"requests": 10, "rounds": 4}))
+        arm = comparison.arm("mine")
+        assert arm.connections_per_request == 0.1
+        assert comparison.arm("rust/blocking").connections_per_request == 1
+        rows = [row for row in comparison.exchanges.rows() if row["arm"] == "mine"]
+        assert {row["observer"] for row in rows} == {"server"}
+        assert min(row["service"] for row in rows) >= 0.01
+        assert sorted(row["service"] for row in rows)[len(rows) // 2] < 0.015
+        for before, after in itertools.pairwise(rows):
+            if (before["run"], before["batch"]) == (after["run"], after["batch"]):
+                assert after["start"] >= before["start"] + before["service"]
+        assert arm.peak_in_flight == 1
+
+
+class TestGate:
+    def test_one_that_fetches_each_page_twice(self):
+        def twice(urls):
+            contents(urls)
+            return contents(urls)
+
+        with pytest.raises(ComparisonError, match="the lab server saw 2 requests for it, not 1"):
+            compare(twice)
+
+    def test_one_that_returns_too_few(self):
+        with pytest.raises(ComparisonError, match="mine cannot be compared: it returned 2 results, not 4"):
+            compare(lambda urls: contents(urls)[:2])
+
+    def test_one_that_caches(self):
+        kept = {}
+
+        def caching(urls):
+            for url in urls:
+                if url not in kept:
+                    (kept[url],) = contents([url])
+            return [kept[url] for url in urls]
+
+        with pytest.raises(ComparisonError, match="the lab server saw 0 requests for it, not 1"):
+            compare(caching)
+
+    def test_one_that_fetches_more_after_the_gate_has_failed_runs(self, tmp_path):
+        marks = str(tmp_path / "calls")
+
+        def eager(urls):
+            with open(marks, "a+", encoding="ascii") as calls:
+                calls.write(".")
+                late = calls.tell() > 8
+            return contents([*urls, *urls][: len(urls) + late])[: len(urls)]
+
+        comparison = aio.compare([], programs={"mine": eager}, **(FAST | {"rounds": 6}))
+        assert "the lab server served it" in comparison.failures["mine"][0]
+
+
+class TestTime:
+    def test_one_that_never_ends_is_killed(self, monkeypatch):
+        monkeypatch.setattr("aio_strategies.measuring.session._PATIENCE", 0.3)
+
+        def endless(urls):
+            import time
+
+            time.sleep(1000)
+
+        with pytest.raises(ComparisonError, match=r"it was still running after 0.8 s, and was killed") as caught:
+            compare(endless, timeout=0.5)
+        assert "time.sleep(1000)" in str(caught.value)
+
+    def test_one_that_hangs_later_is_given_up_and_the_others_go_on(self, monkeypatch, tmp_path):
+        monkeypatch.setattr("aio_strategies.measuring.session._PATIENCE", 0.3)
+        marks = str(tmp_path / "calls")
+
+        def hanging(urls):
+            import time
+
+            with open(marks, "a+", encoding="ascii") as calls:
+                calls.write(".")
+                late = calls.tell() > 12
+            if late:
+                time.sleep(1000)
+            return contents(urls)
+
+        settings = FAST | {"rounds": 8, "timeout": 0.5}
+        comparison = aio.compare("callback", "rust", programs={"hanging": hanging}, **settings)
+        assert len(comparison.arm("rust/callback").runs) == 8
+        assert len(comparison.arm("hanging").runs) < 8
+        (message,) = comparison.failures["hanging"]
+        assert "it was still running after" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"requests": 10**9, "budget": 5}, "requests=1,000,000,000 is too many: the lab server's log"),
+        ({"latency": 5, "budget": 5}, "budget=5 is too small: with a latency of 5 s, 16 arms and the baseline's twin"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        aio.compare(**changes)
 
 
 def test_a_process_pool_of_a_function_beside_it(tmp_path):

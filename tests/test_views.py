@@ -53,7 +53,8 @@ def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, err
             service = latency * rng.uniform(1.0, 1.2)
             heapq.heappush(free, start + service)
             clients.append((start, service))
-            times = start + 0.001, start + 0.002, start + service - 0.002, start + service - 0.001, start + service
+            end = start + service
+            times = start, start, start + 0.002, end - 0.002, end, end
             records.append(LogRecord(request + 1, request + 1, "/", 200, 100, *times) if phases else None)
         exchanges.add(1000 * number + 1, 0, 0.0, clients, records, errors or {})
         walls[arm] = around(max(start + service for start, service in clients), 12)
@@ -221,7 +222,7 @@ class TestWaterfall:
     def test_a_bar_for_each_exchange_and_each_phase(self, requests):
         comparison = compared(requests, 10)
         picture = comparison.waterfall()
-        for what in ("exchanges", "connect", "send", "wait", "receive"):
+        for what in ("exchanges", "send", "wait", "receive"):
             assert [len(path) for path in bars(picture, what)] == [requests] * 4
         queued = sum(len(path) for path in bars(picture, "queued"))
         assert queued == 4 * requests  # none begins at once
@@ -567,7 +568,7 @@ def test_the_legends_on_a_matplotlib_axis():
     assert [text[0] for text in told[2:]] == ["≤"] * 5
     assert ax.get_legend().get_title().get_text() == "exchanges in flight\nper row of 23 requests"
     assert [text.get_text() for text in ax.get_yticklabels()] == [f"{arm}\n1 failed" for arm in FOUR]
-    assert drawn(compared(10, 10).waterfall)[1] == ["queued", "connect", "send", "wait", "receive"]
+    assert drawn(compared(10, 10).waterfall)[1] == ["queued", "send", "wait", "receive"]
 
 
 def test_what_is_hollow_or_noted_is_so_in_each_way():

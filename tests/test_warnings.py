@@ -130,7 +130,7 @@ def test_a_twin_that_differs_is_noticed():
 
 def test_drift_of_all_arms_is_noticed_once():
     slowing = [0.02 * (1 + 0.02 * i) for i in range(20)]
-    comparison = made({"python/thread": slowing, "rust/thread": [wall / 2 for wall in slowing]})
+    comparison = made({"python/thread": slowing, "rust/thread": [wall / 2 for wall in slowing]}, latency=0.002)
     assert kinds(comparison) == {"drift"}
     assert [str(warning) for warning in comparison.warnings] == [
         "drift: the second half of the rounds was 18% slower than the first"
@@ -166,7 +166,8 @@ def test_a_program_that_slows_down_is_noticed(tmp_path):
 
 
 def test_noise_is_no_drift():
-    comparison = made({"python/thread": jumbled(around(0.02, spread=0.5)), "rust/thread": jumbled(around(0.01))})
+    walls = {"python/thread": jumbled(around(0.02, spread=0.5)), "rust/thread": jumbled(around(0.01))}
+    comparison = made(walls, latency=0.002)
     assert comparison.warnings == ()
 
 
@@ -214,7 +215,7 @@ def test_the_monitor_reads_the_machine_s_own_counters():
 
 
 def test_too_few_rounds_are_noticed():
-    comparison = made({"rust/thread": jumbled(around(0.02))[:5]}, ended="budget")
+    comparison = made({"rust/thread": jumbled(around(0.02))[:5]}, latency=0.002, ended="budget")
     assert kinds(comparison) == {"few_rounds"}
 
 

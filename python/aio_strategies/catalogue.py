@@ -25,6 +25,7 @@ class Strategy(NamedTuple):
         title: its name in English.
         title_zh: its name in the lecture.
         waits_by: how it waits, for each language.
+        one_at_a_time: whether it never has more than one exchange in flight.
         lecture_seconds: the lecture's own measurement in seconds (2021, ten requests to a public host), or None.
         unavailable: the languages in which it cannot run on this machine, with the reason.
     """
@@ -34,6 +35,7 @@ class Strategy(NamedTuple):
     title: str
     title_zh: str
     waits_by: Mapping[str, str]
+    one_at_a_time: bool
     lecture_seconds: float | None
     unavailable: Mapping[str, str] = MappingProxyType({})
 
@@ -44,9 +46,18 @@ class Strategy(NamedTuple):
 
 
 def _strategy(
-    key: str, section: str, title: str, title_zh: str, python: str, rust: str, seconds: float | None
+    key: str,
+    section: str,
+    title: str,
+    title_zh: str,
+    python: str,
+    rust: str,
+    seconds: float | None,
+    *,
+    one_at_a_time: bool = False,
 ) -> Strategy:
-    return Strategy(key, section, title, title_zh, MappingProxyType({"python": python, "rust": rust}), seconds)
+    waits_by = MappingProxyType({"python": python, "rust": rust})
+    return Strategy(key, section, title, title_zh, waits_by, one_at_a_time, seconds)
 
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
@@ -61,6 +72,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 "blocking socket, one URL after another",
                 "blocking std::net socket, one URL after another",
                 1.3751,
+                one_at_a_time=True,
             ),
             _strategy(
                 "process",
@@ -82,6 +94,7 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 "busy-waiting on a non-blocking socket, one URL after another",
                 "the same busy-waiting",
                 1.1245,
+                one_at_a_time=True,
             ),
             _strategy(
                 "callback",

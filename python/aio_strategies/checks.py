@@ -18,6 +18,7 @@ from ._native import parse_urls
 __all__ = [
     "DEFAULT_BODY_SIZE",
     "DEFAULT_LATENCY",
+    "DEFAULT_LOG_LIMIT",
     "Lang",
     "check_bandwidth",
     "check_baseline",
@@ -52,6 +53,9 @@ DEFAULT_LATENCY = 0.02
 
 DEFAULT_BODY_SIZE = 1024
 """The default size of a lab server's pages, in bytes."""
+
+DEFAULT_LOG_LIMIT = 1_000_000
+"""The default number of records that a lab server's log keeps."""
 
 Lang = Literal["en", "zh"]
 """The reader's language: English or Chinese. (``language`` is the programming language: ``"python"`` or ``"rust"``.)"""

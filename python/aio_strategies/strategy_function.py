@@ -134,7 +134,7 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
         section=strategy.section,
         title_zh=strategy.title_zh,
         waits_by=strategy.waits_by[language],
-        alone=" This strategy never has more than 1." if key in ("blocking", "nonblocking") else "",
+        alone=" This strategy never has more than 1." if STRATEGIES[key].one_at_a_time else "",
     )
 
 

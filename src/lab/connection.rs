@@ -78,6 +78,8 @@ impl Service {
 struct Exchange {
     id: u64,
     status: u16,
+    /// When the first byte of its request had arrived; for the first exchange, when the connection was accepted.
+    arrived: u64,
     /// When its whole head had arrived.
     request: u64,
     /// When the reply may be sent.
@@ -99,6 +101,7 @@ impl Exchange {
             id: self.id,
             connection: connection.id,
             accepted: connection.accepted,
+            begun: self.arrived.max(connection.last_end),
             request: self.request,
             first_byte: if begun { self.first_byte } else { 0 },
             last_byte,
@@ -167,6 +170,10 @@ pub(super) struct Connection {
     blocked: bool,
     /// The beginning of a head.
     head: Vec<u8>,
+    /// When the first byte of the next request arrived; for the first request, when the connection was accepted.
+    arrived: u64,
+    /// When the last exchange ended.
+    last_end: u64,
     /// Requests in order of arrival; the reply to the first is sent next.
     exchanges: VecDeque<Exchange>,
     /// The log holds records of this connection that lack the time of closing.
@@ -184,6 +191,8 @@ impl Connection {
             input: Input::Waiting, // the request may already be there
             blocked: false,
             head: Vec::new(),
+            arrived: accepted,
+            last_end: 0,
             exchanges: VecDeque::new(),
             listed: false,
         }
@@ -268,6 +277,9 @@ impl Connection {
         }
         let scratch = std::mem::take(&mut service.scratch);
         if self.head.is_empty() {
+            if self.opening.is_none() {
+                self.arrived = now;
+            }
             let used = self.take_requests(&scratch[..count], now, service);
             self.head.extend_from_slice(&scratch[used..count]);
         } else {
@@ -290,6 +302,7 @@ impl Connection {
             let Some(request) = http::parse(&input[used..]) else { break };
             used += request.length;
             self.begin(&request, now, service);
+            self.arrived = now;
         }
         used
     }
@@ -312,6 +325,7 @@ impl Connection {
         self.exchanges.push_back(Exchange {
             id,
             status: request.status,
+            arrived: self.arrived,
             request: now,
             due: now.saturating_add(delay),
             keep_alive: request.keep_alive,
@@ -347,6 +361,7 @@ impl Connection {
             0
         };
         log.end_exchange(exchange.entry(self, last_byte, closed), exchange.reply.path());
+        self.last_end = last_byte;
         if at_once {
             log.close_connection(self.id, closed, self.listed);
         }
@@ -436,7 +451,8 @@ impl Connection {
         self.stream = None;
         let closed = monotonic_ns();
         if let Some(id) = self.opening.take() {
-            let entry = Entry { id, connection: self.id, accepted: self.accepted, closed, ..Entry::default() };
+            let accepted = self.accepted;
+            let entry = Entry { id, connection: self.id, accepted, begun: accepted, closed, ..Entry::default() };
             log.end_exchange(entry, b"");
         }
         for exchange in std::mem::take(&mut self.exchanges) {

@@ -30,6 +30,9 @@ pub struct Record {
     pub size: u64,
     /// When the connection was accepted.
     pub accepted: u64,
+    /// When it began: the first on a connection when that was accepted; a later one when the first byte of its request
+    /// had arrived, and the one before had ended.
+    pub begun: u64,
     /// When the whole head of the request had arrived.
     pub request: u64,
     /// Just before the reply's first byte was handed to the kernel.
@@ -67,6 +70,7 @@ pub(super) struct Entry {
     pub(super) id: u64,
     pub(super) connection: u64,
     pub(super) accepted: u64,
+    pub(super) begun: u64,
     pub(super) request: u64,
     pub(super) first_byte: u64,
     pub(super) last_byte: u64,
@@ -252,6 +256,7 @@ impl Snapshot {
                 status: entry.status,
                 size: entry.size,
                 accepted: entry.accepted,
+                begun: entry.begun,
                 request: entry.request,
                 first_byte: entry.first_byte,
                 last_byte: entry.last_byte,
@@ -266,20 +271,20 @@ impl Snapshot {
     }
 
     /// Writes the log as Python's `lab/log.py` reads it: a line of JSON that says how many bytes follow, and of what;
-    /// the records of 80 bytes; the closings, which are pairs of a connection and its time of closing, for records
+    /// the records of 88 bytes; the closings, which are pairs of a connection and its time of closing, for records
     /// without one; and the paths. Integers are little-endian, and 8 bytes long except for a path's length (4) and the
     /// status (2).
     pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let sum = |of: fn(&Block) -> usize| self.blocks.iter().map(|block| of(block)).sum::<usize>();
         let (records, closings) = (sum(|block| block.entries.len()), sum(|block| block.closings.len()));
-        let bytes = 80 * records + 16 * closings + sum(|block| block.paths.len());
+        let bytes = 88 * records + 16 * closings + sum(|block| block.paths.len());
         let dropped = self.dropped;
         writeln!(
             output,
             r#"{{"bytes": {bytes}, "records": {records}, "closings": {closings}, "dropped": {dropped}}}"#
         )?;
 
-        let mut bytes = Vec::with_capacity(80 * BLOCK_RECORDS);
+        let mut bytes = Vec::with_capacity(88 * BLOCK_RECORDS);
         let mut paths_before = 0;
         for block in &self.blocks {
             bytes.clear();
@@ -288,6 +293,7 @@ impl Snapshot {
                     entry.id,
                     entry.connection,
                     entry.accepted,
+                    entry.begun,
                     entry.request,
                     entry.first_byte,
                     entry.last_byte,

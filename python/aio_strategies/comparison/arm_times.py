@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from .costs import Costs
 from .settings import Arm
 from .verdicts import Metric
 
-__all__ = ["PERCENTILES", "ArmTimes", "Latency", "TimedRun"]
+__all__ = ["PERCENTILES", "ArmTimes", "Latency", "TimedRun", "fitted"]
 
 PERCENTILES = (0.5, 0.9, 0.99, 0.999)
 """The percentiles of latencies to report, if there are enough exchanges."""
@@ -37,6 +38,7 @@ class TimedRun:
         errors: the number of URLs that failed, in all batches together.
         peak_in_flight: the most requests that the lab server had in flight at once, or None without a lab.
         server_load: the share of one core that the lab server used during the run, or None without a lab.
+        connections: how many connections the lab server accepted, in all batches together, or None if unknown.
         generation: which of the arm's worker processes made the run, from 1; workers are replaced now and then.
     """
 
@@ -55,6 +57,7 @@ class TimedRun:
     peak_in_flight: int | None
     server_load: float | None
     generation: int
+    connections: int | None = None
 
     @property
     def cpu(self) -> float:
@@ -87,8 +90,8 @@ class Latency:
 class ArmTimes:
     """An arm's row: its timed runs, in the order of the rounds, and their summary.
 
-    If the budget did not allow a run to fetch all URLs, its times are projected: they are assumed to be proportional to
-    the number of requests.
+    If the budget did not allow its runs to fetch all URLs, its times are projected: the runs have two sizes, which tell
+    the time that each request adds from the time that a batch takes in any case.
 
     Attributes:
         arm: the arm.
@@ -127,17 +130,17 @@ class ArmTimes:
     @property
     def walls(self) -> list[float]:
         """Each run's wall time, in seconds."""
-        return [run.wall * self.requests / run.requests for run in self.runs]
+        return self._projected([run.wall for run in self.runs])
 
     @property
     def cpu_user(self) -> list[float]:
         """Each run's CPU time in the program's own code, in seconds."""
-        return [run.cpu_user * self.requests / run.requests for run in self.runs]
+        return self._projected([run.cpu_user for run in self.runs])
 
     @property
     def cpu_system(self) -> list[float]:
         """Each run's CPU time in the kernel, in seconds."""
-        return [run.cpu_system * self.requests / run.requests for run in self.runs]
+        return self._projected([run.cpu_system for run in self.runs])
 
     @property
     def cpu(self) -> list[float]:
@@ -151,8 +154,10 @@ class ArmTimes:
 
     @cached_property
     def wall_interval(self) -> tuple[float, float, float]:
-        """The median wall time and the ends of its 95 % confidence interval (infinite below 6 runs), in seconds."""
-        return median(self.walls)
+        """The median wall time and the ends of its 95 % confidence interval, in seconds; infinite below 6 runs, and if
+        the time is projected.
+        """
+        return (statistics.median(self.walls), -math.inf, math.inf) if self.projected else median(self.walls)
 
     @property
     def quartiles(self) -> tuple[float, float]:
@@ -202,6 +207,12 @@ class ArmTimes:
         return max((run.peak_in_flight for run in self.runs if run.peak_in_flight is not None), default=None)
 
     @property
+    def connections_per_request(self) -> float | None:
+        """Connections that the lab server accepted per request: below 1 if they were kept alive; None if unknown."""
+        counts = [(run.connections, run.requests * run.batches) for run in self.runs if run.connections is not None]
+        return sum(count for count, _ in counts) / sum(requests for _, requests in counts) if counts else None
+
+    @property
     def server_load(self) -> float | None:
         """The median share of one core that the lab server used in a run, or None without a lab."""
         loads = [run.server_load for run in self.runs if run.server_load is not None]
@@ -224,8 +235,35 @@ class ArmTimes:
         times = self.walls if metric == "wall" else self.cpu
         return {run.round: time for run, time in zip(self.runs, times, strict=True)}
 
+    def _projected(self, seconds: Sequence[float]) -> list[float]:
+        """Return the seconds that each run would have taken with all URLs."""
+        if not self.projected:
+            return list(seconds)
+        _, each = fitted([(run.requests, time) for run, time in zip(self.runs, seconds, strict=True)])
+        return [time + each * (self.requests - run.requests) for run, time in zip(self.runs, seconds, strict=True)]
+
     def __repr__(self) -> str:
         return f"<ArmTimes {self.name}: {len(self.runs)} runs, median {self.median_wall:.4f} s>"
+
+
+def fitted(times: Iterable[tuple[int, float]]) -> tuple[float, float]:
+    """Fit times to a constant and a time for each request, both at least 0; return them.
+
+    The line goes through the medians of the smallest and the largest number of requests. If there is only one number,
+    the constant is 0.
+
+    Args:
+        times: numbers of requests, and the seconds that they took.
+    """
+    by_size: dict[int, list[float]] = {}
+    for requests, seconds in times:
+        by_size.setdefault(requests, []).append(seconds)
+    few, many = min(by_size), max(by_size)
+    short, long = statistics.median(by_size[few]), statistics.median(by_size[many])
+    each = long / many
+    if few < many:
+        each = min(each, max(0.0, (long - short) / (many - few)))
+    return long - each * many, each
 
 
 def _percentiles(service: Sequence[float], response: Sequence[float]) -> list[dict[float, float]]:

@@ -181,13 +181,13 @@ def _service(findings: Findings, arm: ArmTimes) -> Iterator[Clause]:
 
 def _late_starts(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> Iterator[Clause]:
     """Say how far it fell behind the rate."""
-    if findings.settings.rate is None or arm.strategy is None:
+    if findings.settings.rate is None:
         return
     lateness = (
         [
             start - findings.due(batch.run, request)
-            for request, start in zip(batch.column("request"), batch.column("start"), strict=True)
-            if start is not None
+            for request, (start, _) in zip(batch.column("request"), batch.spans(), strict=True)
+            if not math.isnan(start)
         ]
         for batch in batches
     )
@@ -316,10 +316,10 @@ def _peak(arm: ArmTimes, batches: list[KeptBatch]) -> int | None:
 
 def _most_overlapping(batch: KeptBatch) -> int | None:
     changes = []
-    for start, service in zip(batch.column("start"), batch.column("service"), strict=True):
-        if start is None or service is None:
+    for start, end in batch.spans():
+        if math.isnan(start + end):
             return None
-        changes += [(start, 1), (start + service, -1)]
+        changes += [(start, 1), (end, -1)]
     under_way = most = 0
     for _, change in sorted(changes):  # at the same time, ends first
         under_way += change

@@ -13,6 +13,7 @@ from .arm_times import ArmTimes, Latency, TimedRun
 from .conditions import Conditions
 from .costs import Costs
 from .kept_exchanges import KeptExchanges
+from .rules import Breach, breaches
 from .settings import Arm, Settings
 from .verdicts import Contrast, Metric, aa_contrast, contrasts
 
@@ -36,7 +37,8 @@ class Findings:
         conditions: what else the machine did.
         kept_exchanges: the exchanges of the timed runs that were kept, in columns.
         failures: the errors of runs that failed after the gate, by the arm's name.
-        unchecked: the programs whose work could not be checked.
+        unchecked: the programs that returned no content, so that it could not be checked; with a lab, its log shows
+            that they fetched each URL once, and how many bytes were sent.
         printed: what the programs printed on their first run, by the arm's name, if anything.
         url: the root URL of the lab server, or None without one.
         ended: why there were no more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (the
@@ -106,10 +108,33 @@ class Findings:
         return self._line(self.settings.requests)
 
     def efficiency(self, name: str) -> float | None:
-        """Return the ideal time divided by the arm's: 1 is perfect. None without a lab or without any latency."""
-        return self.ideal / self.arm(name).median_wall if self.ideal else None
+        """Return the ideal time divided by the arm's: 1 is perfect.
+
+        None without a lab, without any latency, or if the arm's time is projected.
+        """
+        arm = self.arm(name)
+        return self.ideal / arm.median_wall if self.ideal and not arm.projected else None
 
     # --- the verdicts
+
+    @cached_property
+    def breaches(self) -> dict[str, tuple[Breach, ...]]:
+        """The rules that arms broke, by the arm's name, as far as the lab server saw: more requests in flight than
+        allowed, requests that began before they were due, a time below the ideal.
+        """
+        starts: dict[str, list[list[float]]] = {}
+        if self.settings.rate is not None:
+            arms = {run.index: run.arm for run in self.timed_runs}
+            for batch in self.kept_exchanges.batches:
+                began = [start for start, _ in batch.spans() if not math.isnan(start)]
+                starts.setdefault(arms[batch.run], []).append(began)
+        found = {arm.name: breaches(arm, self.settings, self.ideal, starts.get(arm.name, ())) for arm in self.arms}
+        return {name: broken for name, broken in found.items() if broken}
+
+    @property
+    def incomparable(self) -> frozenset[str]:
+        """The names of the arms on which there is no verdict: they broke a rule, or their times are projected."""
+        return frozenset(self.breaches) | {arm.name for arm in self.arms if arm.projected}
 
     @cached_property
     def contrasts(self) -> tuple[Contrast, ...]:
@@ -158,7 +183,7 @@ class Findings:
                 return contrast
             if (contrast.base, contrast.arm) == (arm, base):
                 return contrast.inverse()
-        alone = contrasts([(arm, base)], times, metric)
+        alone = contrasts([(arm, base)], times, metric, self.incomparable)
         if not alone:
             raise ValueError(f"{arm!r} and {base!r} share no round whose {metric} time could be measured")
         return alone[0]
@@ -192,12 +217,11 @@ class Findings:
             and (baseline, name) not in by_language
         ]
         times = {arm.name: arm.by_round(metric) for arm in self.arms}
-        return tuple(contrasts(by_language + by_baseline, times, metric))
+        return tuple(contrasts(by_language + by_baseline, times, metric, self.incomparable))
 
     def due(self, run: int, request: int) -> float:
-        """Return when a request of a run was due, in seconds from its batch's start. Programs ignore the rate: 0."""
-        rate = self.settings.rate
-        return request / rate if rate and self._strategies[run] else 0.0
+        """Return when a request of a run was due, in seconds from its batch's start."""
+        return request / self.settings.rate if self.settings.rate else 0.0
 
     # --- helpers
 
@@ -206,12 +230,6 @@ class Findings:
         names = {arm.name for arm in self.arms}
         pairs = {key: (Arm.of(key, "rust").name, Arm.of(key, "python").name) for key in self.settings.strategies}
         return {key: pair for key, pair in pairs.items() if names.issuperset(pair)}
-
-    @cached_property
-    def _strategies(self) -> dict[int, str | None]:
-        """The strategy of each run, by its index."""
-        strategies = {arm.name: arm.strategy for arm in (*self._all_arms(), self._baseline.twin())}
-        return {run.index: strategies[run.arm] for run in self.timed_runs}
 
     def _line(self, latencies: int) -> float | None:
         latency, rate = self.settings.latency, self.settings.rate
@@ -238,11 +256,13 @@ class Findings:
     def _latencies(self) -> dict[str, Latency]:
         arms = {run.index: run.arm for run in self.timed_runs}
         times: dict[str, tuple[list[float], list[float]]] = {}
-        columns = map(self.kept_exchanges.column, ("run", "request", "start", "service", "error"))
-        for run, request, start, seconds, error in zip(*columns, strict=True):
-            if start is None or seconds is None or error is not None:
+        kept = self.kept_exchanges
+        for place, (run, request, error) in enumerate(zip(*map(kept.column, ("run", "request", "error")), strict=True)):
+            start, end = kept.span(place)
+            if math.isnan(start + end) or error is not None:
                 continue
             service, response = times.setdefault(arms[run], ([], []))
-            service.append(seconds)
-            response.append(start + seconds - self.due(run, request))
+            service.append(end - start)
+            # What began early did not wait for its time.
+            response.append(end - min(start, self.due(run, request)))
         return {arm: Latency.of(service, response) for arm, (service, response) in times.items()}

@@ -16,10 +16,11 @@ from ..lab.log import LogRecord
 __all__ = ["KeptBatch", "KeptExchanges"]
 
 _WHOLE = ("run", "batch", "request")
-_TIMES = ("start", "service", "accepted", "asked", "first_byte", "last_byte", "closed")
+_TIMES = ("start", "service", "begun", "accepted", "asked", "first_byte", "last_byte", "closed")
 _COUNTS = ("status", "size")
 #: The server's times, and their names in a LogRecord.
 _SERVER = {
+    "begun": "begun",
     "accepted": "accepted",
     "asked": "request",
     "first_byte": "first_byte",
@@ -35,9 +36,10 @@ class KeptExchanges:
 
     - ``run``: the index of the timed run; ``batch``: the number of the batch within the run, from 0
     - ``request``: the index of the URL
-    - ``start``: when the client began, before it connected (for a program: when the lab server accepted)
-    - ``service``: seconds from then to the end (for a program: until the lab server had sent the last byte)
-    - ``accepted``, ``asked``, ``first_byte``, ``last_byte``, ``closed``: as in ``Exchange``
+    - ``start``, ``service``: when the client began, before it connected, and the seconds from then to the end; unknown
+      for a program
+    - ``begun``, ``accepted``, ``asked``, ``first_byte``, ``last_byte``, ``closed``: as in ``LogRecord`` (``asked`` is
+      its ``request``)
     - ``status`` and ``size`` of the reply; ``error``: what went wrong
 
     Unknown values are None.
@@ -90,9 +92,8 @@ class KeptExchanges:
             add["start"].extend([start for start, _ in clients])
             add["service"].extend([service for _, service in clients])
         else:
-            accepted, last_byte = add["accepted"][first:], add["last_byte"][first:]
-            add["start"].extend(accepted)
-            add["service"].extend([end - start for start, end in zip(accepted, last_byte, strict=True)])
+            add["start"].extend([math.nan] * count)
+            add["service"].extend([math.nan] * count)
 
     def __len__(self) -> int:
         return len(self._columns["run"])
@@ -120,7 +121,7 @@ class KeptExchanges:
         start, end = self.span(place)
         if math.isnan(start) or math.isnan(end):
             return None
-        names = (*_SERVER, *_COUNTS)
+        names = ("accepted", "asked", "first_byte", "last_byte", "closed", *_COUNTS)
         known = {name: _all_known(name, (self._columns[name][place],))[0] for name in names}
         error = self._errors.get(place)
         return Exchange(url, intended, start, end, **known, error=error, request=self.request(place))
@@ -145,9 +146,21 @@ class KeptExchanges:
         return self._index().get((run, batch), ())
 
     def span(self, place: int) -> tuple[float, float]:
-        """Return an exchange's start and end; nan where they are unknown."""
-        start: float = self._columns["start"][place]
-        return start, start + self._columns["service"][place]
+        """Return an exchange's start and end, nan where they are unknown.
+
+        They are those that the lab server saw, for every arm alike; the client's, if the server did not see both.
+        """
+        columns = self._columns
+        begun: float = columns["begun"][place]
+        end: float = columns["last_byte"][place]
+        if self.seen_by_server(place):
+            return begun, end
+        start: float = columns["start"][place]
+        return start, start + columns["service"][place]
+
+    def seen_by_server(self, place: int) -> bool:
+        """Return whether the lab server saw an exchange's start and end."""
+        return not math.isnan(self._columns["begun"][place] + self._columns["last_byte"][place])
 
     def run(self, place: int) -> int:
         """Return the index of an exchange's run."""
@@ -181,6 +194,8 @@ class KeptExchanges:
         exchanges = cls()
         for name in (*_WHOLE, *_COUNTS):
             exchanges._columns[name].extend(-1 if value is None else value for value in columns[name])
+        # Older files have no ``begun``: each of their exchanges is taken to have its own connection.
+        columns = {"begun": columns["accepted"], **columns}
         for name in _TIMES:
             exchanges._columns[name].extend(math.nan if value is None else value for value in columns[name])
         exchanges._errors = {place: error for place, error in enumerate(columns["error"]) if error is not None}
@@ -205,6 +220,10 @@ class KeptBatch:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Return the start and the end of each exchange, as ``KeptExchanges.span`` does."""
+        return [self._exchanges.span(place) for place in self._places]
 
     def column(self, name: str) -> list[Any]:
         """Return the values of a column of ``KeptExchanges``, for this batch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..display.timeline import Exchange, Timeline
-from ..lab.log import path_of
+from ..lab.pages import path_of
 from .arm_times import ArmTimes, TimedRun
 from .findings import Findings
 
@@ -32,9 +32,11 @@ def typical_runs(findings: Findings) -> dict[str, TimedRun]:
 
 
 def _typical(arm: ArmTimes, kept: set[int]) -> TimedRun | None:
-    runs = [run for run in arm.runs if run.index in kept]
+    most = max((run.requests for run in arm.runs if run.index in kept), default=0)
     middle = arm.median_wall
-    return min(runs, key=lambda run: abs(run.wall * arm.requests / run.requests - middle), default=None)
+    walls = [(run, wall) for run, wall in zip(arm.runs, arm.walls, strict=True) if run.index in kept]
+    runs = [(abs(wall - middle), run.index, run) for run, wall in walls if run.requests == most]
+    return min(runs)[-1] if runs else None
 
 
 def exchange_at(findings: Findings, place: int) -> Exchange | None:

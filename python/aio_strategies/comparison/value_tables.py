@@ -80,7 +80,7 @@ _EXCHANGES: tuple[tuple[str, Kind, str], ...] = (
     ("arm", "text", "name of the arm"),
     ("batch", "integer", "number of the batch in the run, from 0"),
     ("request", "integer", "index of the URL"),
-    ("observer", "text", "where start and service come from: the client or, for a program, the lab server"),
+    ("observer", "text", "who saw its start and end: the server (the lab's log) or, without a lab, the client"),
     ("intended", "real", "when it was due, s from the batch's start"),
     ("start", "real", "when it began, s from the batch's start"),
     ("service", "real", "service time: from its start to its end, s"),
@@ -90,6 +90,8 @@ _EXCHANGES: tuple[tuple[str, Kind, str], ...] = (
     ("first_byte", "real", "when the first byte of the reply was sent, s from the batch's start"),
     ("last_byte", "real", "when the last byte of the reply had been sent, s from the batch's start"),
     ("closed", "real", "when the connection was closed, s from the batch's start"),
+    ("client_start", "real", "when the client began it, before connecting, s from the batch's start"),
+    ("client_service", "real", "seconds from then until the client had the response"),
     ("status", "integer", "status of the reply"),
     ("size", "integer", "bytes of the reply's body"),
     ("error", "text", "what went wrong"),
@@ -140,13 +142,16 @@ def exchanges(findings: Findings) -> Frame:
     columns["round"] = [timed[run].round for run in columns["run"]]
     columns["arm"] = [timed[run].arm for run in columns["run"]]
     columns["intended"] = list(map(findings.due, columns["run"], columns["request"]))
-    columns["observer"] = [
-        None if start is None else "server" if start == accepted else "client"
-        for start, accepted in zip(columns["start"], columns["accepted"], strict=True)
-    ]
+    columns["client_start"], columns["client_service"] = columns["start"], columns["service"]
+    spans = [kept.span(place) for place in range(len(kept))]
+    columns["start"] = [_finite(start) for start, _ in spans]
+    columns["service"] = [_finite(end - start) for start, end in spans]
     columns["response"] = [
-        None if start is None or service is None else start + service - intended
-        for start, service, intended in zip(columns["start"], columns["service"], columns["intended"], strict=True)
+        _finite(end - min(start, intended)) for (start, end), intended in zip(spans, columns["intended"], strict=True)
+    ]
+    columns["observer"] = [
+        None if math.isnan(end) else "server" if kept.seen_by_server(place) else "client"
+        for place, (_, end) in enumerate(spans)
     ]
     return Frame([Field(*head) for head in _EXCHANGES], [columns[name] for name, _, _ in _EXCHANGES])
 

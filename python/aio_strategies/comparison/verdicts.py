@@ -6,7 +6,7 @@ The estimators are written in Rust: ``src/statistics.rs``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,7 +17,7 @@ __all__ = ["Contrast", "Metric", "Verdict", "aa_contrast", "contrasts", "figure"
 Metric = Literal["wall", "cpu"]
 """What is compared: the wall time of a run, or its CPU time."""
 
-Verdict = Literal["faster", "slower", "equivalent", "undecided"]
+Verdict = Literal["faster", "slower", "equivalent", "undecided", "incomparable"]
 """The verdict on two arms; see ``Contrast.verdict``."""
 
 Times = Mapping[int, float]
@@ -46,13 +46,15 @@ class Contrast:
         base: the arm that it is compared with.
         metric: ``"wall"`` (wall time) or ``"cpu"`` (CPU time).
         ratio: how many times as fast the arm is as its base (base's time / arm's time).
-        low: the lower end of the ratio's confidence interval; 0 if there were too few rounds for one.
-        high: its upper end; infinite if there were too few rounds.
-        p: the Holm-adjusted p-value for a difference of more than 3 %.
+        low: the lower end of the ratio's confidence interval; 0 if there is none, as after too few rounds.
+        high: its upper end; infinite if there is none.
+        p: the Holm-adjusted p-value for a difference of more than 3 %; 1 if they are incomparable.
         verdict: ``"faster"`` or ``"slower"`` (by more than 3 %, at 5 % for all contrasts together), ``"equivalent"``
-            (the interval is within ±5 %), else ``"undecided"``.
+            (the interval is within ±5 %), ``"incomparable"`` (one of the two broke a rule that the other kept to, or
+            its times are projected: there is no interval, and ``Comparison.incomparable`` says why), else
+            ``"undecided"``.
         rounds: the number of rounds in which both arms were timed.
-        rounds_needed: about how many rounds a verdict would need; None if there is one.
+        rounds_needed: about how many rounds a verdict would need; None if there is one, or can be none.
     """
 
     arm: str
@@ -88,6 +90,8 @@ class Contrast:
 
         If it is undecided, it also says how many rounds were timed, and about how many are needed.
         """
+        if self.verdict == "incomparable":
+            return f"no verdict (≈{figure(self.ratio)}×)"
         if self.verdict in _OPPOSITE:
             told = self if self.verdict == "faster" else self.inverse()
             return f"{figure(told.ratio)}× {_WORDS[self.metric, self.verdict]}{told.interval}"
@@ -103,22 +107,32 @@ class Contrast:
         return f" [{figure(self.low)}, {figure(self.high)}]" if self.low > 0 else ""
 
 
-def contrasts(pairs: Sequence[tuple[str, str]], times: Mapping[str, Times], metric: Metric) -> list[Contrast]:
+def contrasts(
+    pairs: Sequence[tuple[str, str]],
+    times: Mapping[str, Times],
+    metric: Metric,
+    incomparable: Collection[str] = (),
+) -> list[Contrast]:
     """Judge all pairs of arm and base together; pairs that share no round are left out.
 
     Args:
         pairs: the declared contrasts.
         times: each arm's times.
         metric: whether these are wall times or CPU times.
+        incomparable: the arms on which there is no verdict.
     """
-    shared = [(arm, base, log_ratios(times.get(arm, {}), times.get(base, {}))) for arm, base in pairs]
-    known = [(arm, base, ratios) for arm, base, ratios in shared if ratios]
-    return [
-        Contrast(arm, base, metric, ratio, low, high, p, verdict, len(ratios), rounds_needed)
-        for (arm, base, ratios), (ratio, low, high, p, verdict, rounds_needed) in zip(
-            known, judge([ratios for _, _, ratios in known]), strict=True
-        )
-    ]
+    shared = {pair: log_ratios(times.get(pair[0], {}), times.get(pair[1], {})) for pair in pairs}
+    judged = [pair for pair, ratios in shared.items() if ratios and not set(pair) & set(incomparable)]
+    verdicts = dict(zip(judged, judge([shared[pair] for pair in judged]), strict=True))
+    found = []
+    for pair, ratios in shared.items():
+        if pair in verdicts:
+            ratio, low, high, p, verdict, needed = verdicts[pair]
+            found.append(Contrast(*pair, metric, ratio, low, high, p, verdict, len(ratios), needed))
+        elif ratios:
+            ratio = math.exp(hodges_lehmann(ratios, _AA_CONFIDENCE)[0])
+            found.append(Contrast(*pair, metric, ratio, 0.0, math.inf, 1.0, "incomparable", len(ratios), None))
+    return found
 
 
 def aa_contrast(baseline: str, twin: str, times: Mapping[str, Times]) -> Contrast | None:

@@ -35,7 +35,7 @@ class Caveat:
 
     Attributes:
         kind: ``"aa"``, ``"pressure"``, ``"steal"``, ``"foreign_cpu"``, ``"server"``, ``"drift"``, ``"errors"``,
-            ``"descriptors"``, ``"ports"``, ``"debug_build"``, ``"few_rounds"``, ``"unchecked"`` or
+            ``"descriptors"``, ``"ports"``, ``"debug_build"``, ``"few_rounds"``, ``"rules"``, ``"unchecked"`` or
             ``"interrupted"``.
         text: what was found and what it means.
         text_zh: the same in Chinese.
@@ -63,6 +63,7 @@ def caveats(findings: Findings) -> tuple[Caveat, ...]:
             _machine,
             _drift,
             _errors,
+            _rules,
             _unchecked,
             _scarce,
             _few_rounds,
@@ -210,6 +211,16 @@ def _errors(findings: Findings) -> Iterator[Caveat]:
         )
 
 
+def _rules(findings: Findings) -> Iterator[Caveat]:
+    for name, broken in findings.breaches.items():
+        yield Caveat(
+            "rules",
+            f"{name} did not keep to the rules and gets no verdict: {'; '.join(breach.text for breach in broken)}",
+            f"{name} 未遵守规则，不作判定：{'；'.join(breach.text_zh for breach in broken)}",
+            name,
+        )
+
+
 def _scarce(findings: Findings) -> Iterator[Caveat]:
     environment, settings = findings.environment, findings.settings
     limit = environment.get("descriptor_limit")
@@ -249,6 +260,8 @@ def _few_rounds(findings: Findings) -> Iterator[Caveat]:
 
 
 def _unchecked(findings: Findings) -> Iterator[Caveat]:
+    if findings.url is not None:  # the lab's log shows what they fetched
+        return
     for name in findings.unchecked:
         yield Caveat(
             "unchecked",

@@ -15,13 +15,14 @@ __all__ = ["Exchange", "Phase", "Timeline", "lanes", "phases"]
 class Exchange:
     """One exchange, as used by waterfalls, traces, archives and explanations.
 
-    Its times are in seconds from the start of the batch, by the client's clock. ``LogRecord`` is the server's view.
+    Its times are in seconds from the start of the batch. With a lab, all of them are the server's; ``LogRecord`` is its
+    own record.
 
     Attributes:
         url: the URL.
         intended: when it should have started; until ``start``, it was queued inside the strategy.
-        start: when the client began it, before connecting.
-        end: when the client had the response or the error.
+        start: when it began: as ``LogRecord.begun``, or when the client began it, before connecting.
+        end: when the last byte was sent, or when the client had the response or the error.
         accepted: when the server had accepted the connection, or None if unknown.
         asked: when the server had received the complete head of the request, or None.
         first_byte: just before the server sent the reply's first byte, or None.
@@ -101,7 +102,7 @@ class Phase(NamedTuple):
 def phases(exchange: Exchange) -> list[Phase]:
     """Return the phases from the exchange's start to its end, without gaps; empty if the server's times are unknown.
 
-    The last one lasts until the client had the response or the error. A phase whose end is unknown is merged into the
+    The last one lasts until the exchange's end. A phase whose end is unknown is merged into the
     next; one that took no time is left out, such as ``connect`` on a connection that was already open.
     """
     times: dict[PhaseName, float | None] = {

@@ -6,10 +6,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, SupportsIndex, overload
 
-__all__ = ["ExchangeLog", "LogRecord", "path_of"]
+__all__ = ["ExchangeLog", "LogRecord"]
 
-#: A record: id, connection, accepted, request, first_byte, last_byte, closed, size, path (start, length), status.
-_RECORD = struct.Struct("<9QIHxx")
+#: A record: id, connection, accepted, begun, request, first_byte, last_byte, closed, size, path (start and length),
+#: status.
+_RECORD = struct.Struct("<10QIHxx")
 #: The end of a connection: its number, and when it was closed.
 _CLOSING = struct.Struct("<QQ")
 
@@ -32,6 +33,9 @@ class LogRecord(NamedTuple):
     size: int
     #: When the connection was accepted.
     accepted: float
+    #: When the exchange began. The first on a connection began when that was accepted; a later one began when the first
+    #: byte of its request had arrived and the one before it had ended.
+    begun: float
     #: When the request's head had arrived completely, or None.
     request: float | None
     #: Just before the reply's first byte was sent, or None.
@@ -86,22 +90,19 @@ class ExchangeLog(Sequence[LogRecord]):
         return self._decode(_RECORD.unpack_from(self._records, place * _RECORD.size))
 
     def _decode(self, fields: tuple[int, ...]) -> LogRecord:
-        id_, connection, accepted, request, first_byte, last_byte, closed, size, path, path_length, status = fields
+        id_, connection, *times, closed, size, path, length, status = fields
+        accepted, begun, request, first_byte, last_byte = times
         closed = closed or self._closed.get(connection, 0)
         return LogRecord(
             id_,
             connection,
-            str(self._paths[path : path + path_length], "utf-8", "replace"),
+            str(self._paths[path : path + length], "utf-8", "replace"),
             status or None,
             size,
             accepted / 1e9,
+            begun / 1e9,
             request / 1e9 if request else None,
             first_byte / 1e9 if first_byte else None,
             last_byte / 1e9 if last_byte else None,
             closed / 1e9 if closed else None,
         )
-
-
-def path_of(index: int) -> str:
-    """Return the path of the page with this index, as in ``LabServer.urls``."""
-    return f"/{index or ''}"

@@ -23,6 +23,7 @@ from typing import Any, NoReturn, Self
 from ..checks import (
     DEFAULT_BODY_SIZE,
     DEFAULT_LATENCY,
+    DEFAULT_LOG_LIMIT,
     check_bandwidth,
     check_body_size,
     check_jitter,
@@ -37,6 +38,7 @@ from ..exceptions import ForkedProcessError
 from ..helper import PROGRAM
 from . import redirect
 from .log import ExchangeLog
+from .pages import PageUrls
 
 __all__ = ["LabServer", "LabStats"]
 
@@ -120,7 +122,7 @@ class LabServer:
         bandwidth: float | None = None,
         seed: int = 0,
         port: int = 0,
-        log_limit: int = 1_000_000,
+        log_limit: int = DEFAULT_LOG_LIMIT,
     ) -> None:
         self._latency = check_latency(latency)
         self._jitter = check_jitter(jitter)
@@ -204,10 +206,18 @@ class LabServer:
             TypeError: ``n`` is not an integer.
             ValueError: ``n`` is negative.
         """
+        return self.pages(n)[:]
+
+    def pages(self, n: int) -> PageUrls:
+        """Return what ``urls`` returns, as a sequence that makes each URL when it is asked for.
+
+        Raises:
+            TypeError: ``n`` is not an integer.
+            ValueError: ``n`` is negative.
+        """
         n = check_number_of_urls(n)
         addresses = self._addresses if n > _ONE_ADDRESS else self._addresses[:1]
-        roots = [f"http://{address}:{self._port}/" for address in addresses]
-        return [f"{roots[i % len(roots)]}{i or ''}" for i in range(n)]
+        return PageUrls([f"http://{address}:{self._port}" for address in addresses], n)
 
     def log(self) -> ExchangeLog:
         """Return the log: a record of every exchange that has ended.

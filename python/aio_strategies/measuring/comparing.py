@@ -50,8 +50,10 @@ def compare(
         languages: ``"python"``, ``"rust"`` or both.
         programs: your own code, by name. Either a callable, sync or async, that takes a list of URLs (it may be defined
             in a notebook cell); or source text, which is run anew each time with the list in ``urls`` and may use
-            top-level ``await``. If a callable returns a ``Run``, or bytes or responses (``.content``) in the order of
-            the URLs, their content is checked; otherwise the lab server's log shows what it fetched.
+            top-level ``await``. A callable that has a parameter named ``concurrency``, ``rate`` or ``timeout`` is given
+            that argument; source text finds them under these names. One that does not keep to them gets no verdict.
+            If a callable returns a ``Run``, or bytes or responses (``.content``) in the order of the URLs, their
+            content is checked, besides what the lab server's log shows.
         baseline: the arm to compare all others with, such as ``"python/blocking"``; None for the first.
         lab: your own running ``LabServer``, whose pages are fetched; it may have a body size, jitter and bandwidth.
             The comparison resets its log and counters repeatedly, so nothing else should use it meanwhile. It is not
@@ -59,15 +61,16 @@ def compare(
         urls: what to fetch from other servers, whose logs cannot be checked; None to fetch ``requests`` pages of the
             lab.
         requests: how many pages of the lab each run fetches. Ignored with ``urls``, which are all fetched.
-        concurrency: how many fetches a strategy may have in flight.
+        concurrency: how many fetches an arm may have in flight.
         latency: seconds before the lab answers; None for 0.02, or for the latency of ``lab``. Ignored with ``urls``.
         rate: requests per second that are due to start (the open model: the response time of a request that starts late
-            counts from when it was due); None for all at once. ``programs`` ignore it.
+            counts from when it was due); None for all at once.
         timeout: the limit on each fetch, in seconds.
         rounds: how often each arm is timed, however long that takes; None for at least 10, if the budget allows, and up
             to 60, until every interval is within ±5 %.
-        budget: the limit on the whole comparison in seconds, if ``rounds`` is None; infinity for no limit. An arm that
-            would take too long fetches fewer URLs; its times are then projected, and marked as such.
+        budget: the limit on the whole comparison in seconds, if ``rounds`` is None; infinity for no limit. If it has no
+            room for enough rounds, the arms that take longest fetch fewer URLs; their times are then projected, marked
+            as such, and get no verdict.
         seed: the seed of the random order, 0 to 2**64 - 1; None to draw one. The result keeps it.
         progress: True or False to show progress or not; None to show it in a notebook or a terminal; or a callable
             that gets ``(runs done, runs expected, what comes next)``. Progress is shown only between runs.

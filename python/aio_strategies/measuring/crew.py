@@ -36,6 +36,8 @@ _ENDED = object()
 _LAST_WORDS = 2000
 #: How many characters of a live worker's output to show.
 _MOST_WORDS = 4000
+#: How long a worker may take to start, in seconds.
+_START_LIMIT = 60.0
 #: How long a late arm may take to report where it is stuck, in seconds.
 _LAST_CHANCE = 1.0
 
@@ -114,8 +116,9 @@ class Worker:
     def __init__(self, arm: Arm, assignment: Assignment) -> None:
         self.arm = arm
         self._time_limit = assignment.time_limit
+        self._limit = _START_LIMIT
         self._bounds = assignment.bounds
-        self._due = math.inf
+        self._due = time.monotonic() + _START_LIMIT
         self._late: ArmLate | None = None
         self._printed: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
         self._process = subprocess.Popen(
@@ -142,9 +145,10 @@ class Worker:
         """The process ID."""
         return self._process.pid
 
-    def order(self, order: Order) -> None:
-        """Send an order."""
-        self._due = time.monotonic() + self._time_limit * order.batches
+    def order(self, order: Order, limit: float) -> None:
+        """Send an order, which may take ``limit`` seconds, or the assignment's time limit for each batch, if less."""
+        self._limit = min(limit, self._time_limit * order.batches)
+        self._due = time.monotonic() + self._limit
         self._tell(order)
 
     def answer(self, stop: Stop, watch: Watch | None = None) -> Any:
@@ -214,8 +218,7 @@ class Worker:
                 answer = self._answers.get(timeout=_LAST_CHANCE)
                 where = answer.traceback if isinstance(answer, Failure) else ""
         self._kill()
-        assert self._bounds is not None  # an arm without bounds has no time limit
-        limit = f"{self._time_limit:g} s ({self._bounds.time_option})"
+        limit = f"{self._limit:.3g} s" if self._bounds is None else f"{self._limit:g} s ({self._bounds.time_option})"
         self._late = ArmLate(self.arm, f"it was still running after {limit}, and was killed", where)
         return self._late
 
@@ -271,19 +274,19 @@ class Crew:
             self._workers[arm] = Worker(arm, assignment)
         return self._answers(self._workers)[1]
 
-    def run(self, arm: Arm, order: Order, watch: Watch | None = None) -> Report:
-        """Have an arm's worker carry out an order, and wait for its report.
+    def run(self, arm: Arm, order: Order, limit: float = math.inf, watch: Watch | None = None) -> Report:
+        """Have an arm's worker carry out an order within ``limit`` seconds, and wait for its report.
 
         Raises:
             ArmFailed, ArmLate, OutOfTime, Interrupted: as ``Worker.answer`` does.
         """
         worker = self._workers[arm]
-        worker.order(order)
+        worker.order(order, limit)
         report: Report = worker.answer(self._stop, watch)
         return report
 
-    def run_all(self, orders: Mapping[Arm, Order]) -> tuple[dict[Arm, Report], list[ArmFailed]]:
-        """Have several arms carry out an order each, all at the same time; their times mean nothing.
+    def run_all(self, orders: Mapping[Arm, Order], limit: float) -> tuple[dict[Arm, Report], list[ArmFailed]]:
+        """Have several arms carry out an order each within ``limit`` seconds, all at the same time.
 
         Returns:
             The reports, and the failures of the others.
@@ -292,7 +295,7 @@ class Crew:
             OutOfTime, Interrupted: as ``Worker.answer`` does.
         """
         for arm, order in orders.items():
-            self._workers[arm].order(order)
+            self._workers[arm].order(order, limit)
         return self._answers(orders)
 
     def _answers(self, arms: Iterable[Arm]) -> tuple[dict[Arm, Any], list[ArmFailed]]:

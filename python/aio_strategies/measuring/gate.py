@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..comparison.settings import Arm
 from ..exceptions import ComparisonError, RequestError
-from ..lab.log import LogRecord, path_of
+from ..lab.log import LogRecord
+from ..lab.pages import path_of
 from .messages import Outcome
 
 __all__ = ["Gate", "trouble_with"]
@@ -19,12 +20,15 @@ class Gate:
         self._urls = urls
         self._expected: dict[int, tuple[Arm, Outcome]] = {}
 
-    def check(self, arm: Arm, outcomes: Sequence[Outcome]) -> None:
-        """Check what an arm got for the first URLs.
+    def check(self, arm: Arm, outcomes: Sequence[Outcome], count: int) -> None:
+        """Check what an arm got for the first ``count`` URLs.
 
         Raises:
-            ComparisonError: a URL failed, or got a different status or different content.
+            ComparisonError: a URL failed, or got a different status or different content; or there are too few or too
+                many results.
         """
+        if len(outcomes) != count:
+            raise ComparisonError(arm.name, None, f"it returned {_counted(len(outcomes), 'result')}, not {count}")
         for index, outcome in enumerate(outcomes):
             url = self._urls[index]
             if isinstance(outcome, BaseException):
@@ -35,7 +39,7 @@ class Gate:
                 raise ComparisonError(arm.name, url, f"{difference} for {first}")
 
     def check_log(self, arm: Arm, records: Sequence[LogRecord], count: int) -> None:
-        """Check an arm that returns no content, by the lab server's log.
+        """Check what an arm fetched, by the lab server's log.
 
         Raises:
             ComparisonError: it did not fetch each of the first ``count`` URLs exactly once and completely.
@@ -46,7 +50,9 @@ class Gate:
         for index, url in enumerate(self._urls[:count]):
             mine = fetched.get(path_of(index), [])
             if len(mine) != 1:
-                raise ComparisonError(arm.name, url, f"the lab server saw {len(mine)} requests for it, not 1")
+                raise ComparisonError(
+                    arm.name, url, f"the lab server saw {_counted(len(mine), 'request')} for it, not 1"
+                )
             _, wanted = self._expected.get(index, (None, None))
             if mine[0].status != 200 or (isinstance(wanted, tuple) and mine[0].size != wanted[1]):
                 raise ComparisonError(
@@ -79,8 +85,12 @@ def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str 
             " with status 200"
         )
     if count not in (None, len(records)):
-        return f"the lab server saw {len(records)} request{'s' * (len(records) != 1)} from it, not {count}"
+        return f"the lab server saw {_counted(len(records), 'request')} from it, not {count}"
     return None
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _difference(outcome: Outcome, wanted: Outcome) -> str | None:

@@ -6,7 +6,7 @@ import math
 import pickle
 import struct
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Assignment(NamedTuple):
     language: str | None
     program: bytes | str | None
     options: Mapping[str, Any]
-    urls: tuple[str, ...]
+    urls: Sequence[str]
     bounds: Bounds | None = None
     lab_port: int = 0
     time_limit: float = math.inf
@@ -78,7 +78,7 @@ class BatchReport(NamedTuple):
         errors: the index and the error of each URL that failed.
         starts: seconds from ``began`` to the start of each exchange; empty unless asked for and known.
         services: seconds from each start to the end of that exchange.
-        outcomes: the outcome of each URL; None unless asked for and known.
+        outcomes: the outcomes that the arm returned, which should be one for each URL; None unless asked for and known.
     """
 
     began: float

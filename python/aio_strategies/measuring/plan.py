@@ -11,6 +11,7 @@ from ..catalogue import LANGUAGES, STRATEGIES
 from ..checks import (
     DEFAULT_BODY_SIZE,
     DEFAULT_LATENCY,
+    DEFAULT_LOG_LIMIT,
     check_baseline,
     check_budget,
     check_concurrency,
@@ -55,6 +56,13 @@ class Plan:
     seed: int
     bounds: Bounds | None = None
     lab: LabServer | None = None
+
+    @property
+    def contrasts(self) -> int:
+        """The number of contrasts to judge: Rust vs Python of each strategy, and each other arm vs the baseline."""
+        pairs = [arm.strategy for arm in self.arms if arm.strategy and arm.language == "rust"]
+        pairs = [strategy for strategy in pairs if Arm.of(strategy, "python") in self.arms]
+        return len(pairs) + len(self.arms) - 1 - (self.baseline.strategy in pairs)
 
     @property
     def baseline(self) -> Arm:
@@ -109,6 +117,10 @@ def make_plan(
         check_baseline(baseline, names)
     fetched = None if urls is None else tuple(check_fetchable_urls(urls))
     requests = check_requests(requests) if fetched is None else len(fetched)
+    if fetched is None and lab is None and requests > DEFAULT_LOG_LIMIT:
+        raise ValueError(
+            f"requests={requests:,} is too many: the lab server's log, which checks each, keeps {DEFAULT_LOG_LIMIT:,}"
+        )
     settings = Settings(
         strategies=keys,
         languages=spoken,
@@ -126,11 +138,28 @@ def make_plan(
             lab, urls=fetched, latency=None if latency is None else check_latency(latency), requests=requests
         ),
     )
+    _check_room(settings, len(chosen))
     seed = random.SystemRandom().randrange(2**32) if seed is None else check_seed(seed)
     if not chosen:
         name, reason = next(iter(left_out.items()))
         raise ComparisonError(name, None, f"not available here: {reason}")
     return Plan(settings, tuple(chosen), carried, left_out, seed, bounds, lab)
+
+
+def _check_room(settings: Settings, arms: int) -> None:
+    """Check that the budget has room for the shortest comparison: each arm fetches a page twice, one after another.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if settings.rounds is not None or not settings.latency:
+        return
+    least = 2 * settings.latency * (arms + 1)  # the baseline has a twin
+    if least > settings.budget:
+        raise ValueError(
+            f"budget={settings.budget:g} is too small: with a latency of {settings.latency:g} s,"
+            f" {arms} arms and the baseline's twin need at least {least:g} s to fetch a page twice each"
+        )
 
 
 def _of_the_lab(

@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from .._native import fewest_rounds
+from ..catalogue import STRATEGIES
 from ..comparison.arm_times import TimedRun
 from ..comparison.comparison import Comparison
 from ..comparison.conditions import Conditions
@@ -23,7 +24,8 @@ from ..comparison.kept_exchanges import KeptExchanges
 from ..comparison.settings import Arm, Settings
 from ..display.progress import Show
 from ..exceptions import ComparisonError
-from ..lab.log import LogRecord, path_of
+from ..lab.log import LogRecord
+from ..lab.pages import path_of
 from ..lab.server import LabServer
 from .crew import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
 from .environment import describe
@@ -46,6 +48,10 @@ _FOR_GATE, _FOR_COSTS, _OVERRUN = 0.2, 0.15, 0.05
 _RENEWALS = 4
 #: The share of the time to plan for; the rest is a reserve for whatever takes longer than predicted.
 _SAFELY = 0.95
+#: A run may last this many seconds, a fetch's time limit, and so many times what was predicted, until it is given up.
+_PATIENCE, _UNEXPECTED = 10.0, 5.0
+#: How many times as long a run may take while it is traced.
+_TRACED = 5
 #: About how many exchanges to keep, of all arms together.
 _KEPT_EXCHANGES = 200_000
 
@@ -80,7 +86,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         elif settings.urls is None:
             assert settings.latency is not None
             lab = stack.enter_context(LabServer(latency=settings.latency))
-        urls = settings.urls or tuple(lab.urls(settings.requests) if lab else ())
+        urls: Sequence[str] = settings.urls or (lab.pages(settings.requests) if lab else ())
         arms = (*plan.arms, plan.baseline.twin())
         crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
         session = Session(plan, arms, urls, lab, crew, stop, end, show)
@@ -101,7 +107,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         return session.result()
 
 
-def assignment(plan: Plan, arm: Arm, urls: tuple[str, ...], lab: LabServer | None) -> Assignment:
+def assignment(plan: Plan, arm: Arm, urls: Sequence[str], lab: LabServer | None) -> Assignment:
     """Return the assignment of an arm's worker."""
     settings = plan.settings
     told = Assignment(
@@ -159,6 +165,8 @@ class Session:
         self._kept: dict[Arm, int] = {}
         self._failures: dict[str, list[str]] = {}
         self._unchecked: set[str] = set()
+        #: The arms that had to be killed: they are not tried again.
+        self._given_up: set[Arm] = set()
         self._printed: dict[str, str] = {}
 
     def result(self) -> Comparison:
@@ -194,7 +202,8 @@ class Session:
         gate = Gate(self._urls)
         try:
             _raise_first(self._crew.start())
-            first, failures = self._crew.run_all({arm: Order(1, want="outcomes") for arm in self._arms})
+            order = Order(1, want="outcomes")
+            first, failures = self._crew.run_all(dict.fromkeys(self._arms, order), self._time_limit(0))
             _raise_first(failures)
             self._renewal_seconds = time.monotonic() - began
             for arm in self._plan.arms:
@@ -212,24 +221,27 @@ class Session:
         """Have an arm fetch as many of the URLs as there is time for; a single one took ``one`` seconds."""
         everything = self._settings.requests
         share = math.inf if self._end == math.inf else self._settings.budget * _FOR_GATE / len(self._arms)
-        if arm.own_work:
-            one /= everything
-        elif self._settings.rate is not None and arm.strategy is not None:
+        if self._settings.rate is not None and arm.strategy is not None:
             one = max(one, 1 / self._settings.rate)
+        # Two sizes tell what a batch takes in any case from what each request adds. A wave is the smallest that shows
+        # how the arm works.
         wave = min(everything, self._settings.concurrency)
-        count = everything
-        if one * everything > share and not arm.own_work:
-            count = max(1, min(wave, int(share / one)))
+        count = everything if arm.own_work else max(1, min(wave, int(min(share / one, everything))))
+        walls: list[tuple[int, float]] = []
         while True:
             if self._lab is not None:
                 self._lab.reset()
-            report = self._crew.run(arm, Order(count, want="outcomes"))
+            report = self._crew.run(arm, Order(count, want="outcomes"), self._time_limit(one * count))
             log = None if self._lab is None else self._lab.log()
             self._check(gate, arm, report, count, log)
             wall = report.batches[0].wall
-            one_by_one = self._lab is not None and self._lab.stats().peak_in_flight == 1 < count
-            self._sizes.learn(arm, count, wall, report.cpu, one_by_one=one_by_one)
-            # A wave may predict too long a time, as it includes starting a pool: see whether there is time for more.
+            walls.append((count, wall))
+            if arm.strategy is not None:
+                one_by_one = STRATEGIES[arm.strategy].one_at_a_time
+            else:
+                one_by_one = self._lab is not None and self._lab.stats().peak_in_flight == 1 < count
+            self._sizes.learn(arm, walls[-2:], report.cpu / count, one_by_one=one_by_one)
+            # The first sizes may predict too long a time: see whether there is time for more.
             more = min(everything, int(0.5 * share * count / wall)) if wall and share < math.inf else everything
             if count == everything or more < 2 * count:
                 return
@@ -240,18 +252,32 @@ class Session:
         if arm.own_work:
             if log is not None:
                 gate.check_own_work(arm, log, count)
-        elif outcomes is not None:
-            gate.check(arm, outcomes)
-        elif log is not None:
-            gate.check_log(arm, log, count)
-        elif self._lab is None and arm.twin_of is None:
+            return
+        if outcomes is not None:
+            gate.check(arm, outcomes, count)
+        elif arm.twin_of is None:
             self._unchecked.add(arm.name)
+        if log is not None:
+            gate.check_log(arm, log, count)
 
     def _fit_into_budget(self) -> None:
-        """Fit ten rounds into what the cost pass and the fresh workers leave of the budget."""
+        """Fit enough rounds for verdicts into what the cost pass and the fresh workers leave of the budget.
+
+        Rounds are given up first, down to the fewest that can decide; then requests.
+        """
         costs = min(_FOR_COSTS * self._settings.budget, self._sizes.warm_up_seconds)
         beside = costs + _RENEWALS * self._renewal_seconds
-        self._sizes.fit(_SAFELY * max(0.0, self._end - time.monotonic() - beside) / LOOKS[0])
+        enough = max(LOOKS[0], fewest_rounds(self._plan.contrasts))
+        rounds = self._settings.rounds
+        if rounds is None:
+            seconds = _SAFELY * max(0.0, self._end - time.monotonic() - beside)
+            rounds = self._sizes.fit(seconds, enough) if seconds < math.inf else enough
+        if rounds < (needed := fewest_rounds(self._plan.contrasts)):
+            self._tell(f"room for {rounds} round{'s' * (rounds != 1)}, but verdicts need at least {needed}")
+
+    def _time_limit(self, seconds: float) -> float:
+        """Return the seconds after which an order that should take so many is given up."""
+        return self._settings.timeout + _PATIENCE + _UNEXPECTED * seconds
 
     # --- the costs
 
@@ -273,7 +299,7 @@ class Session:
             self._tell(f"{arm}, costs")
             try:
                 # tracing may slow an arm down unpredictably
-                with self._stop.no_later_than(max(give_up, time.monotonic() + 5 * seconds)):
+                with self._stop.no_later_than(max(give_up, time.monotonic() + _TRACED * seconds)):
                     self._costs[arm.name] = self._look(arm, requests, no_memory, no_calls)
             except (ArmLate, OutOfTime):
                 self._crew.replace(arm)
@@ -283,16 +309,17 @@ class Session:
     def _look(self, arm: Arm, requests: int, no_memory: str | None, no_calls: str | None) -> Costs:
         pid = self._crew.pid(arm)
         order = Order(requests)
+        limit = self._time_limit(_TRACED * self._sizes.seconds(arm, requests))
         missing = {}
         calls = None
         watch = Watch(pid)
         if no_calls is None:
             with SystemCallCounter(pid) as counter:
-                report = self._crew.run(arm, order, watch)
+                report = self._crew.run(arm, order, limit, watch)
             calls = counter.calls
             no_calls = counter.trouble
         else:
-            report = self._crew.run(arm, order, watch)
+            report = self._crew.run(arm, order, limit, watch)
         if calls is None:
             missing["system_calls"] = no_calls
         if no_memory is not None:
@@ -322,8 +349,9 @@ class Session:
                 self._renewal_seconds = time.monotonic() - began
             began = time.monotonic()
             for arm in order:
-                self._tell(f"{arm}, round {number}")
-                self._time(arm, number)
+                if arm not in self._given_up:
+                    self._tell(f"{arm}, round {number}")
+                    self._time(arm, number)
             round_seconds = time.monotonic() - began
             self._expect(number, round_seconds)
         self._show(self._done, self._done, "done")
@@ -363,10 +391,12 @@ class Session:
         self._tell(f"fresh workers, round {round_}")
         self._generation += 1
         failed = {failure.arm for failure in self._crew.start()}  # reported when its turn comes
-        self._crew.run_all({arm: Order(self._sizes.warm_up(arm)) for arm in self._arms if arm not in failed})
+        orders = {arm: Order(self._sizes.warm_up(arm)) for arm in self._arms if arm not in failed}
+        self._crew.run_all(orders, self._time_limit(self._sizes.warm_up_seconds))
 
     def _time(self, arm: Arm, round_: int) -> None:
-        requests, batches = self._sizes.requests(arm), self._sizes.batches(arm)
+        requests, batches = self._sizes.requests(arm, round_), self._sizes.batches(arm)
+        limit = self._time_limit(batches * self._sizes.seconds(arm, requests))
         # The twin must report as much as the baseline, or the two would not be alike.
         kept = self._kept.get(arm, 0)
         keeps = kept == 0 or kept + requests * batches <= _KEPT_EXCHANGES // len(self._arms)
@@ -376,21 +406,22 @@ class Session:
             lab_cpu = -_cpu(self._lab)
         monitor = Monitor()
         try:
-            report = self._crew.run(arm, Order(requests, batches, "times" if keeps else "clocks"))
+            report = self._crew.run(arm, Order(requests, batches, "times" if keeps else "clocks"), limit)
         except ArmFailed as failure:
             self._note_failure(failure)
             return
-        peak = None
+        peak = connections = None
         errors = sum(len(batch.errors) for batch in report.batches)
         if self._lab is not None:
             stats = self._lab.stats()
-            if arm.own_work and stats.served != requests * batches:
-                self._note(arm, f"the lab server served it {stats.served} requests, not {requests * batches}")
+            expected = requests * batches
+            if stats.served > expected or (arm.own_work and stats.served < expected):
+                self._note(arm, f"the lab server served it {stats.served:,} requests, not {expected:,}")
                 return
-            peak = stats.peak_in_flight
+            peak, connections = stats.peak_in_flight, stats.connections
             lab_cpu += stats.cpu_user + stats.cpu_system
             # An arm may not report what it did not fetch.
-            errors = max(errors, requests * batches - stats.served)
+            errors = max(errors, expected - stats.served)
         seen = monitor.stop(own=report.cpu + lab_cpu)
         self._conditions.add(seen)
         run = _timed_run(report.batches)
@@ -406,6 +437,7 @@ class Session:
                 errors=errors,
                 peak_in_flight=peak,
                 server_load=None if self._lab is None else lab_cpu / math.fsum(batch.wall for batch in report.batches),
+                connections=connections,
                 generation=self._generation,
             )
         )
@@ -413,11 +445,18 @@ class Session:
             self._keep(arm, report.batches, requests)
 
     def _note_failure(self, failure: ArmFailed) -> None:
-        """Record that an arm failed after the gate; the others continue, and it tries again in the next round."""
+        """Record that an arm failed after the gate; the others continue, and it tries again in the next round, unless
+        it had to be killed.
+        """
         self._note(failure.arm, failure.message)
+        if isinstance(failure, ArmLate):
+            self._given_up.add(failure.arm)
+            return
         with suppress(ArmFailed):  # then it will fail and be recorded again
             self._crew.replace(failure.arm)
-            self._crew.run(failure.arm, Order(self._sizes.warm_up(failure.arm)))
+            requests = self._sizes.warm_up(failure.arm)
+            limit = self._time_limit(self._sizes.seconds(failure.arm, requests))
+            self._crew.run(failure.arm, Order(requests), limit)
 
     def _note(self, arm: Arm, message: str) -> None:
         self._failures.setdefault(arm.name, []).append(message)
@@ -432,8 +471,8 @@ class Session:
             begins = [batch.began for batch in batches]
             places = {path_of(index): index for index in range(requests)}
             seen = [0] * len(batches)
-            for record in sorted(self._lab.log(), key=_beginning) if arm.own_work else self._lab.log():
-                place = bisect_right(begins, record.accepted) - 1
+            for record in sorted(self._lab.log(), key=_asked) if arm.own_work else self._lab.log():
+                place = bisect_right(begins, record.begun) - 1
                 # An arm that names its own pages may repeat a path: its requests are numbered as they began.
                 index = seen[place] if arm.own_work else places.get(record.path)
                 if place >= 0 and index is not None and index < requests:
@@ -470,8 +509,8 @@ def _timed_run(batches: Sequence[BatchReport]) -> Mapping[str, Any]:
     return {name: mean(name) for name in ("wall", "cpu_user", "cpu_system", "waits", "preemptions")}
 
 
-def _beginning(record: LogRecord) -> float:
-    return record.request or record.accepted
+def _asked(record: LogRecord) -> float:
+    return record.request or record.begun
 
 
 def _cpu(lab: LabServer) -> float:

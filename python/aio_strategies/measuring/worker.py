@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import _native
@@ -97,9 +97,9 @@ def _arm(assignment: Assignment) -> _Arm:
     if assignment.bounds is not None:
         _set_apart(assignment.bounds, assignment.lab_port)
     if isinstance(assignment.program, str):
-        return _source(assignment.program)
+        return _source(assignment.program, assignment.options)
     assert assignment.program is not None
-    return _callable(assignment.program)
+    return _callable(assignment.program, assignment.options)
 
 
 def _set_apart(bounds: Bounds, lab_port: int) -> None:
@@ -132,22 +132,39 @@ def _strategy(assignment: Assignment) -> _Arm:
     return strategy
 
 
-def _callable(program: bytes) -> _Arm:
+def _callable(program: bytes, options: Mapping[str, Any]) -> _Arm:
+    import functools
     import inspect
 
     from .programs import unpacked
 
     function = unpacked(program)
+    named = _named_parameters(function)
+    told = {name: value for name, value in options.items() if name in named}
     # Its globals may be looked up by name, for example when a process pool unpickles them.
     vars(sys.modules["__main__"]).update(
         {name: value for name, value in getattr(function, "__globals__", {}).items() if not name.startswith("__")}
     )
-    if inspect.iscoroutinefunction(function):
-        return lambda urls: _timed_in_loop(lambda: function(list(urls)))
-    return lambda urls: _timed(lambda: function(list(urls)))
+    timed = _timed_in_loop if inspect.iscoroutinefunction(function) else _timed
+    call = functools.partial(function, **told)
+    return lambda urls: timed(lambda: call(list(urls)))
 
 
-def _source(source: str) -> _Arm:
+def _named_parameters(function: Callable[..., Any]) -> set[str]:
+    """Return the parameters that are to be given by name, besides the first, which takes the URLs."""
+    import functools
+    import inspect
+
+    bound = function.keywords if isinstance(function, functools.partial) else {}
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return set()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {parameter.name for parameter in parameters[1:] if parameter.kind in by_name} - bound.keys()
+
+
+def _source(source: str, options: Mapping[str, Any]) -> _Arm:
     import ast
     import inspect
     import linecache
@@ -171,7 +188,7 @@ def _source(source: str) -> _Arm:
     def source_arm(urls: Sequence[str]) -> _Timed:
         # In the main module, where process pools look up the functions that they run.
         module.clear()
-        module.update(fresh, urls=list(urls))
+        module.update(fresh, **options, urls=list(urls))
         return timed(run)
 
     return source_arm
@@ -244,16 +261,16 @@ def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
         errors=errors,
         starts=starts,
         services=services,
-        outcomes=_outcomes(result, len(urls)) if want == "outcomes" else None,
+        outcomes=_outcomes(result) if want == "outcomes" else None,
     )
 
 
-def _outcomes(result: Any, count: int) -> list[Outcome] | None:
-    """Read the outcome of each URL from what the arm returned; None if that does not show it."""
+def _outcomes(result: Any) -> list[Outcome] | None:
+    """Read the outcomes from what the arm returned; None if that does not show any."""
+    if isinstance(result, str | bytes):
+        return None
     try:
-        if isinstance(result, str | bytes) or len(result) != count:
-            return None
-        outcomes = [_outcome(item) for item in result]
+        outcomes = [_outcome(item) for item in result] if len(result) else [None]
     except TypeError:
         return None
     return None if None in outcomes else outcomes  # type: ignore[return-value]

@@ -1,0 +1,175 @@
+"""Clients that users bring, held against the truth: what `compare` says of them, and what the packets show.
+
+Six clients fetch 60 pages, 10 at a time, from a lab with a latency of 20 ms. For each, the table shows connections per
+request, the peak in flight and the median service time, from `compare` and from the packets of a run of its own.
+Writes results/clients.json. Needs tcpdump (as root), httpx, aiohttp, requests and trio.
+"""
+
+from __future__ import annotations
+
+import heapq
+import inspect
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import aio_strategies as aio
+from save import save
+
+REQUESTS, CONCURRENCY, LATENCY = 60, 10, 0.02
+
+
+def httpx_client(urls, concurrency):
+    import httpx
+
+    with httpx.Client() as client:
+        return [client.get(url) for url in urls]
+
+
+async def httpx_async_client(urls, concurrency):
+    import asyncio
+
+    import httpx
+
+    limit = asyncio.Semaphore(concurrency)
+
+    async def fetch(client, url):
+        async with limit:
+            return await client.get(url)
+
+    async with httpx.AsyncClient() as client:
+        return await asyncio.gather(*(fetch(client, url) for url in urls))
+
+
+async def aiohttp_session(urls, concurrency):
+    import asyncio
+
+    import aiohttp
+
+    async def fetch(session, url):
+        async with session.get(url) as response:
+            return await response.read()
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency)) as session:
+        return await asyncio.gather(*(fetch(session, url) for url in urls))
+
+
+def requests_in_threads(urls, concurrency):
+    from concurrent.futures import ThreadPoolExecutor
+
+    import requests
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        return list(pool.map(requests.get, urls))
+
+
+def trio_streams(urls, concurrency):
+    from urllib.parse import urlsplit
+
+    import trio
+
+    bodies = {}
+
+    async def fetch(url, limit):
+        parts = urlsplit(url)
+        async with limit, await trio.open_tcp_stream(parts.hostname, parts.port) as stream:
+            request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+            await stream.send_all(request.encode())
+            reply = b"".join([chunk async for chunk in stream])
+            bodies[url] = reply.partition(b"\r\n\r\n")[2]
+
+    async def fetch_all():
+        limit = trio.CapacityLimiter(concurrency)
+        async with trio.open_nursery() as nursery:
+            for url in urls:
+                nursery.start_soon(fetch, url, limit)
+
+    trio.run(fetch_all)
+    return [bodies[url] for url in urls]
+
+
+def urllib_one_by_one(urls, concurrency):
+    from urllib.request import urlopen
+
+    bodies = []
+    for url in urls:
+        with urlopen(url) as reply:
+            bodies.append(reply.read())
+    return bodies
+
+
+CLIENTS = [httpx_client, httpx_async_client, aiohttp_session, requests_in_threads, trio_streams, urllib_one_by_one]
+
+_PACKET = re.compile(r"(\d+\.\d+) IP \S+\.(\d+) > \S+\.(\d+): Flags \[(\S+)\].* length (\d+)")
+
+
+def seen_in_packets(client, urls: list[str], port: int) -> tuple[float, int, float]:
+    """Return connections per request, the peak in flight, and the median service time in seconds."""
+    source = (
+        f"{inspect.getsource(client)}\nimport asyncio, sys\nresult = {client.__name__}(sys.argv[1:], {CONCURRENCY})\n"
+    )
+    source += "if asyncio.iscoroutine(result): asyncio.run(result)\n"
+    command = ["tcpdump", "-i", "lo", "-n", "-tt", "--immediate-mode", "-B", "16384", "-s", "120", f"tcp port {port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+        for line in capture.stderr:
+            if "listening on" in line:
+                break
+        subprocess.run([sys.executable, "-c", source, *urls], check=True, timeout=120)
+        time.sleep(0.5)
+        capture.send_signal(signal.SIGINT)
+        packets, _ = capture.communicate(timeout=10)
+    # By the client's port: when the exchange under way began, and when the last bytes of its reply were sent.
+    begun: dict[str, float] = {}
+    replied: dict[str, float] = {}
+    spans: list[tuple[float, float]] = []
+    connections = 0
+    for moment, sender, receiver, flags, length in _PACKET.findall(packets):
+        if receiver == str(port) and (flags == "S" or length != "0"):
+            connections += flags == "S"
+            if sender in replied:  # on a connection that is kept alive
+                spans.append((begun.pop(sender), replied.pop(sender)))
+            begun.setdefault(sender, float(moment))
+        elif sender == str(port) and length != "0":
+            replied[receiver] = float(moment)
+    spans += [(begun[client_port], end) for client_port, end in replied.items()]
+    assert len(spans) == len(urls), f"{client.__name__}: {len(spans)} exchanges, not {len(urls)}"
+    ends: list[float] = []
+    peak = 0
+    for start, end in sorted(spans):
+        while ends and ends[0] <= start:
+            heapq.heappop(ends)
+        heapq.heappush(ends, end)
+        peak = max(peak, len(ends))
+    return connections / len(urls), peak, median(end - start for start, end in spans)
+
+
+def main() -> None:
+    programs = {client.__name__: client for client in CLIENTS}
+    with aio.LabServer(latency=LATENCY) as lab:
+        comparison = aio.compare(
+            [], programs=programs, lab=lab, requests=REQUESTS, concurrency=CONCURRENCY, rounds=8, seed=1
+        )
+        truth = {client.__name__: seen_in_packets(client, lab.urls(REQUESTS), lab.port) for client in CLIENTS}
+    print(f"{'':22}{'connections/request':>22}{'peak in flight':>18}{'service p50, ms':>20}   (compare / packets)")
+    results = {}
+    for arm in comparison.arms:
+        assert arm.latency is not None
+        told = (arm.connections_per_request, arm.peak_in_flight, arm.latency.service[0.5])
+        seen = truth[arm.name]
+        print(
+            f"{arm.name:22}{told[0]:13.3f} / {seen[0]:6.3f}{told[1]:11} / {seen[1]:4}"
+            f"{1e3 * told[2]:12.2f} / {1e3 * seen[2]:5.2f}"
+        )
+        results[arm.name] = {
+            "compare": dict(zip(("connections", "peak", "service"), told, strict=True)),
+            "packets": dict(zip(("connections", "peak", "service"), seen, strict=True)),
+        }
+    save(Path(__file__), {"requests": REQUESTS, "concurrency": CONCURRENCY, "latency": LATENCY, "clients": results})
+
+
+if __name__ == "__main__":
+    main()
