@@ -41,6 +41,18 @@ COLOURED = """
     })(%s, %d, %d)
 """
 
+# How bright a pixel of a picture is, from 0 to 1.
+BRIGHTNESS = """
+    (async (png, left, top) => {
+        const bytes = Uint8Array.from(atob(png), character => character.charCodeAt(0));
+        const picture = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+        const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+        context.drawImage(picture, 0, 0);
+        const [red, green, blue] = context.getImageData(left, top, 1, 1).data;
+        return (red + green + blue) / 3 / 255;
+    })(%s, %d, %d)
+"""
+
 
 class Page:
     """A page of the browser, by the DevTools protocol."""
@@ -77,6 +89,10 @@ class Page:
     def screenshot(self) -> bytes:
         """Return what is seen of it, as a PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot")["data"])
+
+    def brightness(self, left: int, top: int) -> float:
+        """Return how bright a pixel of what is seen is, from 0 to 1."""
+        return self.evaluate(BRIGHTNESS % (json.dumps(self.call("Page.captureScreenshot")["data"]), left, top))
 
     def coloured_pixels(self, left: int = 0, top: int = 0) -> int:
         """Count the pixels that have a colour, right of and below a point of what is seen."""

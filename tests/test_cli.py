@@ -1,5 +1,6 @@
 """The command line, as a process: what it prints where, and its exit status."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,9 +15,11 @@ import aio_strategies as aio
 import pytest
 from aio_strategies import cli
 from aio_strategies.catalogue import STRATEGIES
+from aio_strategies.display.text import width
 from lecture_programs import PEAKS, PROGRAMS
 
 FAST = ["--latency", "2ms", "-n", "4", "-c", "2", "--rounds", "2"]
+ONE_RUN = ["thread", "--languages", "rust", "--latency", "0", "--rounds", "1"]
 REFUSED = "http://127.0.0.1:1/"  # nothing listens on port 1
 ENVIRONMENT = os.environ | {"PYTHONIOENCODING": "utf-8"}
 
@@ -29,6 +32,28 @@ def aio_strategies(*arguments, environment=ENVIRONMENT):
         timeout=60,
         env=environment,
     )
+
+
+def on_a_terminal(columns, *arguments):
+    """Return what a command shows on a terminal of this width; what goes to standard error is not shown there."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "aio_strategies", *arguments]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other side has been closed
+            while piece := os.read(ours, 65536):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    return shown.decode()
 
 
 def started(*arguments):
@@ -45,17 +70,61 @@ def started(*arguments):
 @pytest.mark.alone
 class TestCompare:
     def test_table(self):
-        done = aio_strategies("compare", "--strategies", "blocking,thread", *FAST)
+        done = aio_strategies("compare", "blocking", "thread", *FAST)
         assert (done.returncode, done.stderr) == (0, "")
         lines = done.stdout.splitlines()
         assert lines[0].startswith("strategy (section)")
         assert lines[2].startswith("blocking (2.2.1)")
-        assert lines[-1] == "ideal 4.0 ms · serial 8.0 ms"
+        assert lines[-1].startswith("ideal 4.00 ms (")
+        assert "requests/s" not in done.stdout
+
+    def test_costs_if_asked_for(self):
+        done = aio_strategies("compare", "thread", *FAST, "--costs", "blocking")  # options may stand anywhere
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.count("strategy (section)") == 2
+        assert done.stdout.count("blocking (2.2.1)") == 2
+        assert "requests/s" in done.stdout
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+    def test_it_fits_the_terminal(self):
+        text = on_a_terminal(60, "compare", "thread", *FAST)
+        assert "thread" in text
+        assert max(map(width, text.splitlines())) <= 60
+
+    def test_a_file_that_cannot_be_written_is_refused_before_anything_starts(self, tmp_path):
+        for name, reason in (
+            ("missing/x.json", "there is no directory "),
+            (".", "must end with .json, .json.gz or .html, not '.'"),
+            ("x.xlsx", "must end with .json, .json.gz or .html, not 'x.xlsx'"),
+            ("full.json", "it is a directory"),
+        ):
+            (tmp_path / "full.json").mkdir(exist_ok=True)
+            began = time.monotonic()
+            done = aio_strategies("compare", "thread", "--save", f"{tmp_path}/{name}")
+            assert (done.returncode, done.stdout) == (2, "")
+            assert reason in done.stderr.splitlines()[-1]
+            assert time.monotonic() - began < 20  # without a limit, a comparison takes 30 s
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no file that is always full")
+    def test_the_table_is_shown_even_if_it_cannot_be_saved(self, tmp_path):
+        (tmp_path / "full.json").symlink_to("/dev/full")
+        done = aio_strategies("compare", "thread", *FAST, "--save", str(tmp_path / "full.json"))
+        assert done.returncode == 1
+        assert done.stdout.startswith("strategy (section)")
+        assert done.stderr.startswith("aio-strategies: error: [Errno 28] No space left on device")
+
+    def test_save(self, tmp_path):
+        done = aio_strategies("compare", "thread", *FAST, "--save", str(tmp_path / "kept.json.gz"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert str(aio.load(tmp_path / "kept.json.gz")) == done.stdout.rstrip("\n")
+
+    def test_save_a_report(self, tmp_path):
+        done = aio_strategies("compare", "thread", *FAST, "--save", str(tmp_path / "Report.HTML"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (tmp_path / "Report.HTML").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
     def test_json_is_all_that_stdout_gets(self):
-        done = aio_strategies(
-            "compare", "--strategies", "thread", "--languages", "rust", "--seed", "9", "--json", *FAST
-        )
+        done = aio_strategies("compare", "thread", "--languages", "rust", "--seed", "9", "--json", *FAST)
         document = json.loads(done.stdout)
         assert (done.returncode, done.stderr) == (0, "")
         assert document["seed"] == 9
@@ -63,7 +132,7 @@ class TestCompare:
         assert document["settings"]["latency"] == 0.002
 
     def test_chinese_markdown(self):
-        done = aio_strategies("compare", "--strategies", "thread", "--lang", "zh", "--markdown", *FAST)
+        done = aio_strategies("compare", "thread", "--lang", "zh", "--markdown", *FAST)
         assert done.returncode == 0
         assert done.stdout.startswith("| 程序 ")
         assert "| 多线程 " in done.stdout
@@ -72,7 +141,6 @@ class TestCompare:
         with aio.LabServer(latency=0.001) as lab:
             done = aio_strategies(
                 "compare",
-                "--strategies",
                 "thread",
                 "--rounds",
                 "1",
@@ -88,7 +156,7 @@ class TestCompare:
         assert document["ideal"] is None
 
     def test_what_cannot_be_compared_is_told_without_a_traceback(self):
-        done = aio_strategies("compare", "--strategies", "thread", "--url", REFUSED)
+        done = aio_strategies("compare", "thread", "--url", REFUSED)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("aio-strategies: error: python/thread cannot be compared: ConnectError: ")
         assert len(done.stderr.splitlines()) == 1
@@ -96,7 +164,6 @@ class TestCompare:
     def test_a_terminal_without_chinese_gets_question_marks(self):
         done = aio_strategies(
             "compare",
-            "--strategies",
             "thread",
             "--lang",
             "zh",
@@ -105,6 +172,89 @@ class TestCompare:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert "0.2436" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+class TestCompareFiles:
+    """``compare a.py b.py``: programs of somebody's, beside one another and beside strategies."""
+
+    FAST = ("--latency", "2ms", "--rounds", "1")
+
+    @staticmethod
+    def fetching(path, count, before=""):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
+            f"{before}\n"
+            "from urllib.request import urlopen\n"
+            f"for number in range({count}):\n"
+            "    urlopen(f'http://example.com/{number}').read()\n",
+            encoding="utf-8",
+        )
+        return str(path)
+
+    def test_two_files_and_a_strategy(self):
+        paths = [str(PROGRAMS / f"{name}.py") for name in ("thread_pool", "process_pool")]
+        done = aio_strategies("compare", *paths, "thread", *self.FAST, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        document = json.loads(done.stdout)
+        arms = {arm["arm"]: arm for arm in document["arms"]}
+        assert list(arms) == ["python/thread", "rust/thread", "thread_pool.py", "process_pool.py"]
+        assert {arm["requests"] for arm in arms.values()} == {10}
+        assert arms["thread_pool.py"]["peak_in_flight"] > 1
+        assert document["settings"]["baseline"] == "thread_pool.py"
+        assert document["settings"]["hosts"] == ["example.com:80"]
+        assert document["printed"] == {"thread_pool.py": "10 pages\n", "process_pool.py": "10 pages\n"}
+        rounds = {run["round"]: set() for run in document["runs"]}
+        for run in document["runs"]:
+            rounds[run["round"]].add(run["arm"])
+        assert all(ran >= arms.keys() for ran in rounds.values())
+
+    def test_a_file_is_run_as_python_runs_it(self, tmp_path):
+        (tmp_path / "beside.py").write_text("pages = 2\n", encoding="utf-8")
+        path = self.fetching(
+            tmp_path / "mine.py",
+            "beside.pages",
+            "import beside, sys; assert (__name__, sys.argv) == ('__main__', [__file__])",
+        )
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("exit()\n")
+        done = aio_strategies("compare", path, *self.FAST, "--csv")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines()[1].startswith("mine.py,,,2,")
+
+    def test_files_of_the_same_name_are_known_by_their_paths(self, tmp_path):
+        paths = [self.fetching(tmp_path / folder / "main.py", 1) for folder in "ab"]
+        done = aio_strategies("compare", *paths, *self.FAST, "--csv")
+        assert [line.partition(",")[0] for line in done.stdout.splitlines()[1:]] == paths
+
+    def test_another_host(self, tmp_path):
+        path = tmp_path / "built.py"
+        path.write_text(
+            "from urllib.request import urlopen\nurlopen('http://' + '.'.join(['built', 'invalid'])).read()\n",
+            encoding="utf-8",
+        )
+        done = aio_strategies("compare", str(path), *self.FAST)
+        assert done.returncode == 1
+        assert "name it by --as-host built.invalid" in done.stderr
+        assert aio_strategies("compare", str(path), *self.FAST, "--as-host", "built.invalid").returncode == 0
+
+    def test_what_cannot_be_compared_is_told(self, tmp_path):
+        one, two = self.fetching(tmp_path / "one.py", 1), self.fetching(tmp_path / "two.py", 2)
+        broken = tmp_path / "broken.py"
+        broken.write_text("\nif\n", encoding="utf-8")
+        for arguments, status, message in (
+            ((one, two), 1, "two.py cannot be compared: it made 2 requests, not 1, the number that one.py made"),
+            ((two, "-n", "3"), 1, "two.py cannot be compared: it made 2 requests, not 3, the number given by -n"),
+            ((self.fetching(tmp_path / "raises.py", "1 // 0"),), 1, "ZeroDivisionError: "),
+            ((str(broken),), 2, "broken.py, line 2, is not valid Python: invalid syntax"),
+            ((str(tmp_path / "nothing.py"),), 1, "No such file or directory: "),
+            ((one, "--url", "http://127.0.0.1/"), 2, "--url does not apply to Python files"),
+            (("thread", "--as-host", "example.com"), 2, "--as-host applies only to Python files"),
+        ):
+            done = aio_strategies("compare", *arguments)
+            assert (done.returncode, done.stdout) == (status, "")
+            assert message in done.stderr
 
 
 class TestRun:
@@ -281,7 +431,7 @@ class TestSignals:
 
     def test_ctrl_c_ends_a_comparison_with_130(self):
         with aio.LabServer(latency=0.05) as lab:
-            one_arm = ["--strategies", "blocking", "--languages", "python"]
+            one_arm = ["blocking", "--languages", "python"]
             process = started("compare", *one_arm, "--rounds", "1000", "--url", *lab.urls(3))
             while lab.stats().served == 0:
                 assert process.poll() is None
@@ -290,11 +440,12 @@ class TestSignals:
             stdout, stderr = process.communicate(timeout=20)
         assert (process.returncode, stdout, stderr) == (130, "", "")
 
-    def test_a_closed_pipe_is_no_error_to_talk_about(self):
+    @pytest.mark.parametrize("command", [["strategies"], ["--version"], ["source", "thread"], ["compare", *ONE_RUN]])
+    def test_a_closed_pipe_is_no_error_to_talk_about(self, command):
         reader, writer = os.pipe()
         os.close(reader)
         done = subprocess.run(
-            [sys.executable, "-m", "aio_strategies", "strategies"],
+            [sys.executable, "-m", "aio_strategies", *command],
             stdout=writer,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -338,11 +489,11 @@ class TestArguments:
             ),
             (["compare", "--budget", "-3"], "argument --budget: "),
             (
-                ["compare", "--strategies", "thread,fork"],
+                ["compare", "thread", "fork"],
                 "no strategy 'fork'; allowed: blocking, process, thread",
             ),
             (["compare", "--languages", "go"], "no language 'go'; allowed: python, rust"),
-            (["compare", "--rounds", "0"], "argument --rounds: rounds must be at least 1, not 0"),
+            (["compare", "--rounds", "0"], "argument -r/--rounds: rounds must be at least 1, not 0"),
             (["compare", "--json", "--markdown"], "not allowed with argument"),
             (["run", "fork"], "no strategy 'fork'; allowed: blocking, "),
             (["run", "thread", "-c", "many"], "'many' is not a whole number"),
@@ -372,6 +523,40 @@ class TestArguments:
         out, err = capsys.readouterr()
         assert out == ""
         assert message in err
+
+    def test_options_may_stand_anywhere(self, capsys):
+        with pytest.raises(SystemExit):  # all is well up to the last one
+            cli.main(["compare", "thread", "-n", "4", "asyncio", "-r", "2", "blocking", "--rounds", "none"])
+        assert "argument -r/--rounds: 'none' is not a whole number" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            ("aio-strategies c", {"compare"}),
+            ("aio-strategies compare th", {"thread"}),
+            ("aio-strategies compare thread mi", {"mine.py"}),
+            ("aio-strategies source y", {"yield_from"}),
+            ("aio-strategies compare --cos", {"--costs"}),
+            ("aio-strategies run --language ", {"python", "rust"}),
+        ],
+    )
+    @pytest.mark.skipif(sys.platform == "win32", reason="argcomplete is for POSIX shells")
+    def test_a_shell_is_told_how_to_complete(self, line, words, tmp_path):
+        pytest.importorskip("argcomplete")
+        (tmp_path / "mine.py").touch()
+        answer = tmp_path / "answer"
+        asked = {
+            "_ARGCOMPLETE": "1",
+            "_ARGCOMPLETE_IFS": "\n",
+            "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+            "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+            "COMP_LINE": line,
+            "COMP_POINT": str(len(line)),
+            "COMP_TYPE": "9",
+        }
+        program = [sys.executable, "-m", "aio_strategies"]
+        subprocess.run(program, env=ENVIRONMENT | asked, cwd=tmp_path, check=True, timeout=60)
+        assert set(answer.read_text().split("\n")) == words
 
     def test_version(self):
         done = aio_strategies("--version")

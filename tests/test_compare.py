@@ -493,7 +493,7 @@ class TestBudget:
         assert {run.requests for run in blocking.runs} == {run.requests for run in comparison.arm("rust/blocking").runs}
         assert thread.median_wall == pytest.approx(5, rel=0.01)
         assert all(run.requests % 100 == 0 for run in thread.runs), "whole waves"
-        assert "≈500000.0" in str(comparison)
+        assert "≈500,000.0" in str(comparison)
         assert re.search(r"≈ projected from \d+ requests, .*: python/blocking, rust/blocking\n", str(comparison))
 
     def test_an_arm_that_is_slower_than_it_promised_is_stopped(self, stand_in):

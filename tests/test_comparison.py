@@ -3,10 +3,14 @@
 import gzip
 import json
 import math
+import multiprocessing
+import os
 import pickle
 import platform
 import re
+import subprocess
 import sys
+import sysconfig
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +23,7 @@ from aio_strategies.comparison.arm_times import TimedRun
 from aio_strategies.comparison.comparison import Comparison
 from aio_strategies.comparison.settings import Settings
 from aio_strategies.comparison.sweep import Scaling
+from aio_strategies.display.text import width
 from aio_strategies.exceptions import SchemaError
 from aio_strategies.measuring.environment import describe
 from test_exports import ARCHIVE, check
@@ -272,8 +277,52 @@ class TestTables:
         assert cells[2] == cells[3]
         assert re.fullmatch(r"1\.50× faster \[1\.[45]\d, 1\.5\d\]", cells[2])
         assert re.split(r"  +", lines[6])[:3] == ["mine", "–", "50.0 [48.9, 51.1]"]
-        assert lines[-2] == "10 requests, 10 at a time, latency 20 ms, 20 rounds, seed 1"
-        assert lines[-1] == "ideal 20.0 ms · serial 200.0 ms"
+        assert lines[-3:] == [
+            "10 requests, 10 at a time, latency 20 ms, 20 rounds, seed 1",
+            "wall: median of the rounds · […]: 95 % confidence interval · faster, slower: by more than 3 %",
+            "ideal 20.0 ms (the lab's delay alone, 10 at a time) · serial 200.0 ms (the same, one at a time)",
+        ]
+
+    def test_terms_are_explained_where_they_appear_only(self):
+        few = made({"python/thread": [0.03, 0.02], "rust/thread": [0.02, 0.02]}, latency=None)
+        assert "wall, ms " in str(few)
+        assert "95 %" not in str(few)
+        assert "undecided: too few rounds to tell" in str(few)
+        assert "undecided" not in str(self.comparison)
+        assert "twin" not in str(few)
+        assert not re.search("faster, slower|ideal|service", str(few))
+
+    @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+    @pytest.mark.parametrize("lang", ["en", "zh"])
+    def test_text_fits_a_terminal(self, columns, lang):
+        for comparison in (self.comparison, aio.load(DATA / "comparison_schema_2.json")):
+            lines = comparison.to_text(lang, columns=columns, costs=True).splitlines()
+            assert max(map(width, lines)) <= columns
+        assert max(map(width, str(self.comparison).splitlines())) > 120
+
+    def test_at_a_prompt_it_fits_the_terminal(self, monkeypatch):
+        monkeypatch.setattr("aio_strategies.comparison.comparison.terminal_columns", lambda: 70)
+        assert repr(self.comparison) == self.comparison.to_text(columns=70) != str(self.comparison)
+
+    def test_wide_intervals_have_fewer_digits(self):
+        comparison = made({"rust/thread": jumbled(around(5.3413, spread=1.5)), "mine": jumbled(around(5.3413))})
+        assert [re.split("  +", line.strip())[2] for line in str(comparison).splitlines()[2:4]] == [
+            "5,345 [3,811, 7,486]",
+            "5,341 [5,222, 5,463]",
+        ]
+
+    def test_costs_are_shown_if_asked_for(self):
+        comparison = aio.load(DATA / "comparison_schema_2.json")
+        assert "requests/s" not in comparison.to_text()
+        assert "requests/s" in comparison.to_text(costs=True)
+
+    def test_requests_per_second(self):
+        assert self.comparison.summary["requests_per_second"][0] == pytest.approx(
+            10 / self.comparison.arms[0].median_wall
+        )
+        titles, *rows = aio.load(DATA / "comparison_schema_2.json").to_markdown().split("\n\n")[1].splitlines()
+        place = [title.strip() for title in titles.split("|")].index("requests/s")
+        assert rows[1].split("|")[place].strip() == "180.4"
 
     def test_chinese_markdown_has_the_lecture_s_rows_columns_and_figures(self):
         lines = self.comparison.to_markdown("zh").splitlines()
@@ -327,7 +376,7 @@ class TestTables:
         assert {tag for tag, _ in seen} <= {
             *("table", "thead", "tbody", "tr", "th", "td", "div", "details", "summary", "b")
         }
-        assert set().union(*(attributes for _, attributes in seen)) == {"style"}
+        assert set().union(*(attributes for _, attributes in seen)) == {"style", "title"}
         assert "&lt;script&gt;" in comparison._repr_html_()
 
     def test_html_has_a_bar_in_proportion_to_the_wall_time(self):
@@ -466,16 +515,82 @@ class TestExport:
         assert peaks["rust/thread"] > 1
 
 
+class TestEnvironment:
+    #: What ``describe`` returns in a new interpreter.
+    DESCRIBED = "from aio_strategies.measuring.environment import describe; import json; print(json.dumps(describe()))"
+
+    def described(self, **variables):
+        done = subprocess.run(
+            [sys.executable, "-c", self.DESCRIBED],
+            env=os.environ | variables,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    def test_how_python_runs(self):
+        found = self.described()
+        assert found["gil"] == ("enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled")
+        assert found["free_threaded"] == bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+        assert found["start_method"] == found["default_start_method"] == multiprocessing.get_all_start_methods()[0]
+        assert re.fullmatch(r"asyncio\.\w+EventLoop", found["event_loop"])
+
+    def test_what_every_interpreter_here_is_told(self, tmp_path):
+        """As where uvloop is installed as the policy of all."""
+        (tmp_path / "quickloop.py").write_text(
+            "import asyncio\n"
+            "class Loop(asyncio.SelectorEventLoop): pass\n"
+            "class Policy(asyncio.DefaultEventLoopPolicy): _loop_factory = Loop\n",
+            encoding="utf-8",
+        )
+        (tmp_path / "quickloop-1.2.dist-info").mkdir()
+        metadata = "Metadata-Version: 2.1\nName: quickloop\nVersion: 1.2\n"
+        (tmp_path / "quickloop-1.2.dist-info" / "METADATA").write_text(metadata, encoding="utf-8")
+        (tmp_path / "sitecustomize.py").write_text(
+            "import asyncio, multiprocessing, quickloop\n"
+            "asyncio.set_event_loop_policy(quickloop.Policy())\n"
+            "multiprocessing.set_start_method('spawn')\n",
+            encoding="utf-8",
+        )
+        found = self.described(PYTHONPATH=str(tmp_path))
+        assert (found["event_loop"], found["start_method"]) == ("quickloop.Loop 1.2", "spawn")
+
+    def test_only_what_is_unusual_is_told_below_the_table(self):
+        usual = made({"rust/thread": [0.1]})
+        assert str(usual).splitlines()[4] == "10 requests, 10 at a time, latency 20 ms, 1 round, seed 1"
+        news = {
+            "gil": "disabled",
+            "default_start_method": "fork",
+            "start_method": "spawn",
+            "event_loop": "uvloop.Loop 1",
+        }
+        unusual = replace(usual, environment={**usual.environment, **news})
+        told = "seed 1, without the GIL, processes started by spawn, event loop uvloop.Loop 1"
+        assert str(unusual).splitlines()[4].endswith(told)
+        free = replace(usual, environment={**usual.environment, "free_threaded": True})
+        assert str(free).splitlines()[4].endswith(", free-threaded build with the GIL enabled")
+
+
 class TestFiles:
-    @pytest.mark.parametrize("name", ["c.json", "c.json.gz"])
+    @pytest.mark.parametrize("name", ["c.json", "c.json.gz", "C.JSON.GZ"])
     def test_save_and_load(self, measured, tmp_path, name):
         measured.save(tmp_path / name)
         loaded = aio.load(tmp_path / name)
         assert loaded.to_dict(exchanges=True) == measured.to_dict(exchanges=True)
         assert str(loaded) == str(measured)
         assert loaded.to_har() == measured.to_har()
-        if name.endswith("gz"):
+        if name.lower().endswith("gz"):
             assert gzip.decompress((tmp_path / name).read_bytes())
+
+    @pytest.mark.parametrize("name", ["x.csv", "x.gz", "x", "json", ".json/x.txt"])
+    def test_a_name_that_promises_another_format_is_refused(self, tmp_path, name):
+        comparison = made({"rust/thread": [0.1]})
+        with pytest.raises(ValueError, match=r"must end with \.json, \.json\.gz or \.html, not '"):
+            comparison.save(tmp_path / name)
+        with pytest.raises(ValueError, match=r"must end with \.json or \.json\.gz, not '"):
+            Scaling("requests", [10], [comparison]).save(tmp_path / name)
+        assert list(tmp_path.iterdir()) == []
 
     def test_the_json_of_the_command_line_is_read_too(self, measured, tmp_path):
         (tmp_path / "c.json").write_text(measured.to_json(), encoding="utf-8")

@@ -100,7 +100,8 @@ def test_every_command_is_tried():
 COMMANDS = {
     "aio-strategies run --as-host example.com:80 program.py": "10 pages",
     "aio-strategies compare": "yield_from (2.3.2.2)",
-    "aio-strategies compare --requests 10 --latency 20ms": "yield_from (2.3.2.2)",
+    "aio-strategies compare thread asyncio -n 10 -r 20": "asyncio (2.3.4)",
+    "aio-strategies compare program.py other.py thread": "other.py",
     "aio-strategies run thread http://127.0.0.1:8000/ --language rust": "200",
     "aio-strategies serve --latency 20ms": "http://127.0.0.1:",
     "aio-strategies strategies": "2.3.2.2",
@@ -112,6 +113,7 @@ COMMANDS = {
 @pytest.mark.slow
 def test_commands(command, elsewhere, capfd, monkeypatch):
     shutil.copy(PROGRAMS / "thread_pool.py", elsewhere / "program.py")
+    shutil.copy(PROGRAMS / "process_pool.py", elsewhere / "other.py")
     with aio.LabServer(latency=0.001) as lab, lab.as_host("127.0.0.1", 8000):
         assert cli.main(shlex.split(command)[1:]) == 0
     assert COMMANDS[command] in capfd.readouterr().out

@@ -136,6 +136,18 @@ class TestShown:
         assert repr(MANY).splitlines()[-1] == "… 99,990 more; 100,000 rows × 4 columns"
         assert repr(NO_ROWS).splitlines()[-1] == "0 rows × 4 columns"
 
+    def test_a_terminal_shows_as_many_columns_as_it_has_room_for(self, monkeypatch):
+        monkeypatch.setattr("aio_strategies.display.text.terminal_columns", lambda: 45)
+        assert repr(FRAME).splitlines()[2:] == [
+            "rust/thread                       1     0.1",
+            "–              -9223372036854775808       –",
+            "语言/回调 🦀·                     –  1e-300",
+            "                9223372036854775807       3",
+            "4 rows × 4 columns",
+        ]
+        monkeypatch.setattr("aio_strategies.display.text.terminal_columns", lambda: 5)
+        assert repr(FRAME).splitlines()[2].split() == ["rust/th…"]
+
     def test_as_html(self):
         assert "… 99,980 more; 100,000 rows × 4 columns" in MANY._repr_html_()
         assert "more" not in FRAME._repr_html_()

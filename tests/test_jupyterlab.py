@@ -36,7 +36,8 @@ SETTINGS = {
 HURRY = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import quick; quick.hurry(); del sys, quick"
 PANEL = f"[...window.jupyterapp.shell.widgets('main')].find(panel => panel.title.label === '{QUICKSTART.name}')"
 CELLS = f"[...({PANEL}).content.model.cells].filter(cell => cell.type === 'code')"
-#: Of each code cell's output, what is seen: the text, how many rows, rules and bars of tables, the pictures' sizes.
+#: Of each code cell's output, what is seen: the text; how many rows, titles with an explanation, rules and bars of
+#: tables; the pictures' sizes.
 OUTPUTS = f"""
     [...({PANEL}).node.querySelectorAll(".jp-CodeCell .jp-Cell-outputWrapper")].map(output => {{
         const seen = selector => [...output.querySelectorAll(selector)].filter(element => element.checkVisibility());
@@ -44,6 +45,7 @@ OUTPUTS = f"""
         return {{
             text: output.innerText,
             rows: seen("tbody tr").length,
+            explained: seen("th").filter(cell => cell.title).length,
             rules: seen("td:first-child").filter(cell => style(cell).borderTopStyle === "solid").length,
             bars: seen("td > div > div").filter(bar => style(bar).backgroundColor !== "rgba(0, 0, 0, 0)").length,
             pictures: seen("img").map(picture => [picture.naturalWidth, picture.naturalHeight]),
@@ -116,8 +118,9 @@ def check_outputs(page: Page) -> list[dict]:
     assert "rust / thread · 10 responses" in run["text"]
     # the table, and below it, folded, what it costs
     assert "wall, ms [95\xa0%]" in comparison["text"]
-    assert len(re.findall(r"rust\s+\d+\.\d \[\d+\.\d, \d+\.\d\]", comparison["text"])) == 3
+    assert len(re.findall(r"rust\s+[\d.,]+ \[[\d.,]+, [\d.,]+\]", comparison["text"])) == 3
     assert (comparison["rows"], comparison["rules"], comparison["bars"]) == (6, 3, 6)
+    assert comparison["explained"] == 7  # when pointed at
     assert comparison["pictures"] == []
     [(width, height)] = waterfall["pictures"]
     assert min(width, height) > 500

@@ -28,7 +28,7 @@ FLOORS = [
     {"results", "targets", "sources"},
     {"catalogue", "frame"},
     {"display", "lab"},
-    {"exceptions", "checks", "helper", "units"},
+    {"exceptions", "checks", "helper", "program_file", "units"},
 ]
 
 

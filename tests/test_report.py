@@ -1,6 +1,7 @@
 """Text as wide as it looks, tables, and the progress display."""
 
 import io
+import math
 import sys
 import threading
 import unicodedata
@@ -10,8 +11,8 @@ import pytest
 from aio_strategies.display.notebook import Bars, bar, html_notes, html_table
 from aio_strategies.display.progress import shown
 from aio_strategies.display.tables import Column, Table
-from aio_strategies.display.text import pad, width
-from aio_strategies.units import byte_count, seconds
+from aio_strategies.display.text import cut, flowed, pad, width
+from aio_strategies.units import byte_count, figure, percent, seconds, with_interval
 
 TABLE = Table(
     (Column("程序"), Column("耗时（单位：秒）", right=True), Column("n", right=True)),
@@ -31,6 +32,103 @@ class TestText:
         assert pad("程", 4) == "程  "
         assert pad("程", 4, right=True) == "  程"
         assert pad("toolong", 3) == "toolong"
+
+    def test_cut_ends_with_an_ellipsis_within_the_width(self):
+        assert [cut("程序 abc", columns) for columns in (8, 7, 5, 4, 2)] == ["程序 abc", "程序 a…", "程序…", "程…", "…"]
+
+    def test_flowed_breaks_at_spaces_and_indents(self):
+        assert flowed("it took 20 ms of 30 %, or so", 12) == "it took\n  20 ms of\n  30 %, or\n  so"
+        assert flowed("short", 60) == "short"
+
+    def test_flowed_breaks_beside_any_chinese_character(self):
+        lines = flowed("警告：请勿采信本次比较 python/blocking 对其孪生进程", 20).split("\n")
+        assert max(map(width, lines)) <= 20
+        assert "".join(line.removeprefix("  ") for line in lines).replace(" ", "") == (
+            "警告：请勿采信本次比较python/blocking对其孪生进程"
+        )
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("value", "low", "high", "text"),
+        [
+            (105.3, 60.1, 160.2, "105 [60, 160]"),
+            (20.83, 20.31, 21.26, "20.8 [20.3, 21.3]"),
+            (5341.26, 5340.0, 5345.0, "5,341.3 [5,340.0, 5,345.0]"),
+            (5341.26, 5200.0, 5400.0, "5,341 [5,200, 5,400]"),
+            (4.126, 4.101, 4.15, "4.13 [4.10, 4.15]"),
+            (4.126, -math.inf, math.inf, "4.13"),
+            (5341.26, -math.inf, math.inf, "5,341.3"),
+        ],
+    )
+    def test_a_wide_interval_has_no_decimals(self, value, low, high, text):
+        assert with_interval(value, low, high) == text
+
+    def test_a_share_and_its_sign_are_apart(self):
+        assert (percent(0.3), percent(0.0123, 1), percent(1.9)) == ("30 %", "1.2 %", "190 %")
+
+    def test_a_figure_has_thousands_separators(self):
+        assert (figure(5341.26), figure(20.0), figure(4.0)) == ("5,341.3", "20.0", "4.00")
+
+
+#: As wide as what ``compare`` shows, and as a column gives way there.
+WIDE = Table(
+    (
+        Column("strategy (section)", shorten=2),
+        Column("language", short="lang.", shorten=1),
+        Column("wall, ms [95 %]", right=True),
+        Column("CPU, ms/request", right=True, drop=3),
+        Column("errors", right=True),
+    ),
+    (("thread (2.2.3)", "python", "20.8 [20.3, 21.3]", "0.123", "0"), ("", "rust", "≈105 [60, 160]", "0.1", "12")),
+)
+
+
+class TestNarrowTable:
+    @pytest.mark.parametrize("columns", range(30, 100))
+    def test_no_line_is_too_long_and_no_row_is_broken(self, columns):
+        lines = WIDE.to_text(columns).splitlines()
+        assert max(map(width, lines)) <= max(columns, 47)  # what may not give way is wider than 30
+        assert len(lines) - lines.index(next(line for line in lines if line.startswith("--"))) == 3
+
+    def test_with_room_enough_nothing_is_different(self):
+        assert WIDE.to_text(200) == WIDE.to_text()
+
+    def test_first_the_titles_take_two_lines(self):
+        assert WIDE.to_text(70).splitlines()[:3] == [
+            "strategy                                           CPU,",
+            "(section)       language    wall, ms [95 %]  ms/request  errors",
+            "--------------  --------  -----------------  ----------  ------",
+        ]
+
+    def test_then_columns_get_shorter_in_their_order(self):
+        assert "language" not in WIDE.to_text(62)
+        assert "(2.2.3)" in WIDE.to_text(62)
+        assert "(2.2.3)" not in WIDE.to_text(60)
+        assert "CPU" in WIDE.to_text(60)
+
+    def test_then_columns_go(self):
+        assert WIDE.to_text(50).splitlines() == [
+            "strategy  lang.     wall, ms [95 %]  errors",
+            "--------  ------  -----------------  ------",
+            "thread    python  20.8 [20.3, 21.3]       0",
+            "          rust       ≈105 [60, 160]      12",
+        ]
+
+    def test_at_last_the_longest_words_are_cut_but_no_number(self):
+        table = Table(
+            (Column("arm"), Column("language"), Column("wall", right=True)),
+            (("a program with a very long name", "your code: threads", "123,456,789.0"), ("", "rust", "20.8")),
+        )
+        assert table.to_text(45).splitlines()[-2:] == [
+            "a program…  your code: threads  123,456,789.0",
+            "            rust                         20.8",
+        ]
+        assert max(map(width, table.to_text(20).splitlines())) == 8 + 8 + 13 + 4  # less makes no sense
+
+    def test_at_last_a_long_name_is_cut(self):
+        table = Table((Column("arm"), Column("wall", right=True)), (("a program with a very long name", "20.8"),))
+        assert table.to_text(20).splitlines()[-1] == "a program wit…  20.8"
 
 
 class TestTable:
@@ -69,6 +167,11 @@ class TestTable:
         assert drawn.count("<th") - drawn.count("<thead") == 3
         assert "<style" not in drawn
         assert "<script" not in drawn
+
+    def test_html_says_what_a_column_means_when_pointed_at(self):
+        drawn = html_table(Table((Column("wall", about='the "median"'), Column("n")), (("1", "2"),)))
+        assert drawn.count(' title="the &quot;median&quot;"') == 1
+        assert drawn.count("title=") == 1
 
     def test_bars_of_the_two_languages_differ(self):
         assert len({bar(0.5, "python"), bar(0.5, "rust"), bar(0.5)}) == 3

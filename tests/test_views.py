@@ -21,14 +21,15 @@ import pytest
 from aio_strategies.comparison.kept_exchanges import KeptExchanges
 from aio_strategies.comparison.sweep import Scaling
 from aio_strategies.comparison.typical_runs import exchange_at
+from aio_strategies.comparison.views import distributions
 from aio_strategies.display.batch import Batch, in_flight, peak, thinned
-from aio_strategies.display.batch_charts import waterfall_chart
-from aio_strategies.display.colours import SHADES
+from aio_strategies.display.batch_charts import throughput_chart, waterfall_chart
+from aio_strategies.display.colours import DARK, INK, PAPER, SHADES
 from aio_strategies.display.density import cells_of
 from aio_strategies.display.interval_charts import Dot, dots_chart
 from aio_strategies.display.picture import Picture
 from aio_strategies.display.rendering import render
-from aio_strategies.display.scale import Scale, spanning
+from aio_strategies.display.scale import Scale, figure, spanning
 from aio_strategies.display.svg_renderer import spread
 from aio_strategies.display.text import fitted, text_width
 from aio_strategies.lab.log import LogRecord
@@ -40,8 +41,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 FOUR = ("python/blocking", "rust/blocking", "python/thread", "rust/thread")
 ALL = tuple(f"{language}/{strategy.key}" for strategy in aio.strategies() for language in ("python", "rust"))
 
+PERCENTILES = ("service_p50", "service_p90", "service_p99")
 
-def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, errors=None):
+
+def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, errors=None, rate=None):
     """Make a comparison with the exchanges of one run of each arm."""
     rng = random.Random(1)
     walls, exchanges = {}, KeptExchanges()
@@ -49,7 +52,8 @@ def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, err
         free = [0.0] * (1 if "blocking" in arm else concurrency)
         clients, records = [], []
         for request in range(requests):
-            start = heapq.heappop(free) + rng.uniform(0.0001, 0.0003)
+            due = request / rate if rate else 0.0
+            start = max(heapq.heappop(free), due) + rng.uniform(0.0001, 0.0003)
             service = latency * rng.uniform(1.0, 1.2)
             heapq.heappush(free, start + service)
             clients.append((start, service))
@@ -58,7 +62,8 @@ def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, err
             records.append(LogRecord(request + 1, request + 1, "/", 200, 100, *times) if phases else None)
         exchanges.add(1000 * number + 1, 0, 0.0, clients, records, errors or {})
         walls[arm] = around(max(start + service for start, service in clients), 12)
-    return made(walls, requests=requests, concurrency=concurrency, latency=latency, kept_exchanges=exchanges)
+    found = made(walls, requests=requests, concurrency=concurrency, latency=latency, kept_exchanges=exchanges)
+    return replace(found, settings=replace(found.settings, rate=rate))
 
 
 def scaled(values=(10, 30, 100), arms=FOUR):
@@ -341,6 +346,92 @@ class TestInFlight:
         assert thin[-1] == steps[-1]
 
 
+class TestLatencies:
+    def test_a_panel_for_each_strategy_and_a_line_for_each_arm(self):
+        picture = compared(100, 10).latencies()
+        assert len([path for path in parsed(picture).iter(f"{SVG}path") if path.get("class") == "latency"]) == 4
+        assert {"blocking", "thread", "python", "rust", "percentile"} <= set(texts(picture))
+        assert "rust/thread" not in texts(picture)
+
+    @pytest.mark.parametrize("requests", [20, 99, 1000])
+    def test_a_curve_is_the_distribution_and_ends_with_ten_beyond(self, requests):
+        comparison = compared(requests, 10)
+        for one in distributions(comparison, comparison.arms):
+            frame = comparison.exchanges.where(arm=one.arm)
+            services = sorted(frame["service"])
+            assert one.count == len(services) == requests
+            assert one.told == comparison.arm(one.arm).latency.service
+            assert [share for share, _ in one.curve] == sorted({share for share, _ in one.curve})
+            for share, limit in one.curve:
+                no_longer = sum(service <= limit for service in services)
+                assert share * requests <= no_longer + 1e-6 < share * requests + 1.001
+            assert one.curve[0][1] == services[0]
+            assert sum(service > one.curve[-1][1] for service in services) == 10
+
+    def test_only_percentiles_with_ten_beyond_are_told(self):
+        few, many = compared(99, 10), compared(1000, 10)
+        assert "p50, ms" in repr(few.latencies())
+        assert "p90, ms" not in repr(few.latencies())
+        assert "90 %" not in texts(few.latencies())
+        assert "p99, ms" in repr(many.latencies())
+        assert {"0", "50 %", "90 %", "99 %"} <= set(texts(many.latencies()))
+
+    def test_as_text_it_is_the_table_of_the_summary(self):
+        comparison = compared(1000, 10)
+        *_, last = repr(comparison.latencies()).splitlines()
+        told = [figure(1000 * comparison.summary.where(arm="rust/thread")[name][0]) for name in PERCENTILES]
+        assert last.split() == ["rust/thread", "service", "1,000", *told]
+
+    def test_the_response_time_is_shown_with_a_rate_only(self):
+        # 10 clients manage about 450 a second, one about 45
+        picture = compared(200, 10, rate=300.0).latencies()
+        assert {"python, service", "python, response"} <= set(texts(picture))
+        table = [line.split() for line in repr(picture).splitlines()]
+        medians = {tuple(row[:2]): float(row[3].replace(",", "")) for row in table if len(row) == 5 and "/" in row[0]}
+        assert medians["rust/blocking", "response"] > 20 * medians["rust/blocking", "service"]
+        assert medians["rust/thread", "response"] < 2 * medians["rust/thread", "service"]
+        assert not any("response" in text for text in texts(compared(200, 10).latencies()))
+
+    def test_failures_do_not_count(self):
+        comparison = compared(40, 10, errors={7: "reset", 30: "reset"})
+        assert {one.count for one in distributions(comparison, comparison.arms)} == {38}
+
+    def test_too_few_exchanges_are_told(self):
+        comparison = compared(19, 10, ("python/thread", "rust/thread"))
+        assert "too few exchanges for percentiles: python/thread, rust/thread" in " ".join(
+            texts(comparison.latencies())
+        )
+
+    def test_chosen_arms(self):
+        comparison = compared(100, 10)
+        assert "python" not in texts(comparison.latencies(["rust/thread"]))
+        with pytest.raises(TypeError, match="arms must be a list of names"):
+            comparison.latencies("rust/thread")
+
+
+class TestThroughput:
+    def test_what_is_below_the_curve_is_what_ended_well(self):
+        batch = steady("a", 400, 10, failed=range(0, 400, 4))
+        [panel] = throughput_chart([batch], "ends").panels
+        corners = next(layer for layer in panel.layers if layer.name == "throughput").points
+        area = sum((b.x - a.x) / 1000 * a.y for a, b in pairwise(corners))
+        assert area == pytest.approx(300, rel=0.03)  # the last step ends with the axis
+        assert panel.facts.startswith("733/s on average, in steps of ")
+
+    def test_no_step_counts_a_few_only(self):
+        slow, fast = steady("slow", 10, 1), Batch("fast", "", [0.0] * 400, [0.01] * 400, [0.0] * 400)
+        told = [panel.facts for panel in throughput_chart([slow, fast], "both").panels]
+        assert told == ["1,000/s on average, in steps of 5 ms", "40,000/s on average, in steps of 0.5 ms"]
+
+    def test_a_line_marks_the_rate(self):
+        assert "requests due at 300/s" in texts(compared(200, 10, rate=300.0).throughput())
+        assert not any("due" in text for text in texts(compared(200, 10).throughput()))
+
+    def test_nothing_ended(self):
+        picture = render(throughput_chart([Batch("a", "", [], [], [])], "nothing"))
+        assert not re.search(r"nan|inf", picture.svg)
+
+
 class TestScaling:
     def test_a_curve_for_each_arm_and_line(self):
         picture = scaled().plot()
@@ -422,13 +513,50 @@ class TestRun:
         assert told.stdout.strip() == "False"
 
 
+def pictures(comparison):
+    return comparison.plot, comparison.waterfall, comparison.in_flight, comparison.throughput, comparison.latencies
+
+
+def test_a_tall_picture_has_its_axis_at_both_ends():
+    title = "time since the batch began, ms"
+    short, tall = compared(10, 10, FOUR), compared(10, 10, ALL)
+    for one, both in ((short.waterfall(), tall.waterfall()), (short.in_flight(), tall.in_flight())):
+        assert texts(one).count(title) == 1
+        assert texts(both).count(title) == 2
+        assert texts(both).count("100") == 2
+        first = min(float(re.match(r"M\S+ ([\d.]+)", path.get("d"))[1]) for path in parsed(both).iter(f"{SVG}path"))
+        above = min(float(text.get("y")) for text in parsed(both).iter(f"{SVG}text") if text.text == "100")
+        assert first - 10 < above < first
+    assert overlaps(tall.in_flight()) == []
+
+
+def test_every_colour_has_its_like_on_a_dark_page():
+    def contrast(a, b):
+        bright, dim = sorted((brightness(a), brightness(b)), reverse=True)
+        return (bright + 0.05) / (dim + 0.05)
+
+    def brightness(colour):  # relative luminance, as in WCAG
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    comparisons = [compared(requests, 10, errors={7: "reset"}) for requests in (10, 1000)]
+    drawn = [draw() for comparison in comparisons for draw in views(comparison)]
+    inks = {ink for picture in drawn for ink in re.findall(r' (?:fill|stroke)="(#\w+)"', picture.svg)}
+    assert {INK, PAPER, *SHADES} <= inks
+    for ink in inks - {PAPER}:
+        assert contrast(ink, PAPER) > 1.3, ink
+        assert contrast(DARK.get(ink, ink), DARK[PAPER]) > 1.3, ink
+    assert contrast(DARK[INK], DARK[PAPER]) > 7
+
+
 @pytest.mark.parametrize("arms", [("rust/thread",), FOUR, ALL], ids=len)
 @pytest.mark.parametrize("requests", [10, 100, 10_000])
 @pytest.mark.slow
 def test_no_text_lies_on_another(requests, arms):
     comparison = compared(requests, max(10, requests // 20), arms)
-    for picture in (comparison.plot(), comparison.waterfall(), comparison.in_flight()):
-        assert overlaps(picture) == []
+    for draw in pictures(comparison):
+        assert overlaps(draw()) == []
     if requests == 100:
         assert overlaps(scaled(arms=arms).plot()) == []
         assert overlaps(scaled(tuple(range(1, 40)), arms[:1]).plot()) == []
@@ -438,7 +566,7 @@ def test_no_text_lies_on_another(requests, arms):
 @pytest.mark.alone
 def test_a_large_comparison_is_quickly_drawn_and_small():
     comparison = compared(100_000 // 4, 1000)
-    for draw in (comparison.plot, comparison.waterfall, comparison.in_flight):
+    for draw in pictures(comparison):
         begun = time.process_time()
         picture = draw()
         # a tenth of that on an idle machine
@@ -461,19 +589,23 @@ def test_a_browser_shows_them(tmp_path):
     from browser import browser, wait_for
 
     comparison = compared(100, 10)
-    pictures = [comparison.plot(), comparison.waterfall(), comparison.in_flight(), scaled().plot()]
+    drawn = [draw() for draw in views(comparison)]
     address = tmp_path / "page.html"
-    address.write_text("<!DOCTYPE html>" + "".join(picture._repr_html_() for picture in pictures))
+    address.write_text("<!DOCTYPE html>" + "".join(picture._repr_html_() for picture in drawn))
     with browser(tmp_path) as page:
         page.call("Page.navigate", url=address.as_uri())
         sizes = "[...document.images].map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
-        wait_for("pictures", lambda: page.evaluate(f"{sizes}.filter(([complete]) => complete).length") == 4)
-        for (_, width, height), picture in zip(page.evaluate(sizes), pictures, strict=True):
+        wait_for("pictures", lambda: page.evaluate(f"{sizes}.filter(([complete]) => complete).length") == len(drawn))
+        for (_, width, height), picture in zip(page.evaluate(sizes), drawn, strict=True):
             root = parsed(picture)
             # 0 of one that is no picture
             assert (width, height) == pytest.approx((float(root.get("width")), float(root.get("height"))), abs=1)
         page.evaluate("document.images[2].scrollIntoView()")
         wait_for("colours", lambda: page.coloured_pixels() > 100)
+        # as dark as the page
+        assert page.brightness(300, 10) > 0.9
+        page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        assert page.brightness(300, 10) < 0.2
         # so wide as a telephone's, and narrower
         widths = "[...document.images].map(image => image.clientWidth)"
         for wide in (375, 200):
@@ -488,13 +620,13 @@ def test_a_browser_shows_them(tmp_path):
             "(svgs => svgs.flatMap(svg => { document.body.innerHTML = svg;"
             "return [...document.querySelectorAll('text')].map(text =>"
             "[text.textContent, +text.getAttribute('font-size'), text.getComputedTextLength()]); }))"
-            f"({json.dumps([picture.svg for picture in pictures])})"
+            f"({json.dumps([picture.svg for picture in drawn])})"
         )
         assert all(math.isfinite(width) and width <= 1.15 * text_width(text, size) for text, size, width in wider)
 
 
 def views(comparison):
-    return comparison.plot, comparison.waterfall, comparison.in_flight, scaled().plot
+    return *pictures(comparison), scaled().plot
 
 
 @pytest.mark.parametrize("requests", [10, 1000])
@@ -506,6 +638,44 @@ def test_interactive_charts(requests):
         specification = view(interactive=True).to_json()
         assert len(specification) < 2_000_000
         assert vl_convert.vegalite_to_svg(specification).startswith("<svg")
+
+
+@pytest.mark.slow
+def test_interactive_charts_need_no_network(tmp_path):
+    pytest.importorskip("altair", reason="altair is not installed")
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    from browser import browser, wait_for
+
+    mine = made({"python/thread": around(0.05), "<script>1<br>": around(0.04)})
+    charts = [mine.plot(interactive=True), compared(100, 10).latencies(interactive=True)]
+    shown = "".join(chart._repr_mimebundle_()["text/html"] for chart in charts)
+    (tmp_path / "cells.html").write_text(f'<!DOCTYPE html><meta charset="utf-8"><body>{shown}')
+    # as a notebook that is not trusted shows them
+    (tmp_path / "plain.html").write_text(re.sub("<script>.*?</script>", "", shown, flags=re.DOTALL))
+    charts[0].properties(spacing=3).save(tmp_path / "saved.html")
+    charted = "document.querySelectorAll('.vega-embed .marks').length"
+    with browser(tmp_path) as page:
+        for name, count in (("cells", 2), ("saved", 1)):
+            page.call("Page.navigate", url=(tmp_path / f"{name}.html").as_uri())
+            wait_for("charts", lambda count=count: page.evaluate(charted) == count)
+            assert page.evaluate("document.images.length") == 0
+            assert page.coloured_pixels() > 50
+        assert page.exceptions == []
+        assert {url.partition(":")[0] for url in page.requested} <= {"file", "about", "data"}
+        page.call("Page.navigate", url=(tmp_path / "plain.html").as_uri())
+        wait_for("pictures", lambda: page.evaluate("[...document.images].filter(image => image.complete).length") == 2)
+        assert page.coloured_pixels() > 50
+
+
+def test_an_interactive_chart_obeys_the_callers_renderer(monkeypatch):
+    altair = pytest.importorskip("altair", reason="altair is not installed")
+    pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
+    chart = compared(10, 10).plot(interactive=True)
+    with altair.renderers.enable("svg"):
+        assert list(chart._repr_mimebundle_()) == ["image/svg+xml"]
+    # without the scripts, altair has its own way
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    assert "cdn.jsdelivr.net" in chart._repr_mimebundle_()["text/html"]
 
 
 @pytest.mark.slow
@@ -548,7 +718,28 @@ def test_on_a_matplotlib_axis(requests):
         ax = figure.subplots()
         assert view(ax=ax) is ax
         assert "ms" in ax.get_xlabel() + ax.get_ylabel()
-        figure.canvas.draw()
+        figure.draw_without_rendering()
+
+
+@pytest.mark.slow
+def test_nothing_is_cut_off_on_a_matplotlib_axis():
+    figures = pytest.importorskip("matplotlib.figure", reason="matplotlib is not installed")
+    comparison = compared(1000, 10, ALL[:8], errors={7: "reset"}, rate=300.0)
+    for view in views(comparison):
+        figure = figures.Figure()
+        ax = view(ax=figure.subplots())
+        figure.draw_without_rendering()
+        edge, seen = figure.bbox, ax.get_tightbbox()
+        assert edge.x0 <= seen.x0 <= seen.x1 <= edge.x1
+        assert edge.y0 <= seen.y0 <= seen.y1 <= edge.y1
+        # the legend hides no mark
+        assert ax.get_legend() is None or ax.get_legend().get_window_extent().x0 > ax.bbox.x1
+        # nor does a figure beside the axis lie on it
+        beside = [text.get_window_extent().x1 for text in ax.texts if text.get_position()[0] > 1]
+        assert not beside or max(beside) <= ax.get_legend().get_window_extent().x0
+    laid_out = figures.Figure(layout="tight")
+    comparison.plot(ax=laid_out.subplots())
+    assert type(laid_out.get_layout_engine()).__name__ == "TightLayoutEngine"
 
 
 def test_the_legends_on_a_matplotlib_axis():

@@ -28,12 +28,14 @@ __all__ = [
     "language_name",
     "latency",
     "list_of",
+    "output_file",
     "port",
     "rate",
     "requests",
     "rounds",
     "seed",
     "strategy_key",
+    "strategy_or_file",
     "timeout",
     "url",
 ]
@@ -45,6 +47,16 @@ U = TypeVar("U")
 def strategy_key(text: str) -> str:
     """Read the key of a strategy."""
     return _checked(lambda key: checks.check_name("strategy", key, STRATEGIES), text)
+
+
+def strategy_or_file(text: str) -> str:
+    """Read the key of a strategy, or the name of a Python file."""
+    return text if text.endswith(".py") else strategy_key(text)
+
+
+def output_file(text: str) -> str:
+    """Read the path of a file for a comparison, which it must be possible to write."""
+    return _checked(lambda path: checks.check_output_file(path, checks.COMPARISON_SUFFIXES), text)
 
 
 def language_name(text: str) -> str:

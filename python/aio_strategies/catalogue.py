@@ -134,12 +134,14 @@ class Catalogue(tuple[Strategy, ...]):
     """The strategies in the lecture's order; shown as a table."""
 
     def __repr__(self) -> str:
+        from .display.text import terminal_columns
+
         unavailable = [
             f"not available here: {language}/{strategy.key} ({reason})"
             for strategy in self
             for language, reason in strategy.unavailable.items()
         ]
-        return "\n".join([self._table().to_text(), *unavailable])
+        return "\n".join([self._table().to_text(terminal_columns()), *unavailable])
 
     def _repr_html_(self) -> str:
         from .display.notebook import html_table
@@ -149,9 +151,16 @@ class Catalogue(tuple[Strategy, ...]):
     def _table(self) -> Table:
         from .display.tables import Column, Table
 
-        titles = ("key", "lecture", "title", "讲义", "Python waits by", "Rust waits by", "available in")
         return Table(
-            tuple(map(Column, titles)),
+            (
+                Column("key"),
+                Column("lecture"),
+                Column("title", drop=4),
+                Column("讲义"),
+                Column("Python waits by", drop=3),
+                Column("Rust waits by", drop=2),
+                Column("available in", drop=1),
+            ),
             tuple(
                 (
                     s.key,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -16,9 +17,12 @@ from typing import Any, Literal
 from ._native import parse_urls
 
 __all__ = [
+    "COMPARISON_SUFFIXES",
+    "DATA_SUFFIXES",
     "DEFAULT_BODY_SIZE",
     "DEFAULT_LATENCY",
     "DEFAULT_LOG_LIMIT",
+    "REPORT_SUFFIX",
     "Lang",
     "check_bandwidth",
     "check_baseline",
@@ -35,6 +39,7 @@ __all__ = [
     "check_name",
     "check_names",
     "check_number_of_urls",
+    "check_output_file",
     "check_port",
     "check_program_name",
     "check_programs",
@@ -43,6 +48,7 @@ __all__ = [
     "check_requests",
     "check_rounds",
     "check_seed",
+    "check_suffix",
     "check_text",
     "check_timeout",
     "check_urls",
@@ -56,6 +62,15 @@ DEFAULT_BODY_SIZE = 1024
 
 DEFAULT_LOG_LIMIT = 1_000_000
 """The default number of records that a lab server's log keeps."""
+
+DATA_SUFFIXES = (".json", ".json.gz")
+"""What the name of a file with a comparison's data may end with."""
+
+REPORT_SUFFIX = ".html"
+"""What the name of a report ends with."""
+
+COMPARISON_SUFFIXES = (*DATA_SUFFIXES, REPORT_SUFFIX)
+"""What the name of a file may end with that a comparison is saved to."""
 
 Lang = Literal["en", "zh"]
 """The reader's language: English or Chinese. (``language`` is the programming language: ``"python"`` or ``"rust"``.)"""
@@ -330,6 +345,42 @@ def check_progress(progress: Any) -> None:
     """
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise TypeError(f"progress must be True, False, None or a callable, not {progress!r}")
+
+
+# --- files
+
+
+def check_suffix(path: str | os.PathLike[str], allowed: Sequence[str]) -> str:
+    """Return which of the allowed suffixes the file name ends with, in lower or upper case.
+
+    Raises:
+        TypeError: it is not a path.
+        ValueError: it ends with none of them.
+    """
+    name = os.path.basename(os.fspath(path))
+    for suffix in allowed:
+        if name.lower().endswith(suffix):
+            return suffix
+    *others, last = allowed
+    raise ValueError(f"the name of the file must end with {', '.join(others)} or {last}, not {name!r}")
+
+
+def check_output_file(path: str, allowed: Sequence[str]) -> str:
+    """Return the path of a file that is to be written later, if that can be expected to work.
+
+    Raises:
+        ValueError: its name ends with none of the allowed suffixes, its directory does not exist, or it cannot be
+            written.
+    """
+    check_suffix(path, allowed)
+    directory = os.path.dirname(path) or os.curdir
+    if not os.path.isdir(directory):
+        raise ValueError(f"cannot write {path!r}: there is no directory {directory!r}")
+    if os.path.isdir(path):
+        raise ValueError(f"cannot write {path!r}: it is a directory")
+    if not os.access(path if os.path.exists(path) else directory, os.W_OK):
+        raise ValueError(f"cannot write {path!r}: permission denied")
+    return path
 
 
 # --- numbers

@@ -1,6 +1,6 @@
 """The command line: ``aio-strategies compare | run | serve | source | strategies``, also ``python -m aio_strategies``.
 
-``run`` fetches with a strategy, or runs a Python file while a lab server stands in for its public hosts.
+``compare`` and ``run`` take strategies, or Python files whose public hosts are answered by a lab server.
 
 Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C.
 """
@@ -10,9 +10,10 @@ Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,9 @@ from . import argparse_types as arguments
 
 if TYPE_CHECKING:
     from .catalogue import Strategy
+    from .lab.hosts import Bounds, Host
+    from .measuring.plan import Plan
+    from .program_file import ProgramFile
     from .results import Response, Run
 
 __all__ = ["main"]
@@ -28,6 +32,10 @@ _PROGRAM = "aio-strategies"
 # What a shell reports for a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE.
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
+#: The default number of requests.
+_REQUESTS = 10
+#: Whether a shell wants to know how to complete a command line.
+_COMPLETING = "_ARGCOMPLETE" in os.environ
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -43,12 +51,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack Chinese characters
-    own, program_arguments = _split(sys.argv[1:] if words is None else words)
-    options = _parser().parse_args(own)
-    options.program_arguments = program_arguments
     try:
-        status: int = options.command(options)
-        sys.stdout.flush()
+        try:
+            return _run_command(sys.argv[1:] if words is None else words)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone. The interpreter flushes once more at exit: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,6 +65,19 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def _run_command(words: Sequence[str]) -> int:
+    own, program_arguments = _split(words)
+    parser = _parser()
+    if _COMPLETING:
+        with contextlib.suppress(ImportError):
+            import argcomplete
+
+            argcomplete.autocomplete(parser, always_complete_options=False)
+    options = parser.parse_args(own)
+    options.program_arguments = program_arguments
+    status: int = options.command(options)
     return status
 
 
@@ -65,28 +85,21 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .measuring.comparing import compare
+    from .display.text import terminal_columns
+    from .measuring.comparing import carry_out
 
     try:
-        comparison = compare(
-            options.strategies,
-            options.languages,
-            baseline=options.baseline,
-            urls=options.url,
-            requests=options.requests,
-            concurrency=options.concurrency,
-            latency=options.latency,
-            rate=options.rate,
-            timeout=options.timeout,
-            rounds=options.rounds,
-            budget=options.budget,
-            seed=options.seed,
-        )
+        plan = _planned(options)
     except ValueError as error:  # what the parser cannot know, such as a baseline that is not one of the arms
         print(f"{_PROGRAM} compare: error: {error}", file=sys.stderr)
         return 2
+    comparison = carry_out(plan)
+    unsaved = None
     if options.save:
-        comparison.save(options.save)
+        try:
+            comparison.save(options.save)
+        except OSError as error:  # the figures shall be shown all the same
+            unsaved = error
     if options.json:
         print(comparison.to_json())
     elif options.csv:
@@ -94,10 +107,93 @@ def _compare(options: argparse.Namespace) -> int:
     elif options.markdown:
         print(comparison.to_markdown(options.lang))
     else:
-        print(comparison.to_text(options.lang))
+        print(comparison.to_text(options.lang, columns=terminal_columns(), costs=options.costs))
+    if unsaved is not None:
+        raise unsaved
     if comparison.ended == "interrupted":
         return _INTERRUPTED
     return 1 if any(arm.errors for arm in comparison.arms) else 0
+
+
+def _planned(options: argparse.Namespace) -> Plan:
+    """Plan a comparison of strategies, and of Python files if there are any.
+
+    Raises:
+        ComparisonError: a file does not run, or makes another number of requests than the others.
+        OSError: a file cannot be read.
+        ValueError: the arguments do not go together.
+    """
+    from .measuring.plan import make_plan
+
+    files = [word for word in options.arms if word.endswith(".py")]
+    strategies = [word for word in options.arms if word not in files]
+    plan = partial(
+        make_plan,
+        languages=options.languages,
+        urls=options.url,
+        concurrency=options.concurrency,
+        latency=options.latency,
+        rate=options.rate,
+        timeout=options.timeout,
+        rounds=options.rounds,
+        budget=options.budget,
+        seed=options.seed,
+    )
+    if not files:
+        if options.as_host:
+            raise ValueError("--as-host applies only to Python files")
+        return plan(strategies or None, baseline=options.baseline, requests=options.requests or _REQUESTS)
+    if options.url:
+        raise ValueError("--url does not apply to Python files, which name their own pages")
+    programs = _programs(files)
+    plan = partial(plan, bounds=_bounds(programs, options.as_host))
+    return plan(
+        strategies,
+        programs=programs,
+        baseline=options.baseline or (next(iter(programs)) if options.arms[0] in files else None),
+        requests=_requests_of(programs, options.requests, plan),
+    )
+
+
+def _programs(files: Sequence[str]) -> dict[str, ProgramFile]:
+    """Read the files; each is known by its name, or by its path if several have the same name."""
+    from .program_file import ProgramFile
+
+    names = [os.path.basename(path) for path in files]
+    return {
+        name if names.count(name) == 1 else path: ProgramFile(path) for name, path in zip(names, files, strict=True)
+    }
+
+
+def _bounds(programs: Mapping[str, ProgramFile], hosts: Sequence[Host] | None) -> Bounds:
+    """Let the lab stand in for the hosts that were given, and for those that the programs name."""
+    from .lab.hosts import Bounds, hosts_in
+
+    named = dict.fromkeys(hosts or ())
+    for program in programs.values():
+        try:
+            named |= dict.fromkeys(hosts_in(program.source))
+        except SyntaxError as error:
+            raise ValueError(f"{program.path}, line {error.lineno}, is not valid Python: {error.msg}") from None
+    return Bounds(tuple(named), host_option="--as-host", time_option="--timeout")
+
+
+def _requests_of(programs: Mapping[str, ProgramFile], given: int | None, plan: Callable[..., Plan]) -> int:
+    """Run each program once, and return how many requests it makes; all must make as many."""
+    from .exceptions import ComparisonError
+    from .measuring.trial import try_out
+
+    expected, whose = given, "the number given by -n"
+    for name, program in programs.items():
+        trial = try_out(plan([], programs={name: program}, requests=given or _REQUESTS))
+        if trial.error is not None:
+            raise trial.error
+        if expected is None:
+            expected, whose = trial.requests, f"the number that {name} made"
+        if trial.requests != expected:
+            raise ComparisonError(name, None, f"it made {_count(trial.requests, 'request')}, not {expected}, {whose}")
+    assert expected is not None
+    return expected
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -110,7 +206,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_file(options: argparse.Namespace) -> int:
-    import contextlib
     import subprocess
     import time
 
@@ -155,7 +250,7 @@ def _run_strategy(options: argparse.Namespace) -> int:
         responses = fetch(options.urls)
     else:
         with LabServer(latency=options.latency) as lab:
-            responses = fetch(lab.urls(options.requests))
+            responses = fetch(lab.urls(options.requests or _REQUESTS))
 
     if options.json:
         _print_json(_run_as_dict(responses))
@@ -304,27 +399,41 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Command)
     add = partial(commands.add_parser, allow_abbrev=False)  # --lang must not abbreviate --language
 
     compare = add(
         "compare",
-        help="time strategies side by side",
-        description="Time strategies side by side on the same work: pages of a lab server, or the URLs you give.",
+        help="time strategies and Python files side by side",
+        usage=f"{_PROGRAM} compare [STRATEGY | FILE.py ...] [options]",
+        description="Time strategies and Python files side by side, in random order, round after round. All do the same"
+        " work: they fetch pages of a lab server, or the URLs that you give. The table fits the terminal: a narrow one"
+        " has fewer columns.",
     )
     compare.set_defaults(command=_compare)
+    _add_strategy(
+        compare,
+        "arms",
+        nargs="*",
+        default=[],
+        type=arguments.strategy_or_file,
+        metavar="STRATEGY | FILE.py",
+        help="what to time (default: all strategies). A lab server stands in for the hosts that a file names; all files"
+        " must make as many requests",
+    )
     compare.add_argument(
-        "--strategies",
-        type=arguments.list_of(arguments.strategy_key),
-        metavar="A,B",
-        help="strategies to time (default: all)",
+        "--as-host",
+        type=arguments.host,
+        action="append",
+        metavar="HOST[:PORT]",
+        help="another host for the lab to stand in for",
     )
     compare.add_argument(
         "--languages",
         type=arguments.list_of(arguments.language_name),
         default=LANGUAGES,
         metavar="A,B",
-        help="implementations to time: python, rust (default: both)",
+        help="languages of the strategies: python, rust (default: both)",
     )
     compare.add_argument(
         "--url",
@@ -334,17 +443,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="URLs to fetch instead of the lab's pages",
     )
-    _add_requests(compare)
+    _add_requests(compare, f"{_REQUESTS}, or as many as the files fetch")
     _add_concurrency(compare)
     _add_latency(compare)
     _add_timeout(compare)
     compare.add_argument(
-        "--baseline", metavar="ARM", help="arm to compare the others with, such as rust/thread (default: the first)"
+        "--baseline",
+        metavar="ARM",
+        help="what to compare the others with, such as rust/thread or FILE.py (default: the first)",
     )
     compare.add_argument(
         "--rate", type=arguments.rate, metavar="N", help="requests due per second (default: all at once)"
     )
     compare.add_argument(
+        "-r",
         "--rounds",
         type=arguments.rounds,
         metavar="N",
@@ -363,7 +475,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="en|zh",
         help="language of the table; zh shows the lecture's columns (default: en)",
     )
-    compare.add_argument("--save", metavar="FILE", help="save the comparison, for aio.load (.gz: compressed)")
+    compare.add_argument(
+        "--save",
+        type=arguments.output_file,
+        metavar="FILE",
+        help="also save it: as FILE.json or FILE.json.gz, for aio.load, or as a report, FILE.html",
+    )
+    compare.add_argument("--costs", action="store_true", help="also show the table of costs and latencies")
     output = compare.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
@@ -386,10 +504,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST",
         help="host to stand in for, such as example.com:80",
     )
-    run.add_argument(
-        "strategy", type=_strategy_or_file, metavar="STRATEGY|FILE.py", help="see: aio-strategies strategies"
+    _add_strategy(
+        run,
+        "strategy",
+        type=arguments.strategy_or_file,
+        metavar="STRATEGY | FILE.py",
+        help="see: aio-strategies strategies",
     )
-    run.add_argument("urls", type=arguments.url, nargs="*", metavar="URL")
+    run.add_argument(
+        "urls",
+        type=arguments.url,
+        nargs="*",
+        default=[],
+        metavar="URL",
+        help="URLs to fetch (default: the lab's pages)",
+    )
     run.add_argument("--language", choices=LANGUAGES, default="rust", help="implementation to run (default: rust)")
     _add_requests(run)
     _add_concurrency(run)
@@ -427,8 +556,8 @@ def _parser() -> argparse.ArgumentParser:
         " if the terminal is wide enough.",
     )
     source.set_defaults(command=_source)
-    source.add_argument(
-        "strategy", type=arguments.strategy_key, metavar="STRATEGY", help="see: aio-strategies strategies"
+    _add_strategy(
+        source, "strategy", type=arguments.strategy_key, metavar="STRATEGY", help="see: aio-strategies strategies"
     )
     source.add_argument(
         "--language", choices=[*LANGUAGES, "both"], default="both", help="version to show (default: both)"
@@ -441,14 +570,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_requests(parser: argparse.ArgumentParser) -> None:
+def _add_requests(parser: argparse.ArgumentParser, default: str = str(_REQUESTS)) -> None:
     parser.add_argument(
         "-n",
         "--requests",
         type=arguments.requests,
-        default=10,
         metavar="N",
-        help="number of lab pages to fetch (default: 10)",
+        help=f"number of lab pages to fetch (default: {default})",
     )
 
 
@@ -479,10 +607,32 @@ def _add_timeout(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _strategy_or_file(text: str) -> str:
-    if text.endswith(".py"):
-        return text
-    return arguments.strategy_key(text)
+def _add_strategy(parser: argparse.ArgumentParser, name: str, **how: Any) -> None:
+    """Add an argument that names a strategy, for which shells know what to complete."""
+    parser.add_argument(name, **how).completer = _strategies_and_files  # type: ignore[attr-defined]
+
+
+def _strategies_and_files(prefix: str, **_: object) -> list[str]:
+    from glob import glob
+
+    from .catalogue import STRATEGIES
+
+    return [*STRATEGIES, *glob(f"{prefix}*.py"), *glob(f"{prefix}*/")]
+
+
+class _Command(argparse.ArgumentParser):
+    """Lets options stand before, between and after the other arguments."""
+
+    _within = _COMPLETING  # which must see the arguments as they come
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._within:  # it is called again for each kind of argument
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
 
 
 class _Version(argparse.Action):

@@ -209,7 +209,9 @@ class Frame:
         return text.getvalue()
 
     def __repr__(self) -> str:
-        return f"{self._head(_SHOWN_AS_TEXT).to_text()}\n{self._extent(_SHOWN_AS_TEXT)}"
+        from .display.text import terminal_columns
+
+        return f"{self._head(_SHOWN_AS_TEXT).to_text(terminal_columns())}\n{self._extent(_SHOWN_AS_TEXT)}"
 
     def _repr_html_(self) -> str:
         from .display.notebook import html_notes, html_table
@@ -222,7 +224,12 @@ class Frame:
     def _head(self, rows: int) -> Table:
         from .display.tables import Column, Table
 
-        columns = tuple(Column(field.name, right=field.kind in ("integer", "real")) for field in self.fields)
+        count = len(self.fields)
+        columns = tuple(
+            # where there is no room for all, the last ones go first, and the first one stays
+            Column(field.name, right=field.kind in ("integer", "real"), about=field.about, drop=(count - place) % count)
+            for place, field in enumerate(self.fields)
+        )
         cells = [[_shown(value) for value in column[:rows]] for column in self._columns]
         return Table(columns, tuple(zip(*cells, strict=True)))
 

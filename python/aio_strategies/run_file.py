@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import os
 import sys
 import traceback
 from functools import partial
@@ -11,6 +9,7 @@ from types import TracebackType
 
 from . import _native
 from .lab.hosts import read_host, stand_in_for
+from .program_file import ProgramFile
 
 __all__ = ["main"]
 
@@ -20,16 +19,9 @@ def main() -> None:
     parent, lab_port, hosts, path, *arguments = sys.argv[1:]
     _native.die_with(int(parent))
     stand_in_for(map(read_host, hosts.split(",")), int(lab_port))
-    sys.argv[:] = [path, *arguments]
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
-    with open(path, "rb") as file:
-        source = file.read()
+    del sys.path[0]  # the current directory
     sys.excepthook = partial(_tell, path)
-    # In the main module, where process pools look up the functions that they run.
-    module = vars(sys.modules["__main__"])
-    module.clear()
-    module.update(__name__="__main__", __file__=path, __builtins__=builtins, __doc__=None, __spec__=None)
-    exec(compile(source, path, "exec", dont_inherit=True), module)
+    ProgramFile(path, arguments)()
 
 
 def _tell(path: str, kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:

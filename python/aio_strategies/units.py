@@ -1,11 +1,12 @@
-"""Quantities as they are typed, ``20ms`` and ``64KiB``, and as they are shown."""
+"""Quantities as they are typed, ``20ms`` and ``64KiB``, and as they are shown: everywhere with the same digits."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
-__all__ = ["byte_count", "seconds", "size_text"]
+__all__ = ["byte_count", "figure", "percent", "seconds", "size_text", "with_interval"]
 
 _SECONDS = {"": 1.0, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 _BYTES = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3}
@@ -42,6 +43,31 @@ def size_text(count: float) -> str:
             return f"{count / _BYTES[unit]:g} {unit}"
     unit = "GB" if count >= 10**9 else "MB" if count >= 10**6 else "kB" if count >= 10**4 else "B"
     return f"{count / _BYTES[unit]:,g} {unit}"
+
+
+#: In an interval as wide as this, decimals would only be noise.
+_WIDE = 10
+
+
+def figure(value: float) -> str:
+    """Return a measured number with one decimal; with two if it is small."""
+    return f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """Return a measured number with its interval, ``20.8 [20.3, 21.3]``; where that is wide, ``105 [60, 160]``.
+
+    Without a finite interval, it is the number alone.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return figure(value)
+    show = "{:,.0f}".format if high - low >= _WIDE else "{:,.1f}".format if value >= 10 else "{:.2f}".format
+    return f"{show(value)} [{show(low)}, {show(high)}]"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """Return a share as it is shown: ``30 %`` for 0.3."""
+    return f"{100 * share:.{decimals}f} %"
 
 
 def _read(text: str, units: Mapping[str, float]) -> float | None:

@@ -8,7 +8,8 @@ This package starts no process, and reads and writes only the files that the cal
 - ``verdicts.py``: the rule that calls an arm faster, slower or equivalent
 - ``warnings.py``: warnings about the figures; ``explanation.py``: why each arm took as long as it did
 - ``typical_runs.py``: which run represents an arm
-- ``tables.py``: tables to read; ``value_tables.py``: tables to compute with; ``views.py``: charts
+- ``tables.py``: tables to read; ``value_tables.py``: tables to compute with; ``views.py``: charts; ``report.py``: a
+  page with all of that
 - ``archive.py``, ``loading.py``: saves a comparison to a file, and loads it
 - ``comparison.py``: what ``compare`` returns: the findings and all these views of them
 - ``sweep.py``, ``side_by_side.py``: comparisons over a parameter, and of several machines; ``sequence.py``: what

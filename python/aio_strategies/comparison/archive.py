@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..checks import DATA_SUFFIXES, check_suffix
 from . import value_tables
 from .findings import Findings
 from .warnings import caveats
@@ -97,6 +98,7 @@ def save_scaling(
 
 
 def _write(whole: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    check_suffix(path, DATA_SUFFIXES)
     text = json.dumps(whole, ensure_ascii=False, allow_nan=False)
     with opened(path, "wt") as file:
         file.write(text + "\n")
@@ -104,5 +106,5 @@ def _write(whole: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
 
 def opened(path: str | os.PathLike[str], mode: str) -> Any:
     """Open a text file; one whose name ends in ``.gz`` is compressed."""
-    opener: Any = gzip.open if os.fspath(path).endswith(".gz") else open
+    opener: Any = gzip.open if os.fspath(path).lower().endswith(".gz") else open
     return opener(path, mode, encoding="utf-8")

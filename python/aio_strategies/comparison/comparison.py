@@ -7,12 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._native import build_info
-from ..checks import Lang, check_choice
+from ..checks import COMPARISON_SUFFIXES, REPORT_SUFFIX, Lang, check_choice, check_suffix
 from ..display.har import to_har
+from ..display.text import terminal_columns
 from ..display.trace import to_trace
 from . import archive, tables, value_tables, views
 from .explanation import Explanation, explain
 from .findings import Findings
+from .report import to_html_page
 from .side_by_side import Comparisons
 from .typical_runs import timelines
 from .warnings import Caveat, caveats
@@ -66,14 +68,19 @@ class Comparison(Findings):
         """A row for each exchange that was kept; times are in seconds from the start of its batch."""
         return value_tables.exchanges(self)
 
-    def to_text(self, lang: Lang = "en") -> str:
+    def to_text(self, lang: Lang = "en", *, columns: int | None = None, costs: bool = False) -> str:
         """Return the table as aligned text: in English, or in Chinese with the lecture's columns and figures.
+
+        Args:
+            lang: ``"en"`` for English, ``"zh"`` for Chinese.
+            columns: the width in characters; where there is too little room, less important columns are shortened, then
+                left out. None for no limit.
+            costs: whether to add the table of costs and latencies (in English only).
 
         Raises:
             ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
         """
-        shown = [table.to_text() for table in tables.tables(self, lang)]
-        return "\n\n".join([*shown, "\n".join(tables.notes(self, lang))])
+        return tables.to_text(self, lang, columns=columns, costs=costs)
 
     def to_markdown(self, lang: Lang = "en") -> str:
         """Return the table in Markdown: in English, or in Chinese with the lecture's columns and figures.
@@ -158,6 +165,55 @@ class Comparison(Findings):
         """
         return views.in_flight(self, arms, interactive=interactive, ax=ax)
 
+    def throughput(
+        self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+    ) -> Picture | Any:
+        """Draw how many exchanges of a batch ended per second over time, without those that failed: a panel for each
+        arm, all on the same axes. With ``rate=``, a line marks the rate.
+
+        The batch is from the run whose wall time is nearest to the arm's median.
+
+        Args:
+            arms: the names of the arms; None for all whose exchanges were kept.
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            TypeError: ``arms`` is a single name.
+            ValueError: one of ``arms`` is none of the comparison's, or both ``interactive`` and ``ax`` were given.
+        """
+        return views.throughput(self, arms, interactive=interactive, ax=ax)
+
+    def latencies(
+        self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+    ) -> Picture | Any:
+        """Draw how long the exchanges took: for each time, the share of them that took no longer, as a percentile.
+
+        There is a panel for each strategy, with a line for each language. As text, it is a table of percentiles.
+
+        The times are service times, from an exchange's start to its end; with ``rate=``, also response times, from when
+        the request was due. All exchanges that were kept count, except those that failed. A percentile is shown only if
+        at least ten exchanges lie beyond it.
+
+        Args:
+            arms: the names of the arms; None for all with at least 20 exchanges.
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            TypeError: ``arms`` is a single name.
+            ValueError: one of ``arms`` is none of the comparison's, or both ``interactive`` and ``ax`` were given.
+        """
+        return views.latencies(self, arms, interactive=interactive, ax=ax)
+
     # --- as files
 
     def to_dict(self, *, exchanges: bool = False) -> dict[str, Any]:
@@ -175,15 +231,22 @@ class Comparison(Findings):
         return json.dumps(self.to_dict(exchanges=exchanges), indent=2, ensure_ascii=False, allow_nan=False)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write everything, including the exchanges, to a file that ``aio.load`` can read.
+        """Write everything, including the exchanges, to a file that ``aio.load`` can read, or a report to a page.
 
         Args:
-            path: the file; one whose name ends in ``.gz`` is compressed.
+            path: the file; its name ends with ``.json`` or, to be compressed, with ``.json.gz``. If it ends with
+                ``.html``, the file becomes a report for a browser, which loads nothing: tables, pictures, explanations,
+                costs, settings, the machine.
 
         Raises:
             OSError: the file cannot be written.
+            ValueError: its name ends with something else.
         """
-        archive.save(self, path)
+        if check_suffix(path, COMPARISON_SUFFIXES) == REPORT_SUFFIX:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(to_html_page(self))
+        else:
+            archive.save(self, path)
 
     def to_har(self) -> dict[str, Any]:
         """Return one batch of each arm as an HTTP Archive (HAR 1.2), one page per arm; write it with ``json.dump``.
@@ -217,7 +280,7 @@ class Comparison(Findings):
         return self.to_text()
 
     def __repr__(self) -> str:
-        return self.to_text()
+        return self.to_text(columns=terminal_columns())
 
     def _repr_html_(self) -> str:
         return tables.to_html(self)

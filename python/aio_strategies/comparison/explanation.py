@@ -339,7 +339,7 @@ def _median(values: Iterable[float]) -> float | None:
 
 def _ms(seconds: float) -> str:
     ms = 1000 * seconds
-    return f"{ms:.1f}".removesuffix(".0") if ms >= 1 else f"{ms:.2g}"
+    return f"{ms:,.1f}".removesuffix(".0") if ms >= 1 else f"{ms:.2g}"
 
 
 def _count(number: int, noun: str, plural: str = "s") -> str:

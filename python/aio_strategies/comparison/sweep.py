@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..display.tables import Column, Table
+from ..units import figure
 from . import value_tables, views
 from .archive import save_scaling
 from .findings import Findings
@@ -42,10 +43,11 @@ class Scaling(ComparisonSequence):
         """Write all comparisons, including their exchanges, to a file that ``aio.load`` can read.
 
         Args:
-            path: the file; one whose name ends in ``.gz`` is compressed.
+            path: the file; its name ends with ``.json`` or, to be compressed, with ``.json.gz``.
 
         Raises:
             OSError: the file cannot be written.
+            ValueError: its name ends with something else.
         """
         save_scaling(self.parameter, self.values, self, path)
 
@@ -82,7 +84,7 @@ class Scaling(ComparisonSequence):
             (
                 name,
                 *(
-                    f"{'≈' if arms[name].projected else ''}{1000 * arms[name].median_wall:,.1f}"
+                    f"{'≈' if arms[name].projected else ''}{figure(1000 * arms[name].median_wall)}"
                     if name in arms
                     else "–"
                     for arms in by_name
@@ -93,7 +95,7 @@ class Scaling(ComparisonSequence):
         for label, line in (("ideal", "ideal"), ("serial", "serial")):
             times = [getattr(comparison, line) for comparison in self]
             if all(times):
-                rows.append((label, *(f"{1000 * time:,.1f}" for time in times)))
+                rows.append((label, *(figure(1000 * time) for time in times)))
         return Table(tuple(columns), tuple(rows))
 
     def _value(self, value: float) -> str:

@@ -10,15 +10,17 @@ from ..catalogue import STRATEGIES
 from ..checks import DEFAULT_BODY_SIZE, Lang, check_lang
 from ..display.notebook import Bars, folded, html_notes, html_table, html_warnings
 from ..display.tables import Column, Table
-from ..units import size_text
+from ..display.text import flowed
+from ..units import figure, size_text, with_interval
 from .arm_times import ArmTimes
 from .explanation import explain
 from .findings import Findings
-from .verdicts import Contrast, figure
+from .verdicts import Contrast
+from .verdicts import figure as ratio_figure
 from .views import waterfall
 from .warnings import caveats
 
-__all__ = ["notes", "tables", "to_html"]
+__all__ = ["notes", "tables", "to_html", "to_text"]
 
 _NOTHING = "–"
 #: The index of the wall-time column in the English table.
@@ -35,6 +37,28 @@ def tables(findings: Findings, lang: Lang) -> list[Table]:
     """
     check_lang(lang)
     return [_times(findings), *_costs(findings)] if lang == "en" else [_lecture(findings)]
+
+
+def to_text(findings: Findings, lang: Lang, *, columns: int | None = None, costs: bool = False) -> str:
+    """Return the tables and notes as text.
+
+    Args:
+        findings: what was found.
+        lang: the language.
+        columns: how many characters a line may have; None for no limit.
+        costs: whether to include the table of costs and latencies, which is in English only.
+
+    Raises:
+        ValueError: ``lang`` is neither ``"en"`` nor ``"zh"``.
+    """
+    chief, *others = tables(findings, lang)
+    lines = notes(findings, lang)
+    parts = [chief.to_text(columns)]
+    if costs:
+        for table in others:
+            parts.append(table.to_text(columns))
+            lines += _cost_notes(findings)
+    return "\n\n".join([*parts, "\n".join(lines if columns is None else (flowed(line, columns) for line in lines))])
 
 
 def notes(findings: Findings, lang: Lang) -> list[str]:
@@ -54,7 +78,7 @@ def to_html(findings: Findings) -> str:
     parts = [html_table(chief, bars=bars), html_warnings([str(warning) for warning in caveats(findings)])]
     parts.append(html_notes([note for note in notes(findings, "en") if not note.startswith(_WARNING)]))
     parts.append(folded("why", explain(findings)._repr_html_()))
-    parts += [folded("costs and latencies", html_table(table)) for table in others]
+    parts += [folded("costs and latencies", html_table(table) + html_notes(_cost_notes(findings))) for table in others]
     if len(findings.kept_exchanges):
         names = [arm.name for arm in findings.arms[:_MOST_WATERFALLS]]
         parts.append(folded("waterfalls", waterfall(findings, names)._repr_html_()))
@@ -67,19 +91,48 @@ _WARNING = "warning: "
 # --- the tables
 
 
+_STRATEGY = Column(
+    "strategy (section)", about="how the program waits (the section of the lecture that teaches it)", shorten=2
+)
+_LANGUAGE = Column("language", about="the language that it is written in", short="lang.", shorten=1)
+_BY_PYTHON = Column(
+    "Rust vs Python",
+    about="how many times as fast as the Python version, compared round by round [95 % confidence interval]",
+    shorten=5,
+    drop=8,
+)
+_BY_BASELINE = Column(
+    "vs baseline",
+    about="how many times as fast as the baseline, compared round by round [95 % confidence interval]",
+    shorten=1,
+    drop=6,
+)
+
+
 def _times(findings: Findings) -> Table:
     failed = any(arm.errors for arm in findings.arms)
     by_language = findings.by_language
     by_baseline = findings.by_baseline
     columns = [
-        Column("strategy (section)"),
-        Column("language"),
-        Column("wall, ms [95 %]", right=True),
-        *([Column("Rust vs Python")] if by_language else []),
-        *([Column("vs baseline")] if by_baseline else []),
-        Column("CPU, ms/request", right=True),
-        Column("peak in flight", right=True),
-        *([Column("errors", right=True)] if failed else []),
+        _STRATEGY,
+        _LANGUAGE,
+        Column(
+            "wall, ms [95 %]" if _has_intervals(findings) else "wall, ms",
+            right=True,
+            about=f"wall time of all {findings.settings.requests:,} requests: the median of the rounds"
+            " [its 95 % confidence interval]",
+            shorten=7,
+        ),
+        *([_BY_PYTHON] if by_language else []),
+        *([_BY_BASELINE] if by_baseline else []),
+        Column(
+            "CPU, ms/request",
+            right=True,
+            about="CPU time of the client per request, in its own code and in the kernel: the median of the rounds",
+            drop=4,
+        ),
+        Column("peak in flight", right=True, about="most requests in flight at once, as the lab server saw it", drop=3),
+        *([Column("errors", right=True, about="requests that failed, in all rounds")] if failed else []),
     ]
     rows = []
     above = None
@@ -109,16 +162,28 @@ def _costs(findings: Findings) -> list[Table]:
         return []
     told = _percentiles_told(findings)
     columns = [
-        Column("strategy (section)"),
-        Column("language"),
-        Column("CPU user, ms/req", right=True),
-        Column("system, ms/req", right=True),
-        Column("system calls/req", right=True),
-        Column("switches/req", right=True),
-        Column("peak memory, MB", right=True),
-        Column("threads", right=True),
-        *(Column(f"service p{100 * p:g}, ms", right=True) for p in told),
-        *(Column(f"response p{100 * p:g}, ms", right=True) for p in told),
+        _STRATEGY,
+        _LANGUAGE,
+        Column("requests/s", right=True, about="requests / median wall time"),
+        Column("CPU user, ms/req", right=True, about="CPU time in the program's own code, per request"),
+        Column("system, ms/req", right=True, about="CPU time in the kernel, per request"),
+        Column("system calls/req", right=True, about="system calls per request", drop=7),
+        Column("switches/req", right=True, about="context switches per request", drop=2),
+        Column("peak memory, MB", right=True, about="most memory in use at once, child processes included", drop=6),
+        Column("threads", right=True, about="most threads at once", drop=3),
+        *(
+            Column(
+                f"{kind} p{100 * p:g}, ms",
+                right=True,
+                about=f"{100 * p:g} % of the requests took no longer, {since}",
+                drop=drop if p == told[0] else 0,
+            )
+            for kind, since, drop in (
+                ("service", "from their start to their end", 5),
+                ("response", "from when they were due to their end", 4),
+            )
+            for p in told
+        ),
     ]
     rows = []
     above = None
@@ -130,6 +195,7 @@ def _costs(findings: Findings) -> list[Table]:
             (
                 _heading(arm) if first else "",
                 arm.language or _NOTHING,
+                _rate(arm),
                 *(f"{1000 * statistics.median(times) / arm.requests:.3f}" for times in (arm.cpu_user, arm.cpu_system)),
                 _number(costs.system_calls_per_request if costs else None, ".1f"),
                 _number(arm.switches_per_request, ".2f"),
@@ -148,9 +214,12 @@ def _lecture(findings: Findings) -> Table:
     by_language = findings.by_language
     columns = [
         Column("程序"),
-        *(Column(f"{language.capitalize()} 耗时（单位：秒）", right=True) for language in languages),
-        *([Column("Rust 对 Python")] if by_language else []),
-        Column("讲义 2021（单位：秒）", right=True),
+        *(
+            Column(f"{name} 耗时（单位：秒）", right=True, short=f"{name}，秒", shorten=1)
+            for name in map(str.capitalize, languages)
+        ),
+        *([Column("Rust 对 Python", shorten=3)] if by_language else []),
+        Column("讲义 2021（单位：秒）", right=True, short="讲义，秒", shorten=2),
     ]
     rows = []
     for key, strategy in STRATEGIES.items():
@@ -180,7 +249,7 @@ def _english_notes(findings: Findings) -> list[str]:
     if settings.hosts:
         how.append(f"the lab stood in for {' and '.join(settings.hosts)}")
     how += [_count(findings.rounds, "round") + _ENDED.get(findings.ended, ""), f"seed {findings.seed}"]
-    lines = [", ".join(how)]
+    lines = [", ".join([*how, *_unusual(findings.environment)]), _legend(findings)]
     lines += [
         f"≈ projected from {_count(requests, 'request')}, since the budget did not allow more (latencies cover only"
         f" these): {', '.join(names)}"
@@ -188,13 +257,63 @@ def _english_notes(findings: Findings) -> list[str]:
     ]
     check = findings.aa_check
     if check is not None and check.low > 0:
-        lines.append(f"A/A check: {check.base} vs its twin {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
+        lines.append(
+            f"A/A check: {check.base} vs its twin {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]"
+            " (a second process of the same code, so it should be 1)"
+        )
     lines += [f"{_WARNING}{warning}" for warning in caveats(findings)]
     lines += [f"not measured: {what}{whose} ({reason})" for what, whose, reason in _missing(findings, _COSTS)]
     lines += [f"not available here: {arm} ({reason})" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
-        lines.append(f"ideal {_ms(findings.ideal)} ms · serial {_ms(findings.serial)} ms")
+        lines.append(
+            f"ideal {_ms(findings.ideal)} ms (the lab's delay alone, {settings.concurrency:,} at a time)"
+            f" · serial {_ms(findings.serial)} ms (the same, one at a time)"
+        )
     return lines
+
+
+def _legend(findings: Findings) -> str:
+    """Explain what the main table shows, in one line."""
+    verdicts = {contrast.verdict for contrast in findings.contrasts}
+    told = ["wall: median of the rounds"]
+    if _has_intervals(findings):
+        told.append("[…]: 95 % confidence interval")
+    if verdicts & {"faster", "slower"}:
+        told.append("faster, slower: by more than 3 %")
+    if "equivalent" in verdicts:
+        told.append("equivalent: within ±5 %")
+    if "undecided" in verdicts:
+        told.append("undecided: too few rounds to tell")
+    return " · ".join(told)
+
+
+def _cost_notes(findings: Findings) -> list[str]:
+    """Explain the words of the table of costs that a reader may not know."""
+    if not _percentiles_told(findings):
+        return []
+    return [
+        "service time: from the start of a request to its end · response time: from when it was due, so with the time"
+        " that it queued · p50: half of the requests took no longer"
+    ]
+
+
+def _unusual(environment: Mapping[str, str | int]) -> list[str]:
+    """Say in what Python differs from what most readers have."""
+    told = []
+    if environment.get("gil") == "disabled":
+        told.append("without the GIL")
+    elif environment.get("free_threaded"):
+        told.append("free-threaded build with the GIL enabled")
+    if (method := environment.get("start_method")) not in (None, environment.get("default_start_method")):
+        told.append(f"processes started by {method}")
+    loop = str(environment.get("event_loop", "asyncio"))
+    if not loop.startswith("asyncio"):
+        told.append(f"event loop {loop}")
+    return told
+
+
+def _has_intervals(findings: Findings) -> bool:
+    return any(math.isfinite(arm.wall_interval[1]) for arm in findings.arms)
 
 
 _ENDED_ZH = {
@@ -272,9 +391,11 @@ def _heading(arm: ArmTimes) -> str:
 
 
 def _wall(arm: ArmTimes) -> str:
-    wall, low, high = arm.wall_interval
-    interval = f" [{_ms(low)}, {_ms(high)}]" if math.isfinite(low) else ""
-    return f"{'≈' if arm.projected else ''}{_ms(wall)}{interval}"
+    return f"{'≈' if arm.projected else ''}{with_interval(*(1000 * seconds for seconds in arm.wall_interval))}"
+
+
+def _rate(arm: ArmTimes) -> str:
+    return f"{'≈' if arm.projected else ''}{figure(arm.requests / arm.median_wall)}"
 
 
 def _seconds(arm: ArmTimes | None) -> str:
@@ -304,11 +425,11 @@ def _verdict_zh(contrast: Contrast | None) -> str:
         return _NOTHING
     words = {"equivalent": "相当：", "undecided": "未定："}
     needed = "" if contrast.rounds_needed is None else f"（{contrast.rounds}/约 {contrast.rounds_needed} 轮）"
-    return f"{words.get(contrast.verdict, '')}{figure(contrast.ratio)} 倍速{contrast.interval}{needed}"
+    return f"{words.get(contrast.verdict, '')}{ratio_figure(contrast.ratio)} 倍速{contrast.interval}{needed}"
 
 
 def _ms(seconds: float | None) -> str:
-    return _NOTHING if seconds is None else f"{1000 * seconds:.1f}"
+    return _NOTHING if seconds is None else figure(1000 * seconds)
 
 
 def _number(value: float | None, form: str = "") -> str:

@@ -27,6 +27,7 @@ _SUMMARY: tuple[tuple[str, Kind, str], ...] = (
     ("wall_q3", "real", "third quartile of the wall times, s"),
     ("outliers", "integer", "runs more than 1.5 interquartile ranges outside the quartiles"),
     ("efficiency", "real", "ideal time / median wall time"),
+    ("requests_per_second", "real", "requests / median wall time"),
     ("cpu_user", "real", "median CPU time in the program's own code, s"),
     ("cpu_system", "real", "median CPU time in the kernel, s"),
     ("cpu_ms_per_request", "real", "median CPU time per request, ms"),
@@ -185,6 +186,7 @@ def _summary_row(findings: Findings, arm: ArmTimes) -> dict[str, Any]:
         "wall_q3": third,
         "outliers": len(arm.outliers),
         "efficiency": findings.efficiency(arm.name),
+        "requests_per_second": arm.requests / wall,
         "cpu_user": statistics.median(arm.cpu_user),
         "cpu_system": statistics.median(arm.cpu_system),
     }

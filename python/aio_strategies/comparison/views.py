@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+from .._native import percentiles
 from ..display.batch import Batch
-from ..display.batch_charts import in_flight_chart, waterfall_chart
+from ..display.batch_charts import in_flight_chart, throughput_chart, waterfall_chart
 from ..display.density import MOST_BARS
 from ..display.interval_charts import Curve, Dot, dots_chart, scaling_chart
+from ..display.latency_chart import Latencies, latency_chart, shares_of
 from ..display.marks import Chart
 from ..display.rendering import render, unit_for
 from ..display.timeline import phases
@@ -17,7 +20,10 @@ from .arm_times import ArmTimes
 from .findings import Findings
 from .typical_runs import exchange_at, typical_runs
 
-__all__ = ["in_flight", "scaling", "wall_times", "waterfall"]
+__all__ = ["in_flight", "latencies", "scaling", "throughput", "wall_times", "waterfall"]
+
+#: How many exchanges must lie beyond a percentile that is shown.
+_BEYOND = 10
 
 
 def wall_times(findings: Findings, *, interactive: bool = False, ax: Any = None) -> Any:
@@ -35,6 +41,52 @@ def waterfall(findings: Findings, arms: Collection[str] | None = None, **how: An
 def in_flight(findings: Findings, arms: Collection[str] | None = None, **how: Any) -> Any:
     """Draw how many exchanges were in flight, as ``Comparison.in_flight`` does."""
     return _by_arm(in_flight_chart, "Exchanges in flight", findings, arms, **how)
+
+
+def throughput(findings: Findings, arms: Collection[str] | None = None, **how: Any) -> Any:
+    """Draw how many exchanges ended per second, as ``Comparison.throughput`` does."""
+    describe = partial(throughput_chart, rate=findings.settings.rate)
+    return _by_arm(describe, "Exchanges per second", findings, arms, **how)
+
+
+def latencies(
+    findings: Findings, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
+) -> Any:
+    """Draw how long the exchanges took, as ``Comparison.latencies`` does."""
+    wanted = _wanted(findings, arms)
+    found = list(distributions(findings, wanted))
+    named = {one.arm for one in found}
+    few = [arm.name for arm in wanted if arm.name not in named]
+    notes = [f"too few exchanges for percentiles: {', '.join(few)}"] if few else []
+    chart = latency_chart(found, "Latency of the exchanges", conditions(findings), notes)
+    return render(chart, interactive=interactive, ax=ax)
+
+
+def distributions(findings: Findings, arms: Sequence[ArmTimes]) -> Iterator[Latencies]:
+    """Yield the service times of each arm, and with a rate its response times, where there are enough for percentiles.
+
+    They are of all exchanges that were kept and did not fail.
+    """
+    kept = findings.kept_exchanges
+    names = {run.index: run.arm for run in findings.timed_runs}
+    times: dict[str, tuple[list[float], list[float]]] = {}
+    columns = map(kept.column, ("run", "request", "start", "service", "error"))
+    for run, request, start, seconds, error in zip(*columns, strict=True):
+        if start is not None and seconds is not None and error is None:
+            service, response = times.setdefault(names[run], ([], []))
+            service.append(seconds)
+            response.append(start + seconds - findings.due(run, request))
+    for arm in arms:
+        latency, (service, response) = arm.latency, times.get(arm.name, ([], []))
+        if latency is None or len(service) < 2 * _BEYOND:
+            continue
+        shares = shares_of(len(service), _BEYOND)
+        drawn = [("service", service, latency.service)]
+        drawn += [("response", response, latency.response)] if findings.settings.rate is not None else []
+        for time, values, told in drawn:
+            curve = list(zip(shares, percentiles([values], shares)[0], strict=True))
+            group, kind = arm.strategy or arm.name, arm.language or ""
+            yield Latencies(group, kind, kind, time, len(values), curve, told)
 
 
 def _by_arm(
@@ -106,12 +158,16 @@ def chosen_batches(findings: Findings, arms: Collection[str] | None = None) -> t
         TypeError: ``arms`` is a single name.
         ValueError: one of ``arms`` is not in the comparison.
     """
-    if isinstance(arms, str):
-        raise TypeError(f"arms must be a list of names, such as [{arms!r}]")
-    wanted = findings.arms if arms is None else [findings.arm(name) for name in dict.fromkeys(arms)]
+    wanted = _wanted(findings, arms)
     runs = typical_runs(findings)
     batches = [_batch(findings, arm, runs[arm.name].index) for arm in wanted if arm.name in runs]
     return batches, _notes(batches, [arm.name for arm in wanted if arm.name not in runs])
+
+
+def _wanted(findings: Findings, arms: Collection[str] | None) -> Sequence[ArmTimes]:
+    if isinstance(arms, str):
+        raise TypeError(f"arms must be a list of names, such as [{arms!r}]")
+    return findings.arms if arms is None else [findings.arm(name) for name in dict.fromkeys(arms)]
 
 
 def _batch(findings: Findings, arm: ArmTimes, run: int) -> Batch:

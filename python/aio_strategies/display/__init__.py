@@ -13,8 +13,9 @@ Nothing here knows what a table shows, or where the values of a timeline or a ch
 - ``marks.py``: what a chart is: axes, panels, layers of marks, a legend; ``scale.py``: scales, ticks and units of time;
   ``colours.py``: all colours
 - ``batch.py``: the exchanges of a batch; ``density.py``: a density map of too many to be drawn one by one
-- ``batch_charts.py``, ``interval_charts.py``: the four charts, each described once
+- ``batch_charts.py``, ``interval_charts.py``, ``latency_chart.py``: the six charts, each described once
 - ``rendering.py``: chooses a renderer; ``svg_renderer.py``, ``altair_renderer.py``, ``matplotlib_renderer.py``:
-  the three renderers, which know marks but no particular chart
-- ``svg.py``: the shapes of an SVG file; ``picture.py``: a chart that has been drawn
+  the three renderers, which know marks but no particular chart; ``interactive_chart.py``: an altair chart that needs no
+  network
+- ``svg.py``: the shapes of an SVG file; ``picture.py``: a chart that has been drawn; ``page.py``: a whole page
 """

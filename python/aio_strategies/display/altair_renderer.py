@@ -28,6 +28,8 @@ def render_altair(chart: Chart) -> Any:
         raise ImportError(
             "interactive charts need altair: pip install 'aio-strategies[plot]'", name=error.name
         ) from error
+    from .interactive_chart import InteractiveChart
+
     panels = []
     for panel in chart.panels:
         layers = _Plot(alt, chart, panel).layers()
@@ -36,10 +38,10 @@ def render_altair(chart: Chart) -> Any:
         how = {"title": title} if panel.title else {}
         panels.append(alt.layer(*layers).properties(width=_WIDTH, height=max(panel.height, 20), **how))
     title = alt.TitleParams(chart.title, subtitle=chart.subtitle, anchor="start")
-    whole = alt.vconcat(*panels, title=title, spacing=14)
+    whole = InteractiveChart(vconcat=panels, title=title, spacing=14)
     if notes := [line for note in chart.notes for line in wrapped(note, 11, _WIDTH)]:
         below = alt.TitleParams(notes, orient="bottom", anchor="start", fontSize=11, fontWeight="normal")
-        whole = alt.vconcat(whole, title=below)
+        whole = InteractiveChart(vconcat=[whole], title=below)
     return whole.configure_legend(symbolOpacity=1)
 
 
@@ -50,7 +52,7 @@ def _axis(alt: Any, axis: Axis, title: str | Sequence[str] | None, *, labelled: 
         type="log" if axis.scale.logarithmic else "linear",
         domain=[axis.scale.low, axis.scale.high],
         nice=False,
-        zero=False,
+        zero=alt.Undefined if axis.scale.logarithmic else False,
         reverse=axis.reverse,
     )
     shown = {"values": values, "labelExpr": label, "labels": labelled, "labelOverlap": "greedy", "grid": axis.grid}

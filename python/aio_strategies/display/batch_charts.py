@@ -1,4 +1,5 @@
-"""The charts of batches, each batch in its own panel: what happened when, and how many exchanges were in flight.
+"""The charts of batches, each batch in its own panel: what happened when, how many exchanges were in flight, and how
+many ended per second.
 
 The unit of the times may be given; otherwise it suits the values.
 """
@@ -9,15 +10,19 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from .batch import Batch, in_flight, latest, peak, thinned
-from .colours import PARTS, SHADES, colour_of
+from .colours import FAINT_INK, PARTS, SHADES, colour_of
 from .density import Shading, failures, mapped, queues
 from .marks import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Span, Tick
-from .scale import Scale, TimeUnit, figure, from_zero, unit_of
+from .scale import Scale, TimeUnit, figure, from_zero, label, round_step, unit_of
 
-__all__ = ["in_flight_chart", "waterfall_chart"]
+__all__ = ["in_flight_chart", "throughput_chart", "waterfall_chart"]
 
 #: How many points in time can be told apart.
 _COLUMNS = 200
+#: The heights of the panels of a curve over time, in pixels, by how many there are; of even more, the last.
+_HEIGHTS = (220.0, 130.0, 100.0, 90.0, 52.0)
+#: The most steps of a batch in which ends are counted, and the fewest ends in each, on average.
+_STEPS, _ENDS = 40, 5
 #: The approximate length of the time axis, in pixels.
 _LENGTH = 450
 
@@ -65,7 +70,7 @@ def in_flight_chart(
     all_steps = [in_flight(batch.starts, batch.ends) for batch in batches]
     highest = max((peak(steps)[1] for steps in all_steps), default=0) or 1
     y = Axis(Scale(0, highest), "exchanges in flight", [Tick(0, "0"), Tick(highest, f"{highest:,}")])
-    height = {1: 220.0, 2: 130.0, 3: 100.0, 4: 90.0}.get(len(batches), 52.0)
+    height = _HEIGHTS[min(len(batches), len(_HEIGHTS)) - 1]
     panels = []
     for batch, steps in zip(batches, all_steps, strict=True):
         when, most = peak(steps)
@@ -85,6 +90,63 @@ def in_flight_chart(
         panels.append(_panel(batch, told, y, layers, height))
     shared = f"exchanges in flight, each from 0 to {highest:,}"
     return Chart(title, subtitle, notes, x, panels, (), _sketch(panels), shared)
+
+
+def throughput_chart(
+    batches: Sequence[Batch],
+    title: str,
+    subtitle: str = "",
+    notes: Sequence[str] = (),
+    unit: TimeUnit | None = None,
+    rate: float | None = None,
+) -> Chart:
+    """Describe how many exchanges ended per second over time, with the same two axes for all batches. Failures are not
+    counted. A line marks the rate at which requests were due, if there is one.
+    """
+    unit = unit or unit_of(latest(batches))
+    x = _time_axis(batches, unit)
+    widths = [_width(batch) for batch in batches]
+    all_rates = [_rates(batch, width) for batch, width in zip(batches, widths, strict=True)]
+    highest = max([rate or 0, *(value for rates in all_rates for value in rates)]) or 1
+    height = _HEIGHTS[min(len(batches), len(_HEIGHTS)) - 1]
+    y = Axis(Scale(0, highest), "exchanges per second", [Tick(0, "0"), Tick(highest, f"{highest:,.0f}")])
+    panels = []
+    for batch, width, rates in zip(batches, widths, all_rates, strict=True):
+        edges = [min(unit.per_second * width * place, x.scale.high) for place in range(len(rates) + 1)]
+        corners = [Point(edges[0], 0.0)]
+        for (start, end), value in zip(pairwise(edges), rates, strict=True):
+            corners += [Point(start, value), Point(end, value)]
+        corners.append(Point(edges[-1], 0.0))
+        colour = colour_of(batch.kind)
+        layers: list[Layer] = [
+            Ribbon("area", batch.name, colour, [(corner.x, 0, corner.y) for corner in corners]),
+            Line("throughput", batch.name, colour, corners),
+        ]
+        if rate:
+            due = [Point(x.scale.low, rate), Point(x.scale.high, rate)]
+            layers.append(Line("rule", f"due at {rate:,g}/s", FAINT_INK, due, (6, 4)))
+        took = max(batch.ends, default=0.0)
+        average = f"{(len(batch.ends) - len(batch.failed)) / took:,.0f}/s on average, " if took else ""
+        told = f"{average}in steps of {label(unit.per_second * width)} {unit.name}"
+        panels.append(_panel(batch, told, y, layers, height))
+    keys = [Key(f"requests due at {rate:,g}/s", FAINT_INK, "line", dashes=(6, 4))] if rate else []
+    shared = f"exchanges per second, each from 0 to {highest:,.0f}"
+    return Chart(title, subtitle, notes, x, panels, [Legend(keys)], _sketch(panels), shared)
+
+
+def _width(batch: Batch) -> float:
+    """Return over how many seconds ends are counted: in fewer steps where few exchanges end."""
+    took = max(batch.ends, default=0.0)
+    return round_step(max(took / _STEPS, _ENDS * took / max(len(batch.ends), 1)) or 1.0)
+
+
+def _rates(batch: Batch, width: float) -> list[float]:
+    """Return how many exchanges ended well per second, for each step of this many seconds."""
+    counts = [0] * (int(max(batch.ends, default=0.0) / width) + 1)
+    for place, end in enumerate(batch.ends):
+        if place not in batch.failed:
+            counts[int(end / width)] += 1
+    return [count / width for count in counts]
 
 
 def _time_axis(batches: Sequence[Batch], unit: TimeUnit) -> Axis:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .marks import Axis, Bars, Chart, Key, Layer, Line, Points, Ribbon
 from .svg import corners_of
-from .text import fitted
+from .text import fitted, text_width
 
 __all__ = ["render_matplotlib"]
 
@@ -19,7 +19,9 @@ Place = Callable[[float], float]
 
 
 def render_matplotlib(chart: Chart, ax: Any) -> Any:
-    """Draw the chart on the axes, and return them."""
+    """Draw the chart on the axes, and return them. Their figure makes room for all of it, unless it has a layout."""
+    if ax.figure.figure.get_layout_engine() is None:
+        ax.figure.figure.set_layout_engine("constrained")
     bands = all(panel.title for panel in chart.panels)
     for number, panel in enumerate(chart.panels):
         place = _band(panel.y, number) if bands else float
@@ -43,7 +45,7 @@ def render_matplotlib(chart: Chart, ax: Any) -> Any:
     ax.set_xlabel(chart.x.title)
     ax.set_ylabel(chart.shared_title if bands else "".join(panel.y.title for panel in chart.panels))
     title = f"{chart.title}\n{chart.subtitle}" if chart.subtitle else chart.title
-    ax.set_title(_plain(title), loc="left", fontsize="medium")
+    ax.set_title(_plain(title), loc="left", fontsize="medium", wrap=True)
     if notes := "\n".join(filter(None, chart.notes)):
         below = {"xycoords": (ax.transAxes, ax.xaxis.label), "xytext": (0, -4), "textcoords": "offset points"}
         ax.annotate(_plain(notes), (0, 0), va="top", fontsize="small", wrap=True, **below)
@@ -123,13 +125,19 @@ def _style(dashes: tuple[float, ...]) -> Any:
 
 
 def _legend(ax: Any, chart: Chart) -> None:
-    """Make room for the legend inside the axes, where nothing is drawn and the figure's edge does not cut it off."""
+    """Add the legend to the right of the axes, and of the figures there, so that it hides nothing."""
+    from matplotlib.transforms import ScaledTranslation
+
     if not chart.keys:
         return
-    right, _ = ax.transData.inverted().transform(ax.transAxes.transform((1.4, 0)))
-    ax.set_xlim(right=right)
+    figures = [tick.figure for panel in chart.panels for tick in panel.y.ticks]
+    # in inches, with letters of 8 points
+    shift = ScaledTranslation(
+        max((text_width(text, 8) for text in figures), default=0) / 72, 0, ax.figure.dpi_scale_trans
+    )
+    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "bbox_transform": ax.transAxes + shift}
     handles = [_handle(key) for key in chart.keys]
-    ax.legend(handles=handles, loc="upper right", title=chart.legend_title, fontsize="small", title_fontsize="small")
+    ax.legend(handles=handles, title=chart.legend_title, fontsize="small", title_fontsize="small", **place)
 
 
 def _handle(key: Key) -> Any:

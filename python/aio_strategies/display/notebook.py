@@ -31,8 +31,14 @@ class Bars:
 
 
 def html_table(table: Table, *, bars: Bars | None = None) -> str:
-    """Return the table as HTML, with a rule above each row whose first cell is not blank."""
-    head = [_cell("th", column.title, column, "vertical-align: bottom") for column in table.columns]
+    """Return the table as HTML, with a rule above each row whose first cell is not blank.
+
+    What a column means is shown while the pointer rests on its title.
+    """
+    head = [
+        _cell("th", column.title, column, f"vertical-align: bottom{'; cursor: help' if column.about else ''}")
+        for column in table.columns
+    ]
     if bars is not None:
         head.insert(bars.after + 1, "<th></th>")
     body = []
@@ -95,4 +101,5 @@ def bar(length: float, kind: str = "", *, width: str = "7em", track: bool = Fals
 def _cell(tag: str, text: str, column: Column, style: str) -> str:
     align = "right" if column.right else "left"
     text = text.replace(" %", "\u00a0%")
-    return f'<{tag} style="text-align: {align}; padding: 0.15em 0.5em; {style}">{html.escape(text)}</{tag}>'
+    about = f' title="{html.escape(column.about)}"' if tag == "th" and column.about else ""
+    return f'<{tag}{about} style="text-align: {align}; padding: 0.15em 0.5em; {style}">{html.escape(text)}</{tag}>'

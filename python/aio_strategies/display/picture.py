@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from .page import html_page
+
 __all__ = ["Picture"]
 
 
@@ -38,11 +40,7 @@ class Picture:
         if kind == ".svg":
             path.write_text(self.svg, encoding="utf-8")
         elif kind == ".html":
-            title = html.escape(self.title)
-            # without a viewport, a phone shows the page as small as a desktop browser does
-            head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-            page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>{self._repr_html_()}</body></html>\n'
-            path.write_text(page, encoding="utf-8")
+            path.write_text(html_page(self.title, self._repr_html_()), encoding="utf-8")
         elif kind in (".png", ".pdf"):
             path.write_bytes(self._converted(kind))
         else:

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
+from ..units import figure
 from .text import text_width
 
-__all__ = ["MILLISECONDS", "Scale", "TimeUnit", "figure", "from_zero", "label", "logarithmic", "spanning", "unit_of"]
+__all__ = [
+    "MILLISECONDS",
+    "Scale",
+    "TimeUnit",
+    "figure",
+    "from_zero",
+    "label",
+    "logarithmic",
+    "round_step",
+    "spanning",
+    "unit_of",
+]
 
 #: The least gap between two labels, in pixels.
 _GAP = 14
@@ -85,7 +97,7 @@ class Scale:
         return [step * 10.0**decade for decade in decades for step in steps]
 
     def _multiples(self, count: int) -> list[float]:
-        step = _round_step((self.high - self.low) / count)
+        step = round_step((self.high - self.low) / count)
         first = math.ceil(self.low / step - 1e-9)
         return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
@@ -95,14 +107,14 @@ def from_zero(high: float) -> Scale:
     return Scale(0.0, high * 1.02 if high > 0 else 1.0)
 
 
-def spanning(values: Sequence[float]) -> Scale:
+def spanning(values: Sequence[float], *, close: float = 1.5) -> Scale:
     """Return a scale that includes all values: logarithmic if they span more than a factor of 5, from 0 if they span
-    more than a factor of 1.5, otherwise only the range of the values.
+    more than a factor of ``close``, otherwise only the range of the values.
     """
     low, high = min(values), max(values)
     if low > 0 and high / low > 5:
         return Scale(low / 1.15, high * 1.15, logarithmic=True)
-    if low <= 0 or high / low > 1.5:
+    if low <= 0 or high / low > close:
         return Scale(0.0, high * 1.05 or 1.0)
     margin = 0.15 * (high - low) or 0.1 * high
     return Scale(low - margin, high + margin)
@@ -121,11 +133,7 @@ def label(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
-def figure(value: float) -> str:
-    """Return a measured number with one decimal, as in tables; with two if it is small."""
-    return f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _round_step(least: float) -> float:
+def round_step(least: float) -> float:
+    """Return the least of 1, 2 and 5, times a power of ten, that is not below this."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.9999)

@@ -7,12 +7,16 @@ import math
 import re
 from collections.abc import Iterable
 
-from .colours import INK, PAPER
+from .colours import DARK, INK, PAPER
 
 __all__ = ["corners_of", "document", "element", "marker", "number", "polyline", "stroke", "text_at"]
 
 #: Characters that XML cannot contain, even escaped.
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+#: A rule takes precedence over an attribute, so each colour stands in the elements once, as it is on a light page.
+_DARK = "".join(
+    f'[{paint}="{light}"]{{{paint}:{dark}}}' for light, dark in DARK.items() for paint in ("fill", "stroke")
+)
 _FONTS = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Arial, sans-serif"
 
 
@@ -68,14 +72,15 @@ def stroke(
 
 
 def document(width: float, height: float, title: str, elements: Iterable[str]) -> str:
-    """Return the text of a file: a rounded sheet with its own background, so it is readable on any page. The title is
-    for readers who cannot see it.
+    """Return the text of a file: a rounded sheet with its own background, so it is readable on any page; dark where the
+    reader prefers dark pages. The title is for readers who cannot see it.
     """
+    dark = element("style", f"@media (prefers-color-scheme:dark){{{_DARK}}}")
     sheet = element("rect", width=width, height=height, rx=8, fill=PAPER)
     named = element("title", html.escape(_UNSAYABLE.sub(" ", title)))
     box = f"0 0 {number(width)} {number(height)}"
     how = {"xmlns": "http://www.w3.org/2000/svg", "viewBox": box, "font_family": _FONTS, "fill": INK, "role": "img"}
-    return element("svg", "".join([named, sheet, *elements]), width=width, height=height, **how)
+    return element("svg", "".join([named, dark, sheet, *elements]), width=width, height=height, **how)
 
 
 def corners_of(corners: int) -> list[tuple[float, float]]:

@@ -18,6 +18,8 @@ __all__ = ["render_svg", "spread"]
 _WIDTH, _MARGIN = 540.0, 14.0
 _SMALL, _LINE = 13.0, 17.0
 _RIGHT = _WIDTH - _MARGIN
+#: Panels higher than this together do not fit on a screen: they have the horizontal axis above them, too.
+_TALL = 600.0
 #: Left of an axis's labels, for its title; right of a panel, for the lines to the labels of its curves.
 _GUTTER, _LEADERS = 18.0, 36.0
 
@@ -31,14 +33,19 @@ def render_svg(chart: Chart) -> Picture:
         y = _legend(elements, y, legend)
     left, right = _sides(chart)
     y = _labels_above(elements, chart, left, right, y)
-    tops = []
+    tops: list[float] = []
+    is_tall = sum(panel.height for panel in chart.panels) > _TALL
     for panel in chart.panels:
         if panel.title:
             elements += _panel_title(panel, y + 18)
-        tops.append(y + (28 if panel.title else 4))
-        y = tops[-1] + panel.height
+        y += 28 if panel.title else 4
+        if is_tall and not tops:
+            elements.append(text_at((left + right) / 2, y + 10, chart.x.title, anchor="middle", fill=FAINT_INK))
+            y += 32
+        tops.append(y)
+        y += panel.height
         plot = _Plot(chart.x, panel.y, left, right, tops[-1], y)
-        elements += plot.axes(labelled=panel is chart.panels[-1])
+        elements += plot.axes(above=is_tall and len(tops) == 1, below=panel is chart.panels[-1])
         for layer in panel.layers:
             elements += plot.marks(layer)
         elements += plot.labels_beside(chart.keys)
@@ -157,14 +164,15 @@ class _Plot:
         across = self.left + self.x.scale.share(x) * (self.right - self.left)
         return across, self.top + down * (self.bottom - self.top)
 
-    def axes(self, *, labelled: bool) -> Iterator[str]:
-        """Yield lines at the ticks, and labels where there is room; labels below only if ``labelled``."""
+    def axes(self, *, above: bool, below: bool) -> Iterator[str]:
+        """Yield lines at the ticks, and labels where there is room: of the horizontal axis above or below."""
+        labels = [self.top - 6] * above + [self.bottom + 17] * below
         last = -math.inf
         for tick in self.x.ticks:
             x, half = self.at(tick.value, 0)[0], text_width(tick.label, _SMALL) / 2
             yield stroke(polyline([(x, self.top), (x, self.bottom)]), RULE)
-            if labelled and x - half >= last + 8:
-                yield text_at(x, self.bottom + 17, tick.label, anchor="middle", fill=FAINT_INK)
+            if x - half >= last + 8:
+                yield from (text_at(x, level, tick.label, anchor="middle", fill=FAINT_INK) for level in labels)
                 last = x + half
         levels = [self.at(0, tick.value)[1] for tick in self.y.ticks]
         for level in levels if self.y.grid else [self.bottom]:

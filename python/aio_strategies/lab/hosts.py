@@ -56,7 +56,7 @@ def read_host(text: str) -> Host:
     return Host(redirect.checked_name(match[1] or match[2]), port)
 
 
-def hosts_in(source: str) -> list[Host]:
+def hosts_in(source: str | bytes) -> list[Host]:
     """Find the public hosts that a program's string literals name.
 
     These are host names, assumed to be used with port 80 (a string that only looks like one does no harm: nothing

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 from .._native import build_info
 
-__all__ = ["describe"]
+__all__ = ["describe", "main"]
 
 
 def describe() -> dict[str, str | int]:
@@ -16,9 +21,12 @@ def describe() -> dict[str, str | int]:
 
     Returns:
         ``cpu`` (the model), ``cores``, ``usable_cores`` (which this process may run on), ``os``, ``kernel``,
-        ``machine`` (the architecture), ``python``, ``implementation``, ``package`` (the version of aio_strategies),
-        ``build_profile`` (``"release"`` or ``"debug"``), ``rustc``, ``date`` (UTC, ISO 8601), and, where the system has
-        them, ``governor`` (of the CPU frequency) and, by name, the kernel settings that affect connections.
+        ``machine`` (the architecture), ``python``, ``implementation``, ``gil`` (``"enabled"`` or ``"disabled"``),
+        ``free_threaded`` (whether this build of Python can do without it), ``start_method`` (of multiprocessing) and
+        ``default_start_method``, ``event_loop`` (the class that asyncio uses, and its version unless it is Python's
+        own), ``package`` (the version of aio_strategies), ``build_profile`` (``"release"`` or ``"debug"``), ``rustc``,
+        ``date`` (UTC, ISO 8601), and, where the system has them, ``governor`` (of the CPU frequency) and, by name, the
+        kernel settings that affect connections.
     """
     cores = os.cpu_count() or 1
     build = build_info()
@@ -31,12 +39,60 @@ def describe() -> dict[str, str | int]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
+        **_of_a_worker(),
         "package": build["version"],
         "build_profile": build["profile"],
         "rustc": build["rustc"],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **{name: value for name, path in _FILES.items() if (value := _read(path)) is not None},
     }
+
+
+@cache
+def _of_a_worker() -> dict[str, Any]:
+    """Return what a worker's interpreter does by itself: it inherits none of the settings that the caller made."""
+    program = (
+        "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"
+        " from aio_strategies.measuring.environment import main; main()"
+    )
+    command = [sys.executable, "-c", program, json.dumps(sys.path)]
+    try:
+        answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30, check=True)
+        return dict(json.loads(answer.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
+
+
+def main() -> None:
+    """Print, as JSON, what this interpreter does by itself."""
+    import asyncio
+    import multiprocessing
+    import sysconfig
+
+    loop = asyncio.new_event_loop()
+    loop.close()
+    print(
+        json.dumps(
+            {
+                "gil": "enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled",
+                "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+                "start_method": multiprocessing.get_start_method(),
+                "default_start_method": multiprocessing.get_all_start_methods()[0],
+                "event_loop": _class_and_version(type(loop)),
+            }
+        )
+    )
+
+
+def _class_and_version(kind: type) -> str:
+    from importlib import metadata
+
+    package = kind.__module__.partition(".")[0]
+    name = f"{package}.{kind.__qualname__}"
+    try:
+        return f"{name} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return name
 
 
 _FILES = {
