@@ -62,6 +62,7 @@ bench: .venv/installed ## Measure the figures that the README and the closing no
 	$(BIN)/python benchmarks/cpu_per_request.py
 	$(BIN)/python benchmarks/lab_vs_nginx.py
 	$(BIN)/python benchmarks/aa_simulation.py
+	$(BIN)/python benchmarks/before_after.py
 	$(BIN)/python benchmarks/harness.py
 
 wheel: .venv/dev ## Build the wheel into dist/

@@ -676,6 +676,18 @@ class TestFiles:
             aio.load(tmp_path / "c.json")
         assert isinstance(caught.value, ValueError)
 
+    def test_a_damaged_compressed_file_is_refused(self, measured, tmp_path):
+        measured.save(tmp_path / "c.json.gz")
+        whole = (tmp_path / "c.json.gz").read_bytes()
+        for name, content in {
+            "cut": whole[: len(whole) // 2],
+            "changed": whole[:100] + bytes(20) + whole[120:],
+            "plain": b"no compressed file",
+        }.items():
+            (tmp_path / f"{name}.gz").write_bytes(content)
+            with pytest.raises(SchemaError, match=f"{name}.gz contains no saved comparison: "):
+                aio.load(tmp_path / f"{name}.gz")
+
     def test_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             aio.load(tmp_path / "none.json")
@@ -699,10 +711,35 @@ class TestSeveral:
         assert both.to_markdown().startswith("| arm")
         assert list(both) == [self.here, self.there]
 
+    def test_programs_of_different_names_have_a_row_each(self):
+        both = aio.Comparison.concat(
+            [made({"python/thread": around(0.03), name: around(0.02)}) for name in ("old", "new")], ["first", "second"]
+        )
+        rows = [re.split(r"  +", line) for line in str(both).splitlines()[2:4]]
+        assert [(row[0], row[1], row[3 if row[0] == "old" else 2]) for row in rows] == [
+            ("old", "python/thread", "–"),
+            ("new", "python/thread", "–"),
+        ]
+
+    def test_an_arm_alone_has_no_ratio_and_the_table_says_so(self):
+        both = aio.Comparison.concat([made({name: around(0.02)}) for name in ("old", "new")], ["first", "second"])
+        for shown in (str(both), both.to_markdown(), both._repr_html_()):
+            assert "first: only old was timed, so there is no ratio to show" in shown
+            assert "second: only new was timed" in shown
+        assert len(both.contrasts) == 0
+        assert str(both).startswith("first: only old"), "no table without rows"
+
     def test_comparisons_of_other_work_are_refused(self):
         other = made({"python/thread": around(0.09), "rust/thread": around(0.03)}, latency=0.5)
         with pytest.raises(ValueError, match="not about the same work: latency is"):
             aio.Comparison.concat([self.here, other])
+
+    def test_whatever_belongs_to_the_work_must_be_the_same(self):
+        other = replace(self.here, settings=replace(self.here.settings, hosts=("example.com:80",)))
+        with pytest.raises(ValueError, match="not about the same work: hosts is"):
+            aio.Comparison.concat([self.here, other])
+        longer = replace(self.here, settings=replace(self.here.settings, budget=60.0, rounds=20))
+        assert len(aio.Comparison.concat([self.here, longer])) == 2
 
     def test_same_processors_are_told_apart(self):
         both = aio.Comparison.concat([self.here, self.there])

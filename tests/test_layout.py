@@ -18,7 +18,7 @@ MODULES = {
 #: From the top: what stands in a line may use the lines below it, and never those above.
 FLOORS = [
     {"__main__"},
-    {"cli", "magics", "run_file"},
+    {"cli", "magics", "pytest_plugin", "run_file"},
     {"arguments"},
     {"measuring"},
     {"comparison"},

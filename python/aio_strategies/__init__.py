@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .comparison.comparison import Comparison
     from .comparison.conditions import Conditions
     from .comparison.costs import Costs
+    from .comparison.difference import Change, Diff
     from .comparison.explanation import Explanation
     from .comparison.findings import Ending
     from .comparison.kept_exchanges import KeptBatch, KeptExchanges
@@ -53,12 +54,14 @@ _LATER = {
     "Arm": ".comparison.settings",
     "ArmTimes": ".comparison.arm_times",
     "Caveat": ".comparison.warnings",
+    "Change": ".comparison.difference",
     "Colour": ".display.code",
     "Comparison": ".comparison.comparison",
     "Comparisons": ".comparison.side_by_side",
     "Conditions": ".comparison.conditions",
     "Contrast": ".comparison.verdicts",
     "Costs": ".comparison.costs",
+    "Diff": ".comparison.difference",
     "Ending": ".comparison.findings",
     "Exchange": ".display.timeline",
     "ExchangeLog": ".lab.log",
@@ -92,12 +95,14 @@ __all__ = [
     "CPUTime",
     "Catalogue",
     "Caveat",
+    "Change",
     "Colour",
     "Comparison",
     "Comparisons",
     "Conditions",
     "Contrast",
     "Costs",
+    "Diff",
     "Ending",
     "Exchange",
     "ExchangeLog",

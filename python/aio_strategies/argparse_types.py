@@ -27,6 +27,7 @@ __all__ = [
     "lang",
     "language_name",
     "latency",
+    "limit",
     "list_of",
     "output_file",
     "port",
@@ -118,12 +119,20 @@ def _number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number") from None
 
 
+def _share(text: str) -> float:
+    number, percent, rest = text.partition("%")
+    if not percent or rest:
+        raise ValueError(f"{text!r} is not a share: write it as 5%")
+    return _number(number) / 100
+
+
 requests = _reader(_whole, checks.check_requests)
 concurrency = _reader(_whole, checks.check_concurrency)
 rounds = _reader(_whole, checks.check_rounds)
 port = _reader(_whole, checks.check_port)
 seed = _reader(_whole, checks.check_seed)
 rate = _reader(_number, checks.check_rate)
+limit = _reader(_share, checks.check_limit)
 latency = _reader(seconds, checks.check_latency)
 jitter = _reader(seconds, checks.check_jitter)
 timeout = _reader(seconds, checks.check_timeout)

@@ -35,6 +35,7 @@ __all__ = [
     "check_jitter",
     "check_lang",
     "check_latency",
+    "check_limit",
     "check_log_limit",
     "check_name",
     "check_names",
@@ -188,6 +189,19 @@ def check_budget(budget: float) -> float:
     if not seconds >= 0:  # written this way, it also refuses nan
         raise ValueError(f"budget must be a number of seconds of at least 0 (inf for no limit), not {budget}")
     return seconds
+
+
+def check_limit(limit: float) -> float:
+    """Return ``limit``, the share of the time that may be added, such as 0.05 for 5 %.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative, or not finite.
+    """
+    share = _real("limit", limit, "a share, such as 0.05 for 5 %")
+    if not 0 <= share < math.inf:
+        raise ValueError(f"limit must be a finite share of at least 0, such as 0.05 for 5 %, not {limit}")
+    return share
 
 
 # --- the lab server

@@ -1,8 +1,9 @@
-"""The command line: ``aio-strategies compare | run | serve | source | strategies``, also ``python -m aio_strategies``.
+"""The command line, ``aio-strategies compare | diff | run | serve | source | strategies``; also
+``python -m aio_strategies``.
 
 ``compare`` and ``run`` take strategies, or Python files whose public hosts are answered by a lab server.
 
-Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C.
+Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C. ``diff`` has 1 for a slowdown only.
 """
 
 # Each command imports what it needs when it runs, so that --help and usage errors are answered at once.
@@ -194,6 +195,23 @@ def _requests_of(programs: Mapping[str, ProgramFile], given: int | None, plan: C
             raise ComparisonError(name, None, f"it made {_count(trial.requests, 'request')}, not {expected}, {whose}")
     assert expected is not None
     return expected
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from .comparison.comparison import Comparison
+    from .comparison.loading import load
+    from .exceptions import Error
+
+    try:
+        before, after = map(load, (options.before, options.after))
+        if not isinstance(before, Comparison) or not isinstance(after, Comparison):
+            raise ValueError("diff needs two comparisons, not sweeps")
+        diff = before.diff(after, reference=options.reference, metric=options.metric)
+    except (Error, OSError, ValueError) as error:  # not 1, which says that something is slower
+        print(f"{_PROGRAM} diff: error: {error}", file=sys.stderr)
+        return 2
+    print(diff.to_markdown() if options.markdown else diff.to_text())
+    return 1 if options.fail_if is not None and diff.slower_than(options.fail_if) else 0
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -486,6 +504,25 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
     output.add_argument("--json", action="store_true", help="print settings, environment and raw times as JSON")
+
+    diff = add(
+        "diff",
+        help="hold a saved comparison against an earlier one",
+        description="Hold a saved comparison against an earlier one of the same work, arm by arm, each relative to an"
+        " arm that has not changed. The exit status is 1 if --fail-if applies, and 2 if the two cannot be compared.",
+    )
+    diff.set_defaults(command=_diff)
+    diff.add_argument("before", metavar="BEFORE", help="file of the earlier comparison, as --save wrote it")
+    diff.add_argument("after", metavar="AFTER", help="file of the later one")
+    diff.add_argument(
+        "--fail-if",
+        type=arguments.limit,
+        metavar="SHARE",
+        help="exit with status 1 if an arm is proven to be slower by more than this, such as 5%%",
+    )
+    diff.add_argument("--reference", metavar="ARM", help="arm that has not changed (default: the baseline of both)")
+    diff.add_argument("--metric", choices=["wall", "cpu"], default="wall", help="time to compare (default: wall)")
+    diff.add_argument("--markdown", action="store_true", help="print the table in Markdown")
 
     run = add(
         "run",

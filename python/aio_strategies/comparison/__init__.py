@@ -12,6 +12,7 @@ This package starts no process, and reads and writes only the files that the cal
   page with all of that
 - ``archive.py``, ``loading.py``: saves a comparison to a file, and loads it
 - ``comparison.py``: what ``compare`` returns: the findings and all these views of them
-- ``sweep.py``, ``side_by_side.py``: comparisons over a parameter, and of several machines; ``sequence.py``: what
-  these two share
+- ``sweep.py``, ``side_by_side.py``: comparisons over a parameter, and of several machines
+- ``difference.py``: a comparison before and one after a change; ``rank_sum.py``: its estimators
+- ``sequence.py``: what these three share
 """

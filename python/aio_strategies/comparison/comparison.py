@@ -12,11 +12,13 @@ from ..display.har import to_har
 from ..display.text import terminal_columns
 from ..display.trace import to_trace
 from . import archive, tables, value_tables, views
+from .difference import Diff
 from .explanation import Explanation, explain
 from .findings import Findings
 from .report import to_html_page
 from .side_by_side import Comparisons
 from .typical_runs import timelines
+from .verdicts import Metric
 from .warnings import Caveat, caveats
 
 if TYPE_CHECKING:
@@ -275,6 +277,25 @@ class Comparison(Findings):
                 about the same work.
         """
         return Comparisons(comparisons, labels)
+
+    def diff(self, after: Comparison, *, reference: str | None = None, metric: Metric = "wall") -> Diff:
+        """Hold a later comparison of the same work against this one, arm by arm: ``before.diff(after)``.
+
+        Each arm is taken relative to the reference, which must not have changed: so what slows the whole machine
+        cancels, as far as it slows both by the same factor. To time the old and the new program in one comparison is
+        surer.
+
+        Args:
+            after: the later comparison.
+            reference: the arm that has not changed; None for the baseline of both.
+            metric: ``"wall"`` for wall time, or ``"cpu"`` for CPU time.
+
+        Raises:
+            TypeError: ``after`` is not a comparison.
+            ValueError: the two are not about the same work, have no common arm besides the reference, or have different
+                baselines and no reference was given; or there is no such reference or metric.
+        """
+        return Diff(self, after, reference, metric)
 
     def __str__(self) -> str:
         return self.to_text()

@@ -250,10 +250,17 @@ class Findings:
 
     def _times(self, arm: Arm) -> ArmTimes:
         runs = tuple(run for run in self.timed_runs if run.arm == arm.name)
-        return ArmTimes(arm, self.settings.requests, runs, self.costs.get(arm.name), self._latencies.get(arm.name))
+        return ArmTimes(arm, self.settings.requests, runs, self.costs.get(arm.name), self._latency(arm))
+
+    def _latency(self, arm: Arm) -> Latency | None:
+        times = self.times_of_exchanges.get(arm.name)
+        return None if times is None else Latency.of(*times)
 
     @cached_property
-    def _latencies(self) -> dict[str, Latency]:
+    def times_of_exchanges(self) -> dict[str, tuple[list[float], list[float]]]:
+        """The service times and the response times in seconds of all exchanges that were kept and did not fail, by the
+        arm's name.
+        """
         arms = {run.index: run.arm for run in self.timed_runs}
         times: dict[str, tuple[list[float], list[float]]] = {}
         kept = self.kept_exchanges
@@ -265,4 +272,4 @@ class Findings:
             service.append(end - start)
             # What began early did not wait for its time.
             response.append(end - min(start, self.due(run, request)))
-        return {arm: Latency.of(service, response) for arm, (service, response) in times.items()}
+        return times

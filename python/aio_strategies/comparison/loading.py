@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -40,7 +42,7 @@ def load(path: str | os.PathLike[str]) -> Comparison | Scaling:
     with opened(path, "rt") as file:
         try:
             whole = json.load(file)
-        except ValueError as error:
+        except (ValueError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SchemaError(f"{os.fspath(path)} contains no saved comparison: {error}") from error
     return from_dict(whole)
 

@@ -1,8 +1,8 @@
-"""The common base of results that hold several comparisons: a sequence that is displayed as a table."""
+"""The common base of results that hold several comparisons: they are displayed as a table with notes."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,38 +13,56 @@ from .warnings import caveats
 if TYPE_CHECKING:
     from ..frame import Field, Frame
 
-__all__ = ["ComparisonSequence", "stacked"]
+__all__ = ["ComparisonSequence", "TableAndNotes", "stacked", "warnings_of"]
+
+_WARNING = "warning: "
 
 
-class ComparisonSequence(Sequence[Findings]):
+class TableAndNotes(ABC):
+    """What is displayed as a table with notes below it; a table without rows is left out."""
+
+    def to_text(self) -> str:
+        """Return the table, and the notes below it, as aligned text."""
+        table = self._table()
+        return "\n".join([*([table.to_text(), ""] if table.rows else []), *self._notes()])
+
+    def to_markdown(self) -> str:
+        """Return the same in Markdown."""
+        table = self._table()
+        return "\n\n".join([*([table.to_markdown()] if table.rows else []), *self._notes()])
+
+    @abstractmethod
+    def _table(self) -> Table:
+        """Return the table."""
+
+    @abstractmethod
+    def _notes(self) -> list[str]:
+        """Return the lines below the table."""
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        from ..display.notebook import html_notes, html_table, html_warnings
+
+        table, notes = self._table(), self._notes()
+        warnings = [note.removeprefix(_WARNING) for note in notes if note.startswith(_WARNING)]
+        others = [note for note in notes if not note.startswith(_WARNING)]
+        return (html_table(table) if table.rows else "") + html_warnings(warnings) + html_notes(others)
+
+
+class ComparisonSequence(TableAndNotes, Sequence[Findings]):
     """Several comparisons, in order."""
 
     def __init__(self, comparisons: Sequence[Findings]) -> None:
         self._comparisons = tuple(comparisons)
-
-    def to_text(self) -> str:
-        """Return the table, and the notes below it, as aligned text."""
-        return "\n".join([self._table().to_text(), "", *self._notes()])
-
-    def to_markdown(self) -> str:
-        """Return the same in Markdown."""
-        return "\n\n".join([self._table().to_markdown(), *self._notes()])
-
-    @abstractmethod
-    def _table(self) -> Table:
-        """Return the comparisons side by side."""
 
     @abstractmethod
     def _names(self) -> Sequence[str]:
         """Return the name of each comparison, for the notes."""
 
     def _notes(self) -> list[str]:
-        """Return the lines below the table."""
-        return [
-            f"warning: {name}: {warning}"
-            for name, comparison in zip(self._names(), self, strict=True)
-            for warning in caveats(comparison)
-        ]
+        return warnings_of(self._names(), self)
 
     def __getitem__(self, index: Any) -> Any:
         return self._comparisons[index]
@@ -52,13 +70,14 @@ class ComparisonSequence(Sequence[Findings]):
     def __len__(self) -> int:
         return len(self._comparisons)
 
-    def __repr__(self) -> str:
-        return self.to_text()
 
-    def _repr_html_(self) -> str:
-        from ..display.notebook import html_notes, html_table
-
-        return html_table(self._table()) + html_notes(self._notes())
+def warnings_of(names: Sequence[str], comparisons: Sequence[Findings]) -> list[str]:
+    """Return the warnings about several comparisons, each with the comparison's name, as notes."""
+    return [
+        f"{_WARNING}{name}: {warning}"
+        for name, comparison in zip(names, comparisons, strict=True)
+        for warning in caveats(comparison)
+    ]
 
 
 def stacked(first: Field, values: Sequence[Any], frames: Sequence[Frame]) -> Frame:

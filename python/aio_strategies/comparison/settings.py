@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ..checks import DEFAULT_BODY_SIZE
 from ..units import size_text
 
-__all__ = ["Arm", "Settings"]
+__all__ = ["WORK", "Arm", "Settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +104,9 @@ class Settings:
         if self.bandwidth is not None:
             known["bandwidth"] = f"bandwidth {size_text(self.bandwidth)}/s per connection"
         return [words for name, words in known.items() if name != without]
+
+
+_HOW_TIMED = {"strategies", "languages", "programs", "baseline", "timeout", "rounds", "budget"}
+
+WORK = tuple(field.name for field in fields(Settings) if field.name not in _HOW_TIMED)
+"""The settings that say what each arm had to do. The others say which arms did it, and how they were timed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..display.tables import Column, Table
 from .findings import Findings
 from .sequence import ComparisonSequence, stacked
+from .settings import WORK
 from .value_tables import contrasts
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class Comparisons(ComparisonSequence):
         super().__init__(comparisons)
         if not self:
             raise ValueError("comparisons is empty; at least one comparison is needed")
-        for name in ("requests", "concurrency", "latency", "rate", "jitter", "body_size", "bandwidth"):
+        for name in WORK:
+            if name == "urls":  # each machine may have a server of its own
+                continue
             values = {getattr(comparison.settings, name) for comparison in self}
             if len(values) > 1:
                 raise ValueError(f"these comparisons were not about the same work: {name} is {values}")
@@ -64,6 +67,19 @@ class Comparisons(ComparisonSequence):
 
     def _names(self) -> tuple[str, ...]:
         return self.labels
+
+    def _notes(self) -> list[str]:
+        alone = [
+            f"{label}: only {' and '.join(arm.name for arm in comparison.arms)} was timed, so there is no ratio to show"
+            for label, comparison in zip(self.labels, self, strict=True)
+            if not comparison.contrasts
+        ]
+        if alone:
+            alone.append(
+                "the times of different comparisons are not comparable: in each, also time an arm that is the same in"
+                " all, such as python/blocking"
+            )
+        return alone + super()._notes()
 
 
 def _labels(comparisons: Sequence[Findings]) -> tuple[str, ...]:

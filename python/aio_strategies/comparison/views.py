@@ -67,17 +67,8 @@ def distributions(findings: Findings, arms: Sequence[ArmTimes]) -> Iterator[Late
 
     They are of all exchanges that were kept and did not fail.
     """
-    kept = findings.kept_exchanges
-    names = {run.index: run.arm for run in findings.timed_runs}
-    times: dict[str, tuple[list[float], list[float]]] = {}
-    columns = map(kept.column, ("run", "request", "start", "service", "error"))
-    for run, request, start, seconds, error in zip(*columns, strict=True):
-        if start is not None and seconds is not None and error is None:
-            service, response = times.setdefault(names[run], ([], []))
-            service.append(seconds)
-            response.append(start + seconds - findings.due(run, request))
     for arm in arms:
-        latency, (service, response) = arm.latency, times.get(arm.name, ([], []))
+        latency, (service, response) = arm.latency, findings.times_of_exchanges.get(arm.name, ([], []))
         if latency is None or len(service) < 2 * _BEYOND:
             continue
         shares = shares_of(len(service), _BEYOND)
