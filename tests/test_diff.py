@@ -162,9 +162,11 @@ class TestVerdicts:
         enough = diff(2 * few.rounds_needed)
         assert (enough.verdict, enough.rounds_needed) == ("slower", None)
 
-    def test_fewer_requests_are_marked(self):
+    def test_what_is_projected_gets_no_verdict(self):
         walls = {arm: jumbled(around(wall)) for arm, wall in ((BLOCKING, 0.2), (THREAD, 0.03))}
-        assert str(made(walls).diff(made(walls, timed={BLOCKING: 5}))[0]).startswith(f"{THREAD}: ≈")
+        (change,) = made(walls).diff(made(walls, timed={BLOCKING: 5}))
+        assert (change.verdict, change.low, change.rounds_needed) == ("incomparable", 0.0, None)
+        assert str(change).startswith(f"{THREAD}: no verdict (≈")
 
 
 class TestDisplay:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ..display.timeline import Exchange, Timeline
-from ..lab.pages import path_of
+from ..lab.page_urls import path_of
 from .arm_times import ArmTimes, TimedRun
 from .findings import Findings
 

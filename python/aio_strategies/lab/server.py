@@ -38,7 +38,7 @@ from ..exceptions import ForkedProcessError
 from ..helper import PROGRAM
 from . import redirect
 from .log import ExchangeLog
-from .pages import PageUrls
+from .page_urls import PageUrls
 
 __all__ = ["LabServer", "LabStats"]
 
@@ -206,9 +206,9 @@ class LabServer:
             TypeError: ``n`` is not an integer.
             ValueError: ``n`` is negative.
         """
-        return self.pages(n)[:]
+        return self.page_urls(n)[:]
 
-    def pages(self, n: int) -> PageUrls:
+    def page_urls(self, n: int) -> PageUrls:
         """Return what ``urls`` returns, as a sequence that makes each URL when it is asked for.
 
         Raises:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..comparison.settings import Arm
 from ..exceptions import ComparisonError, RequestError
 from ..lab.log import LogRecord
-from ..lab.pages import path_of
+from ..lab.page_urls import path_of
 from .messages import Outcome
 
 __all__ = ["Gate", "trouble_with"]

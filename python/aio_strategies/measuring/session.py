@@ -25,7 +25,7 @@ from ..comparison.settings import Arm, Settings
 from ..display.progress import Show
 from ..exceptions import ComparisonError
 from ..lab.log import LogRecord
-from ..lab.pages import path_of
+from ..lab.page_urls import path_of
 from ..lab.server import LabServer
 from .crew import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
 from .environment import describe
@@ -86,7 +86,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         elif settings.urls is None:
             assert settings.latency is not None
             lab = stack.enter_context(LabServer(latency=settings.latency))
-        urls: Sequence[str] = settings.urls or (lab.pages(settings.requests) if lab else ())
+        urls: Sequence[str] = settings.urls or (lab.page_urls(settings.requests) if lab else ())
         arms = (*plan.arms, plan.baseline.twin())
         crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
         session = Session(plan, arms, urls, lab, crew, stop, end, show)

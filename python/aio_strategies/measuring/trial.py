@@ -41,7 +41,7 @@ def try_out(plan: Plan) -> Trial:
     latency = plan.settings.latency
     assert latency is not None
     with LabServer(latency=latency) as lab:
-        urls = lab.pages(plan.settings.requests)
+        urls = lab.page_urls(plan.settings.requests)
         with Crew({arm: assignment(plan, arm, urls, lab)}, Stop()) as crew:
             error = None
             try:
