@@ -171,7 +171,7 @@ class TestCompare:
             environment=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"},
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert "0.2436" in done.stdout
+        assert "Rust ? Python" in done.stdout
 
 
 @pytest.mark.slow
@@ -487,6 +487,7 @@ class TestArguments:
                 ["compare", "--latency", "20xs"],
                 "argument --latency: '20xs' is not a duration: write it as 20ms, 500us, 1.5s",
             ),
+            (["compare", "--latency", "20"], "argument --latency: '20' needs a unit: write 20ms or 20s"),
             (["compare", "--budget", "-3"], "argument --budget: "),
             (
                 ["compare", "thread", "fork"],

@@ -22,10 +22,12 @@ from aio_strategies.catalogue import STRATEGIES
 from aio_strategies.comparison.settings import Arm
 from aio_strategies.comparison.typical_runs import exchange_at
 from aio_strategies.exceptions import ComparisonError, ConnectError, Error
+from aio_strategies.lab.hosts import Bounds
 from aio_strategies.lab.log import LogRecord
 from aio_strategies.measuring.crew import ArmFailed
 from aio_strategies.measuring.gate import Gate
 from aio_strategies.measuring.plan import make_plan, schedule
+from aio_strategies.measuring.sizes import Sizes
 from stand_ins import StandInCrew, outcome
 
 measuring = importlib.import_module("aio_strategies.measuring.session")
@@ -102,6 +104,13 @@ class TestSchedule:
         assert first_rounds(3) == first_rounds(3)
         assert first_rounds(3) != first_rounds(4)
 
+    def test_a_program_that_goes_by_a_strategy_s_name_is_its_neighbour(self):
+        arms = plan_of(["blocking", "thread"], programs={"my threads": print, "mine": print}).arms
+        for order in islice(schedule(arms, 1), 20):
+            names = [arm.name for arm in order]
+            places = [names.index(name) for name in ("python/thread", "rust/thread", "my threads")]
+            assert max(places) - min(places) == 2
+
     def test_it_is_what_runs_with_the_twin_of_the_baseline(self, stand_in):
         crew = stand_in()
         comparison = aio.compare(
@@ -125,6 +134,28 @@ class TestArguments:
         assert list(plan.arms) == available
         assert set(plan.left_out) == {str(arm) for arm in ARMS} - {str(arm) for arm in available}
         assert plan.baseline == available[0]
+
+    @pytest.mark.parametrize(
+        ("name", "key"),
+        [
+            *((key, key) for key in STRATEGIES),
+            *((strategy.title, strategy.key) for strategy in STRATEGIES.values()),
+            *((strategy.title_zh, strategy.key) for strategy in STRATEGIES.values()),
+            ("my threads", "thread"),
+            ("Thread Pool", "thread"),
+            ("process_pool", "process"),
+            ("non_blocking", "nonblocking"),
+            ("yield from", "yield_from"),
+            ("2.2.5", "callback"),
+            ("mine", None),
+            ("coroutines", None),  # from generators, or native?
+            ("my", None),
+            ("…", None),
+        ],
+    )
+    def test_a_program_may_go_by_any_usual_name_of_a_strategy(self, name, key):
+        assert plan_of(programs={name: print}).settings.beside == ({name: key} if key else {})
+        assert plan_of("asyncio", programs={"threads": print}).settings.beside == {}
 
     def test_a_seed_is_drawn_and_kept(self):
         assert plan_of().seed != plan_of().seed
@@ -524,6 +555,21 @@ class TestBudget:
         assert comparison.arm("python/blocking").projected
         assert comparison.arm("python/blocking").median_wall > 19
         assert comparison.twin.runs
+
+
+def test_a_cell_and_the_strategy_that_it_goes_by_make_all_requests():
+    plan = plan_of(
+        ["blocking", "thread"],
+        programs={"my threads": "pass"},
+        requests=100,
+        bounds=Bounds((), "--host", "--timeout"),
+    )
+    sizes = Sizes(plan.settings, plan.arms)
+    for arm in plan.arms:
+        sizes.learn(arm, 100, 1.0, 0.01, one_by_one=False)
+    sizes.fit(0.5)
+    assert [sizes.requests(arm) for arm in plan.arms] == [10, 10, 100, 100, 100]
+    assert len({sizes.batches(arm) for arm in plan.arms[2:]}) == 1
 
 
 class TestProgress:

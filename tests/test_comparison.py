@@ -23,6 +23,7 @@ from aio_strategies.comparison.arm_times import TimedRun
 from aio_strategies.comparison.comparison import Comparison
 from aio_strategies.comparison.settings import Settings
 from aio_strategies.comparison.sweep import Scaling
+from aio_strategies.comparison.views import dots
 from aio_strategies.display.text import width
 from aio_strategies.exceptions import SchemaError
 from aio_strategies.measuring.environment import describe
@@ -31,7 +32,7 @@ from test_exports import ARCHIVE, check
 DATA = Path(__file__).parent / "data"
 
 
-def made(walls, *, latency=0.02, requests=10, concurrency=10, errors=0, timed=None, **changes):
+def made(walls, *, latency=0.02, requests=10, concurrency=10, errors=0, timed=None, beside=(), **changes):
     """Make a comparison from wall times, ``{arm: [seconds, ...]}``, as if it had been measured."""
     own = [name for name in walls if "/" not in name]
     arms = [name.split("/") for name in walls if "/" in name and "twin" not in name]
@@ -48,6 +49,7 @@ def made(walls, *, latency=0.02, requests=10, concurrency=10, errors=0, timed=No
         timeout=30.0,
         rounds=None,
         budget=30.0,
+        beside=dict(beside),
     )
     runs = [
         TimedRun(
@@ -241,6 +243,91 @@ class TestArms:
         assert comparison.efficiency("rust/thread") == pytest.approx(0.5)
 
 
+class TestBesideTheirStrategy:
+    """Programs that go by a strategy's name stand in its group, and are compared with both of its versions."""
+
+    comparison = made(
+        {
+            "python/blocking": jumbled(around(0.2)),
+            "rust/blocking": around(0.19),
+            "python/thread": around(0.03),
+            "rust/thread": jumbled(around(0.02)),
+            "threads": around(0.04),
+            "thread pool": around(0.06),
+            "other": around(0.05),
+        },
+        beside={"threads": "thread", "thread pool": "thread"},
+    )
+
+    def test_in_the_english_table(self):
+        lines = [re.split(r"  +", line) for line in str(self.comparison).splitlines()]
+        assert lines[0][3:6] == ["vs Python", "vs Rust", "vs baseline"]
+        assert [line[0] for line in lines[2:9]] == ["blocking (2.2.1)", "", "thread (2.2.3)", "", "", "", "other"]
+        assert [line[1] for line in lines[4:8]] == ["python", "rust", "your code: threads", "your code: thread pool"]
+        python, rust = lines[6][3:5]
+        assert python.startswith("1.33× slower [")
+        assert rust.startswith("2.0× slower [")
+
+    def test_in_the_chinese_table(self):
+        lines = self.comparison.to_markdown("zh").splitlines()
+        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:6]]
+        assert cells[0][3:7] == ["你的代码耗时（单位：秒）", "Rust 对 Python", "你的代码对 Python", "你的代码对 Rust"]
+        assert [row[:4] for row in cells[2:]] == [
+            ["同步阻塞", "0.2000", "0.1900", "–"],
+            ["多线程", "0.0300", "0.0200", "0.0400"],
+            ["多线程：thread pool", "–", "–", "0.0600"],
+            ["other", "–", "–", "0.0500"],
+        ]
+        assert cells[3][5].startswith("0.75 倍速 [")
+        assert cells[3][6].startswith("0.50 倍速 [")
+
+    def test_without_rust_it_is_not_under_rust(self):
+        alone = made({"rust/thread": around(0.02), "threads": around(0.04)}, beside={"threads": "thread"})
+        title, _, row = alone.to_markdown("zh").splitlines()[:3]
+        assert [cell.strip() for cell in title.strip("|").split("|")][1:4] == [
+            "Rust 耗时（单位：秒）",
+            "你的代码耗时（单位：秒）",
+            "你的代码对 Rust",
+        ]
+        assert [cell.strip() for cell in row.strip("|").split("|")][1:3] == ["0.0200", "0.0400"]
+
+    def test_these_contrasts_are_declared(self):
+        declared = [(contrast.arm, contrast.base) for contrast in self.comparison.contrasts]
+        for name in ("threads", "thread pool"):
+            assert (name, "python/thread") in declared
+            assert (name, "rust/thread") in declared
+        assert len(declared) == len(set(declared))
+        frame = self.comparison.summary
+        place = frame["arm"].index("threads")
+        assert frame["by_python"][place] == self.comparison.contrast("threads", "python/thread").ratio
+
+    def test_they_must_be_precise_too(self):
+        headline = {(contrast.arm, contrast.base) for contrast in self.comparison.headline}
+        assert headline == {
+            ("rust/blocking", "python/blocking"),
+            ("rust/thread", "python/thread"),
+            *((name, f"{language}/thread") for name in ("threads", "thread pool") for language in ("python", "rust")),
+        }
+        alone = made({"one": [0.1] * 6, "two": [0.2] * 6})
+        assert alone.headline == list(alone.contrasts)
+
+    def test_a_chart_shows_them_with_their_strategy(self):
+        shown = [(dot.group, dot.name) for dot in dots(self.comparison)]
+        assert shown[2:] == [
+            ("thread", "python"),
+            ("thread", "rust"),
+            ("thread", "threads"),
+            ("thread", "thread pool"),
+            ("other", ""),
+        ]
+
+    def test_a_file_keeps_it(self, tmp_path):
+        self.comparison.save(tmp_path / "c.json")
+        loaded = aio.load(tmp_path / "c.json")
+        assert loaded.settings == self.comparison.settings
+        assert str(loaded) == str(self.comparison)
+
+
 class TestTables:
     comparison = made(
         {
@@ -331,15 +418,16 @@ class TestTables:
             "程序",
             "Python 耗时（单位：秒）",
             "Rust 耗时（单位：秒）",
+            "你的代码耗时（单位：秒）",
             "Rust 对 Python",
             "讲义 2021（单位：秒）",
         ]
         # in the lecture's order, whatever the order that was asked for
         assert cells[2][:3] == ["同步阻塞", "0.2461", "0.2051"]
-        assert re.fullmatch(r"1\.20 倍速 \[1\.\d\d, 1\.\d\d\]", cells[2][3])
-        assert cells[2][4] == "1.3751"
-        assert cells[3][0::4] == ["asyncio", "–"]
-        assert cells[4][:3] == ["mine", "0.0500", "–"]
+        assert re.fullmatch(r"1\.20 倍速 \[1\.\d\d, 1\.\d\d\]", cells[2][4])
+        assert cells[2][5] == "1.3751"
+        assert cells[3][0::5] == ["asyncio", "–"]
+        assert cells[4] == ["mine", "–", "–", "0.0500", "–", "–"]
         assert lines[-1] == "理想 0.0200 秒 · 串行 0.2000 秒"
 
     def test_chinese_names_are_the_lecture_s(self):
@@ -359,6 +447,12 @@ class TestTables:
         lecture = ["1.3751", "0.8139", "0.2436", "1.1245", "0.2548", "0.1850", "0.1895", "–"]
         assert [row[-1] for row in rows] == lecture
         assert "Python" not in lines[0]
+
+    def test_the_lecture_s_figures_are_shown_beside_as_many_requests_only(self):
+        text = made({"rust/thread": [0.1]}, requests=20).to_text("zh")
+        assert "讲义 2021（单位：秒）" not in text
+        assert "讲义 2021 年的数据是 10 个请求的耗时" in text
+        assert "0.2436" not in text
 
     def test_unknown_language_of_the_table(self):
         with pytest.raises(ValueError, match="lang must be 'en' or 'zh', not 'de'"):
@@ -461,6 +555,7 @@ class TestExport:
             "strategies": ["blocking", "thread"],
             "languages": ["python", "rust"],
             "programs": [],
+            "beside": {},
             "baseline": "python/blocking",
             "urls": None,
             "requests": 12,

@@ -43,6 +43,7 @@ class Shown:
         self.error = ""
         self.html = ""
         self.markdown = ""
+        self.paged = ""
 
 
 class Kernel:
@@ -66,6 +67,7 @@ class Kernel:
 
         reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=watch, timeout=60)
         shown.status = reply["content"]["status"]
+        shown.paged = "".join(page["data"]["text/plain"] for page in reply["content"].get("payload", ()))
         shown.error_name = reply["content"].get("ename", "")
         return shown
 
@@ -120,12 +122,14 @@ class TestAiotime:
         [
             ("%aiotime threads", "no strategy 'threads'; allowed: blocking, "),
             ("%aiotime thread --latency 3xs", "'3xs' is not a duration: write it as 20ms"),
+            ("%aiotime thread --latency 20", "'20' needs a unit: write 20ms or 20s"),
             ("%aiotime thread -n 0", "requests must be at least 1, not 0"),
             ("%aiotime thread --latency 2000m", "latency must be 0 to 86400 seconds, not 120000.0"),
             ("%aiotime thread --lang python", "--lang: must be en or zh, the language of the table"),
             ("%%aiobench mine --timeout 0\npass", "timeout must be a finite number of seconds above 0"),
             ("%aiotime", "the following arguments are required: KEY"),
-            ("%aiobench", "%%aiobench times a cell"),
+            ("%aiobench mine", "%%aiobench times a cell"),
+            ("%aiobench --reset -n 7 mine", "%%aiobench times a cell"),
             ("%%aiobench mine --host a:b\npass", "'a:b' is not a host: write it as example.com or example.com:80"),
             ("%%aiobench mine\nif", "the cell is not valid Python: invalid syntax"),
             ("%%aiobench rust/mine\npass", "names that begin with python/ or rust/ are reserved"),
@@ -138,11 +142,27 @@ class TestAiotime:
         assert len(shown.err.splitlines()) == 1
 
 
+class TestHelp:
+    @pytest.mark.parametrize("line", ["%aiotime -h", "%aiobench --help", "%%aiobench mine -h\npass"])
+    def test_it_is_printed(self, kernel, line):
+        shown = kernel.run(line)
+        assert (shown.status, shown.err, shown.error) == ("ok", "", "")
+        assert re.match(r"%%?aio(bench|time) ", shown.out)
+        assert "-r N, --rounds N" in shown.out
+        assert "SystemExit" not in shown.out
+
+    @pytest.mark.parametrize("line", ["%aiotime?", "%%aiobench?"])
+    def test_it_is_shown_by_a_question_mark(self, kernel, line):
+        shown = kernel.run(line)
+        assert "--latency TIME" in shown.paged
+        assert "::" not in shown.paged
+
+
 class TestLecturePrograms:
     @pytest.mark.parametrize("name", PEAKS)
     def test_runs_unchanged_in_a_cell(self, fresh, name):
         program = (PROGRAMS / f"{name}.py").read_text(encoding="utf-8")
-        shown = fresh.run(f"%%aiobench my {name} -r 2 --against none -o\n{program}")
+        shown = fresh.run(f"%%aiobench my {name} -r 2 -s none -o\n{program}")
         assert (shown.status, shown.err, shown.out) == ("ok", "", "10 pages\n")
         assert shown.html.count("strategy (section)") == 2  # one comparison of two tables
         told = fresh.run(
@@ -159,7 +179,7 @@ class TestLecturePrograms:
 
     def test_beside_the_built_in_strategies(self, fresh, tmp_path):
         program = (PROGRAMS / "callbacks.py").read_text(encoding="utf-8")
-        shown = fresh.run(f"%%aiobench -r 6 --against blocking,callback -q -o my callbacks\n{program}")
+        shown = fresh.run(f"%%aiobench -r 6 -s blocking,callback -q -o my callbacks\n{program}")
         assert (shown.status, shown.err, shown.out) == ("ok", "", "")
         told = fresh.run(
             """
@@ -167,7 +187,7 @@ class TestLecturePrograms:
             print(_.contrast("my callbacks", "python/blocking").ratio > 2)
             """
         )
-        names = "['python/blocking', 'python/callback', 'my callbacks']"
+        names = "['python/blocking', 'rust/blocking', 'python/callback', 'rust/callback', 'my callbacks']"
         assert told.out.splitlines() == [f"{names} 10 {{'my callbacks': '10 pages\\n'}}", "True"]
         kept = fresh.run(
             f"""
@@ -182,26 +202,41 @@ class TestLecturePrograms:
 
 
 class TestCells:
-    def test_cells_that_make_as_many_requests_gather_until_they_are_reset(self, fresh):
-        options = "-r 1 --against none --latency 5ms -o -q"
-        names = "print([arm.name for arm in _.arms])"
-        fresh.run(f"%%aiobench one {options}{FETCH}\nfor i in range(3): download('/')")
-        fresh.run(f"%%aiobench two {options}{FETCH}\nfor i in range(3): download('/two')")
-        assert fresh.run(names).out == "['one', 'two']\n"
-        fresh.run(f"%%aiobench one {options}{FETCH}\nfor i in range(3): download('/again')")
-        assert fresh.run(names).out == "['two', 'one']\n"
-        other = fresh.run(f"%%aiobench four {options}{FETCH}\nfor i in range(4): download('/')")
-        assert other.err == (
-            "four makes 4 requests, but two, one made 3: the work differs, so a new comparison begins.\n"
+    def test_one_named_as_a_strategy_is_beside_it_and_another_beside_the_baseline(self, fresh):
+        options = "-r 1 --latency 5ms -o -q"
+        arms = (
+            "print([arm.name for arm in _.arms], sorted(f'{c.arm} vs {c.base}' for c in _.contrasts if ' ' in c.arm))"
         )
-        assert fresh.run(names).out == "['four']\n"
-        fresh.run(f"%%aiobench five {options} --reset{FETCH}\nfor i in range(4): download('/')")
-        assert fresh.run(names).out == "['five']\n"
+        fresh.run(f"%%aiobench my threads {options}{FETCH}\ndownload('/')")
+        assert fresh.run(arms).out == (
+            "['python/blocking', 'rust/blocking', 'python/thread', 'rust/thread', 'my threads']"
+            " ['my threads vs python/blocking', 'my threads vs python/thread', 'my threads vs rust/thread']\n"
+        )
+        fresh.run(f"%%aiobench my way {options}{FETCH}\ndownload('/')")
+        assert fresh.run(arms).out == ("['python/blocking', 'rust/blocking', 'my way'] ['my way vs python/blocking']\n")
+
+    def test_all_cells_so_far_in_one_table_until_they_are_reset(self, fresh):
+        options = "-r 1 --latency 5ms --language python"
+        fresh.run(f"%%aiobench callbacks {options} -q{FETCH}\nfor i in range(3): download('/')")
+        fresh.run(f"%%aiobench mine {options} -q{FETCH}\nfor i in range(3): download('/two')")
+        fresh.run(f"%%aiobench callbacks {options} -q{FETCH}\nfor i in range(3): download('/again')")
+        fresh.run(f"%%aiobench four {options} -q{FETCH}\nfor i in range(4): download('/')")
+        shown = fresh.run("c = %aiobench -r 1 -o")
+        assert shown.err == "left out, as they do not make 3 requests: four (4)\n"
+        assert "your code: callbacks" in shown.html
+        names = "print([arm.name for arm in c.arms], c.settings.requests, c.settings.latency)"
+        assert fresh.run(names).out == "['python/blocking', 'python/callback', 'callbacks', 'mine'] 3 0.005\n"
+        fresh.run("c = %aiobench -r 1 -o -q -n 4 -s none --latency 1ms")
+        assert fresh.run(names).out == "['four'] 4 0.001\n"
+        assert "no cell makes 9 requests; the cells make 3, 4" in fresh.run("%aiobench -n 9").err
+        fresh.run(f"%%aiobench five {options} -q --reset{FETCH}\nfor i in range(4): download('/')")
+        fresh.run("c = %aiobench -r 1 -o -q -s none")
+        assert fresh.run(names).out == "['five'] 4 0.005\n"
 
     def test_top_level_await_urls_and_a_host_that_no_literal_names(self, fresh):
         shown = fresh.run(
             """
-            %%aiobench -n 3 -r 1 --against asyncio --host hidden.invalid:8080 -o
+            %%aiobench -n 3 -r 1 -s asyncio --host hidden.invalid:8080 -o
             import asyncio
             from urllib.parse import urlsplit
 
@@ -225,7 +260,7 @@ class TestCells:
     def test_a_run_with_another_number_of_requests_is_a_failed_one(self, fresh, tmp_path):
         marks = str(tmp_path / "calls")
         shown = fresh.run(
-            f"%%aiobench moody -r 4 --against callback --latency 60ms -o{FETCH}\n"
+            f"%%aiobench moody -r 4 -s callback --latency 60ms -o{FETCH}\n"
             f"with open({marks!r}, 'a+') as calls:\n"
             "    calls.write('.')\n"
             "    late = calls.tell() > 8\n"
@@ -236,16 +271,58 @@ class TestCells:
         assert "the lab server served it 2 requests, not 1" in fresh.run("print(_)").out
 
     def test_what_it_prints_is_bounded(self, fresh):
-        shown = fresh.run(f"%%aiobench loud -r 1 --against none{FETCH}\ndownload('/')\nprint('many words\\n' * 10_000)")
+        shown = fresh.run(f"%%aiobench loud -r 1 -s none{FETCH}\ndownload('/')\nprint('many words\\n' * 10_000)")
         assert shown.status == "ok"
         assert shown.out.endswith("… (cut)\n")
         assert len(shown.out) < 5000
 
 
+class TestProcesses:
+    """A pool's processes find the functions of a cell, which has no file, and the lab."""
+
+    POOL = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from urllib.request import urlopen
+
+HOST = "http://example.com/"
+
+class Page:
+    def __init__(self, body):
+        self.body = body
+
+def download(number):
+    return Page(urlopen(f"{HOST}{number}").read())
+"""
+
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_a_pool_whose_start_method_the_cell_sets(self, fresh, method):
+        shown = fresh.run(
+            f"%%aiobench process pool -n 2 -r 2 -s process --language python --latency 5ms -o{self.POOL}\n"
+            f"multiprocessing.set_start_method({method!r})\n"
+            "with ProcessPoolExecutor(2) as pool:\n"
+            "    print({type(page) is Page and len(page.body) for page in pool.map(download, range(2))})\n"
+        )
+        assert (shown.status, shown.error, shown.out) == ("ok", "", "{1024}\n")
+        assert fresh.run("print(_.arm('process pool').errors, _.rounds)").out == "0 2\n"
+        assert not fresh.workers()
+
+    @pytest.mark.parametrize("method", ["spawn", "forkserver"])
+    def test_a_process_that_is_started_by_another_method_is_confined_too(self, fresh, method):
+        shown = fresh.run(
+            f"%%aiobench abroad{self.POOL}\n"
+            f"with multiprocessing.get_context({method!r}).Pool(1) as pool:\n"
+            "    HOST = 'http://other.' + 'invalid/'\n"
+            "    pool.map(download, [1])\n"
+        )
+        assert "the lab does not stand in for other.invalid:80" in shown.error
+        assert 'return Page(urlopen(f"{HOST}{number}").read())' in shown.error
+
+
 class TestFaults:
     """A clear message each; the kernel lives on, and so does the comparison."""
 
-    OPTIONS = "-r 1 --against none --latency 2ms -o -q"
+    OPTIONS = "-r 1 -s none --latency 2ms -o -q"
 
     @pytest.fixture(scope="class")
     def compared(self, kernel):
@@ -314,6 +391,14 @@ class TestFaults:
             f" and no other host can be reached; name it by --host {host}"
         )
 
+    def test_a_host_of_this_machine_where_nobody_answers(self, begun):
+        code = "from urllib.request import urlopen\nurlopen('http://localhost:9/').read()"
+        shown = begun.run(f"%%aiobench local\n{code}")
+        assert shown.error.splitlines()[-1] == (
+            "if the lab is to stand in for localhost:9, name it by --host localhost:9"
+        )
+        assert begun.run(f"%%aiobench local --host localhost:9 {self.OPTIONS}\n{code}").status == "ok"
+
     def test_a_host_that_is_not_redirected_in_a_program_that_hears_no_errors(self, begun):
         shown = begun.run(
             """
@@ -361,4 +446,5 @@ class TestFaults:
 
     def test_the_comparison_has_outlived_all_that(self, begun):
         assert begun.run(f"%%aiobench also {self.OPTIONS}{FETCH}\ndownload('/')").status == "ok"
-        assert begun.run("print([arm.name for arm in _.arms])").out == "['good', 'also']\n"
+        assert begun.run("c = %aiobench -r 1 -o -q -s none").status == "ok"
+        assert begun.run("print(c.arms[0].name, c.arms[-1].name)").out == "good also\n"

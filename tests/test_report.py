@@ -8,6 +8,7 @@ import unicodedata
 from types import SimpleNamespace
 
 import pytest
+from aio_strategies.display import progress
 from aio_strategies.display.notebook import Bars, bar, html_notes, html_table
 from aio_strategies.display.progress import shown
 from aio_strategies.display.tables import Column, Table
@@ -233,6 +234,15 @@ class TestProgress:
         assert shown_bundles[-1]["text/html"] == ""
         assert "<style" not in shown_bundles[0]["text/html"]
 
+    def test_once_enough_is_done_it_foretells_the_end(self, capsys, monkeypatch):
+        clock = iter([0.0, 0.0, 10.0, 20.0, 110.0])
+        monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        with shown(True) as show:
+            for done in (0, 1, 3, 20):
+                show(done, 22, "step")
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == ["0/22 step", "1/22 step", "3/22 step, about 2 min left", "20/22 step, about 11 s left"]
+
     def test_it_is_taken_away_after_an_exception_too(self, monkeypatch):
         stderr = Terminal()
         monkeypatch.setattr(sys, "stderr", stderr)
@@ -265,6 +275,12 @@ class TestUnits:
     def test_no_durations(self, text):
         with pytest.raises(ValueError, match="is not a duration: write it as 20ms"):
             seconds(text)
+
+    @pytest.mark.parametrize(("text", "words"), [("20", "20ms or 20s"), (" 5.5 ", "5.5ms or 5.5s"), ("100.", "100.ms")])
+    def test_a_long_duration_needs_its_unit(self, text, words):
+        with pytest.raises(ValueError, match=f"needs a unit: write {words}"):
+            seconds(text)
+        assert seconds("5") == 5.0
 
     @pytest.mark.parametrize(
         ("text", "value"), [("1500", 1500), ("0", 0), ("64KiB", 65536), ("10MB", 10_000_000), ("0.5KiB", 512)]

@@ -11,7 +11,7 @@ from .checks import check_name
 if TYPE_CHECKING:
     from .display.tables import Table
 
-__all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "by_key", "find", "strategies"]
+__all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "by_key", "find", "meant_by", "strategies"]
 
 LANGUAGES = ("python", "rust")
 
@@ -130,6 +130,19 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
 """The strategies by key, in the lecture's order."""
 
 
+#: What else people call the strategies, in the spelling of ``_plain``.
+_ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
+    "blocking": ("sync", "synchronous", "同步阻塞方式"),
+    "process": ("processes", "processpool", "multiprocess", "multiprocesses", "multiprocessing"),
+    "thread": ("threads", "threadpool", "threading", "multithread", "multithreads", "multithreading"),
+    "nonblocking": ("非阻塞方式",),
+    "callback": ("callbacks", "callbackeventloop", "回调"),
+    "generator": ("generators", "generatorcoroutine", "基于生成器的协程"),
+    "yield_from": ("用yieldfrom改进",),
+    "asyncio": ("async", "asyncawait", "nativecoroutines", "asyncio和原生协程"),
+}
+
+
 class Catalogue(tuple[Strategy, ...]):
     """The strategies in the lecture's order; shown as a table."""
 
@@ -200,3 +213,26 @@ def find(strategy: str, language: str) -> Strategy:
     if language in found.unavailable:
         raise ValueError(f"{strategy!r} is not available in {language} here: {found.unavailable[language]}")
     return found
+
+
+def meant_by(name: str) -> str | None:
+    """Return the key of the strategy that goes by this name, or None.
+
+    A strategy goes by its key, section, titles and other usual names. Case, spaces and punctuation do not matter, nor
+    does a leading "my": ``thread``, ``my threads``, ``Thread Pool``, ``2.2.3`` and ``多线程`` mean the same.
+    """
+    return _KEYS.get(_plain(name).removeprefix("my"))
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+_KEYS = {
+    _plain(name): strategy.key
+    for strategy in STRATEGIES.values()
+    for name in (
+        *(strategy.key, strategy.section, strategy.title, strategy.title_zh),
+        *_ALSO_CALLED[strategy.key],
+    )
+}

@@ -11,7 +11,7 @@ import numbers
 import operator
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from ._native import parse_urls
@@ -53,6 +53,7 @@ __all__ = [
     "check_text",
     "check_timeout",
     "check_urls",
+    "settings_it_takes",
 ]
 
 DEFAULT_LATENCY = 0.02
@@ -304,13 +305,54 @@ def check_programs(programs: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return the programs by their names.
 
     Raises:
-        TypeError: it is not a mapping.
+        TypeError: it is not a mapping, or a callable takes other arguments than the URLs and, by name, settings.
     """
     if programs is None:
         return {}
     if not isinstance(programs, Mapping):
         raise TypeError(f"programs must be a mapping of names to programs, such as {{'mine': mine}}, not {programs!r}")
+    for name, program in programs.items():
+        if callable(program):
+            _check_takes_urls(name, program)
     return programs
+
+
+def _check_takes_urls(name: str, program: Callable[..., Any]) -> None:
+    import inspect
+
+    try:
+        signature = inspect.signature(program)
+    except ValueError:  # some built-in functions have none
+        return
+    try:
+        signature.bind([], **dict.fromkeys(settings_it_takes(program)))
+    except TypeError:
+        called = getattr(program, "__name__", "it")
+        raise TypeError(
+            f"programs[{name!r}] must take one argument, the list of URLs (and may take {', '.join(_TOLD)} by name),"
+            f" unlike {called}{signature}"
+        ) from None
+
+
+_TOLD = ("concurrency", "rate", "timeout")
+
+
+def settings_it_takes(program: Callable[..., Any]) -> list[str]:
+    """Return which of ``concurrency``, ``rate`` and ``timeout`` a program takes by name, besides the URLs.
+
+    What ``functools.partial`` has bound is the author's choice, and left out.
+    """
+    import functools
+    import inspect
+
+    bound = program.keywords if isinstance(program, functools.partial) else {}
+    try:
+        parameters = list(inspect.signature(program).parameters.values())[1:]
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return []
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = [parameter.name for parameter in parameters if parameter.kind in by_name]
+    return [name for name in _TOLD if name in named and name not in bound]
 
 
 def check_program_name(name: str, languages: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 import traceback
 from functools import partial
@@ -19,6 +20,9 @@ def main() -> None:
     parent, lab_port, hosts, path, *arguments = sys.argv[1:]
     _native.die_with(int(parent))
     stand_in_for(map(read_host, hosts.split(",")), int(lab_port))
+    default, *others = multiprocessing.get_all_start_methods()
+    if default != "fork" and "fork" in others:
+        multiprocessing.set_start_method("fork")  # only forked processes inherit the redirection
     del sys.path[0]  # the current directory
     sys.excepthook = partial(_tell, path)
     ProgramFile(path, arguments)()

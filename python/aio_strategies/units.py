@@ -9,18 +9,22 @@ from collections.abc import Mapping
 __all__ = ["byte_count", "figure", "percent", "seconds", "size_text", "with_interval"]
 
 _SECONDS = {"": 1.0, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
+#: The longest duration without a unit: whoever writes 20 may mean milliseconds.
+_LONGEST_BARE = 5.0
 _BYTES = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3}
 
 
 def seconds(text: str) -> float:
-    """Read a duration: a number of seconds, or one with its unit, ``us``, ``ms``, ``s`` or ``m`` (minutes).
+    """Read a duration: a number with its unit, ``us``, ``ms``, ``s`` or ``m`` (minutes); up to 5 s, it needs none.
 
     Raises:
-        ValueError: the text is not a duration.
+        ValueError: the text is not a duration, or needs a unit.
     """
     duration = _read(text, _SECONDS)
     if duration is None:
         raise ValueError(f"{text!r} is not a duration: write it as 20ms, 500us, 1.5s, 1m or, in seconds, 0.02")
+    if duration > _LONGEST_BARE and text.strip()[-1] in "0123456789.":
+        raise ValueError(f"{text!r} needs a unit: write {text.strip()}ms or {text.strip()}s")
     return duration
 
 

@@ -63,11 +63,11 @@ class Findings:
 
     @cached_property
     def arms(self) -> tuple[ArmTimes, ...]:
-        """The rows of the table: strategies and their languages in the order of the settings, then the programs.
+        """The rows of the table, in the order of ``Settings.arms``.
 
         The twin is not included; see ``twin``.
         """
-        return tuple(times for times in map(self._times, self._all_arms()) if times.runs)
+        return tuple(times for times in map(self._times, self.settings.arms) if times.runs)
 
     @cached_property
     def twin(self) -> ArmTimes | None:
@@ -138,16 +138,29 @@ class Findings:
 
     @cached_property
     def contrasts(self) -> tuple[Contrast, ...]:
-        """The declared contrasts of wall time, judged together: Rust vs Python for each strategy, and each arm vs the
-        baseline.
+        """The declared contrasts of wall time, judged together: Rust vs Python for each strategy, each program vs both
+        languages of the strategy beside it, and each arm vs the baseline.
         """
         return self._judged("wall")
+
+    @property
+    def headline(self) -> list[Contrast]:
+        """The declared contrasts between the versions of a strategy; if there are none, all that are declared."""
+        groups = {arm.name: arm.arm.group for arm in self.arms}
+        versions = [contrast for contrast in self.contrasts if groups[contrast.arm] == groups[contrast.base]]
+        return versions or list(self.contrasts)
 
     @cached_property
     def by_language(self) -> dict[str, Contrast]:
         """The declared contrasts of Rust vs Python, by the strategy's key."""
         declared = {(contrast.arm, contrast.base): contrast for contrast in self.contrasts}
         return {strategy: declared[pair] for strategy, pair in self._twice().items() if pair in declared}
+
+    def by_built_in(self, arm: ArmTimes, language: str) -> Contrast | None:
+        """Return the declared contrast of an arm vs the Python or the Rust version of its strategy, if there is one."""
+        strategy = arm.strategy or arm.arm.beside
+        base = f"{language}/{strategy}"
+        return next((known for known in self.contrasts if (known.arm, known.base) == (arm.name, base)), None)
 
     @cached_property
     def by_baseline(self) -> dict[str, Contrast]:
@@ -160,8 +173,8 @@ class Findings:
     def contrast(self, arm: str, base: str, metric: Metric = "wall") -> Contrast:
         """Compare an arm with another.
 
-        The declared contrasts (Rust vs Python of the same strategy, any arm vs the baseline, and the reverse of these)
-        are judged together. Any other contrast is judged alone, as if it were the only question.
+        The declared contrasts (see ``contrasts``) and the reverse of these are judged together. Any other contrast is
+        judged alone, as if it were the only question.
 
         Args:
             arm: the arm, such as ``rust/thread``.
@@ -207,17 +220,23 @@ class Findings:
     def _judged(self, metric: Metric) -> tuple[Contrast, ...]:
         names = [arm.name for arm in self.arms]
         baseline = self.settings.baseline
-        by_language = list(self._twice().values())
-        by_baseline = [
+        declared = list(self._twice().values())
+        declared += [
+            (arm.name, built_in.name)
+            for arm in self.arms
+            for built_in in self.arms
+            if arm.arm.beside is not None and built_in.strategy == arm.arm.beside
+        ]
+        declared += [
             (name, baseline)
             for name in names
             if baseline in names
             and name != baseline
-            and (name, baseline) not in by_language
-            and (baseline, name) not in by_language
+            and (name, baseline) not in declared
+            and (baseline, name) not in declared
         ]
         times = {arm.name: arm.by_round(metric) for arm in self.arms}
-        return tuple(contrasts(by_language + by_baseline, times, metric, self.incomparable))
+        return tuple(contrasts(declared, times, metric, self.incomparable))
 
     def due(self, run: int, request: int) -> float:
         """Return when a request of a run was due, in seconds from its batch's start."""
@@ -238,15 +257,9 @@ class Findings:
         last_due = (self.settings.requests - 1) / rate if rate else 0.0
         return max(latencies * latency, last_due + latency)
 
-    def _all_arms(self) -> list[Arm]:
-        arms = [
-            Arm.of(strategy, language) for strategy in self.settings.strategies for language in self.settings.languages
-        ]
-        return arms + [Arm(name) for name in self.settings.programs]
-
     @property
     def _baseline(self) -> Arm:
-        return next(arm for arm in self._all_arms() if arm.name == self.settings.baseline)
+        return next(arm for arm in self.settings.arms if arm.name == self.settings.baseline)
 
     def _times(self, arm: Arm) -> ArmTimes:
         runs = tuple(run for run in self.timed_runs if run.arm == arm.name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 
 from ..checks import DEFAULT_BODY_SIZE
 from ..units import size_text
@@ -21,6 +22,7 @@ class Arm:
         twin_of: for the hidden twin of the baseline, the baseline's name. Both run the same code, so their times should
             be equal.
         own_work: whether it is a program that names its own pages, instead of fetching the comparison's URLs.
+        beside: for a program that goes by a strategy's name, that strategy's key: it is compared with both languages.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Arm:
     language: str | None = None
     twin_of: str | None = None
     own_work: bool = False
+    beside: str | None = None
 
     @classmethod
     def of(cls, strategy: str, language: str) -> Arm:
@@ -41,7 +44,8 @@ class Arm:
     @property
     def group(self) -> str:
         """The group that neighbours in a round share."""
-        return f"strategy {self.strategy}" if self.strategy else f"arm {self.twin_of or self.name}"
+        strategy = self.strategy or self.beside
+        return f"strategy {strategy}" if strategy else f"arm {self.twin_of or self.name}"
 
     def __str__(self) -> str:
         return self.name
@@ -68,6 +72,7 @@ class Settings:
         jitter: upper bound of the lab's extra delay in seconds, or None without a lab.
         body_size: size of each of the lab's pages in bytes, or None without a lab.
         bandwidth: bytes of the body that the lab sends per second and connection, or None for no limit.
+        beside: the strategy whose name a program goes by, if it is one of ``strategies``, by the program's name.
     """
 
     strategies: tuple[str, ...]
@@ -86,6 +91,17 @@ class Settings:
     jitter: float | None = None
     body_size: int | None = None
     bandwidth: float | None = None
+    beside: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def arms(self) -> list[Arm]:
+        """All arms in the order of the table: each strategy with the programs beside it, then the other programs."""
+        programs = [Arm(name, beside=self.beside.get(name)) for name in self.programs]
+        arms = []
+        for strategy in self.strategies:
+            arms += [Arm.of(strategy, language) for language in self.languages]
+            arms += [program for program in programs if program.beside == strategy]
+        return arms + [program for program in programs if program.beside is None]
 
     def facts(self, *, without: str | None = None) -> list[str]:
         """Return the settings that affect every arm's time, as text; ``without`` names one to leave out."""
@@ -106,7 +122,7 @@ class Settings:
         return [words for name, words in known.items() if name != without]
 
 
-_HOW_TIMED = {"strategies", "languages", "programs", "baseline", "timeout", "rounds", "budget"}
+_HOW_TIMED = {"strategies", "languages", "programs", "beside", "baseline", "timeout", "rounds", "budget"}
 
-WORK = tuple(field.name for field in fields(Settings) if field.name not in _HOW_TIMED)
+WORK = tuple(setting.name for setting in fields(Settings) if setting.name not in _HOW_TIMED)
 """The settings that say what each arm had to do. The others say which arms did it, and how they were timed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..catalogue import STRATEGIES
 from ..checks import DEFAULT_BODY_SIZE, Lang, check_lang
@@ -95,15 +96,15 @@ _STRATEGY = Column(
     "strategy (section)", about="how the program waits (the section of the lecture that teaches it)", shorten=2
 )
 _LANGUAGE = Column("language", about="the language that it is written in", short="lang.", shorten=1)
-_BY_PYTHON = Column(
-    "Rust vs Python",
-    about="how many times as fast as the Python version, compared round by round [95 % confidence interval]",
+_RATIO = "how many times as fast as {}, compared round by round [95 % confidence interval]"
+_BY_VERSION = Column(
+    "vs Python",
     shorten=5,
     drop=8,
 )
 _BY_BASELINE = Column(
     "vs baseline",
-    about="how many times as fast as the baseline, compared round by round [95 % confidence interval]",
+    about=_RATIO.format("the baseline"),
     shorten=1,
     drop=6,
 )
@@ -111,8 +112,8 @@ _BY_BASELINE = Column(
 
 def _times(findings: Findings) -> Table:
     failed = any(arm.errors for arm in findings.arms)
-    by_language = findings.by_language
     by_baseline = findings.by_baseline
+    ratios = _ratios(findings)
     columns = [
         _STRATEGY,
         _LANGUAGE,
@@ -123,7 +124,10 @@ def _times(findings: Findings) -> Table:
             " [its 95 % confidence interval]",
             shorten=7,
         ),
-        *([_BY_PYTHON] if by_language else []),
+        *(
+            replace(_BY_VERSION, title=title, about=_RATIO.format(f"the {language.capitalize()} version"))
+            for title, language in ratios.items()
+        ),
         *([_BY_BASELINE] if by_baseline else []),
         Column(
             "CPU, ms/request",
@@ -143,9 +147,9 @@ def _times(findings: Findings) -> Table:
         rows.append(
             (
                 _heading(arm) if first else "",
-                arm.language or _NOTHING,
+                _version(arm),
                 _wall(arm),
-                *([_verdict(_by_python(findings, arm))] if by_language else []),
+                *(_verdict(findings.by_built_in(arm, language)) for language in ratios.values()),
                 *([_by_baseline(findings, arm, by_baseline.get(arm.name))] if by_baseline else []),
                 f"{arm.cpu_ms_per_request:.3f}",
                 _number(arm.peak_in_flight),
@@ -161,6 +165,7 @@ def _costs(findings: Findings) -> list[Table]:
     if not any(arm.costs or arm.latency for arm in arms):
         return []
     told = _percentiles_told(findings)
+    reused = _reuses_connections(findings)
     columns = [
         _STRATEGY,
         _LANGUAGE,
@@ -171,6 +176,7 @@ def _costs(findings: Findings) -> list[Table]:
         Column("switches/req", right=True, about="context switches per request", drop=2),
         Column("peak memory, MB", right=True, about="most memory in use at once, child processes included", drop=6),
         Column("threads", right=True, about="most threads at once", drop=3),
+        *([Column("connections/req", right=True, about="connections per request")] if reused else []),
         *(
             Column(
                 f"{kind} p{100 * p:g}, ms",
@@ -194,13 +200,14 @@ def _costs(findings: Findings) -> list[Table]:
         rows.append(
             (
                 _heading(arm) if first else "",
-                arm.language or _NOTHING,
+                _version(arm),
                 _rate(arm),
                 *(f"{1000 * statistics.median(times) / arm.requests:.3f}" for times in (arm.cpu_user, arm.cpu_system)),
                 _number(costs.system_calls_per_request if costs else None, ".1f"),
                 _number(arm.switches_per_request, ".2f"),
                 _number(costs.peak_memory / 1e6 if costs and costs.peak_memory else None, ".1f"),
                 _number(costs.threads if costs else None),
+                *([_number(arm.connections_per_request, ".3g")] if reused else []),
                 *(_ms(latency.service.get(p)) if latency else _NOTHING for p in told),
                 *(_ms(latency.response.get(p)) if latency else _NOTHING for p in told),
             )
@@ -208,35 +215,47 @@ def _costs(findings: Findings) -> list[Table]:
     return [Table(tuple(columns), tuple(rows))]
 
 
+#: How many requests each program of the lecture made in 2021.
+_LECTURE_REQUESTS = 10
+
+
 def _lecture(findings: Findings) -> Table:
-    languages = findings.settings.languages
-    arms = {arm.name: arm for arm in findings.arms}
-    by_language = findings.by_language
+    settings = findings.settings
+    as_many = settings.requests == _LECTURE_REQUESTS
+    beside = [arm for arm in findings.arms if arm.arm.beside]
     columns = [
         Column("程序"),
         *(
             Column(f"{name} 耗时（单位：秒）", right=True, short=f"{name}，秒", shorten=1)
-            for name in map(str.capitalize, languages)
+            for name in map(str.capitalize, settings.languages)
         ),
-        *([Column("Rust 对 Python", shorten=3)] if by_language else []),
-        Column("讲义 2021（单位：秒）", right=True, short="讲义，秒", shorten=2),
+        *([Column("你的代码耗时（单位：秒）", right=True, short="你的，秒", shorten=1)] if settings.programs else []),
+        *([Column("Rust 对 Python", shorten=3, drop=5)] if findings.by_language else []),
+        *(Column(f"你的代码对 {language.capitalize()}", shorten=3) for language in settings.languages if beside),
+        *([Column("讲义 2021（单位：秒）", right=True, short="讲义，秒", shorten=2, drop=4)] if as_many else []),
     ]
-    rows = []
-    for key, strategy in STRATEGIES.items():
-        if key not in findings.settings.strategies:
-            continue
-        lecture = strategy.lecture_seconds
-        rows.append(
-            (
-                strategy.title_zh,
-                *(_seconds(arms.get(f"{language}/{key}")) for language in languages),
-                *([_verdict_zh(by_language.get(key))] if by_language else []),
-                _NOTHING if lecture is None else f"{lecture:.4f}",
-            )
+
+    def row(name: str, key: str, program: ArmTimes | None) -> tuple[str, ...]:
+        arms = {arm.language: arm for arm in findings.arms if arm.strategy == key}
+        seconds = STRATEGIES[key].lecture_seconds if key else None
+        bases = settings.languages if beside else ()
+        ratios = [None if program is None else findings.by_built_in(program, language) for language in bases]
+        return (
+            name,
+            *(_seconds(arms.get(language)) for language in settings.languages),
+            *([_seconds(program)] if settings.programs else []),
+            *([_verdict_zh(findings.by_language.get(key))] if findings.by_language else []),
+            *(_verdict_zh(ratio) for ratio in ratios),
+            *([_NOTHING if seconds is None else f"{seconds:.4f}"] if as_many else []),
         )
-    for name in findings.settings.programs:
-        others = [_NOTHING] * (len(columns) - 2)
-        rows.append((name, _seconds(arms.get(name)), *others))
+
+    rows = []
+    for key in (key for key in STRATEGIES if key in settings.strategies):
+        title = STRATEGIES[key].title_zh
+        programs = [arm for arm in beside if arm.arm.beside == key]
+        rows.append(row(title, key, programs[0] if programs else None))
+        rows += [row(f"{title}：{arm.name}", "", arm) for arm in programs[1:]]
+    rows += [row(arm.name, "", arm) for arm in findings.arms if arm.strategy is None and arm not in beside]
     return Table(tuple(columns), tuple(rows))
 
 
@@ -262,6 +281,13 @@ def _english_notes(findings: Findings) -> list[str]:
             " (a second process of the same code, so it should be 1)"
         )
     lines += [f"{_WARNING}{warning}" for warning in caveats(findings)]
+    if kept := _reuses_connections(findings):
+        lines.append(f"connections are reused by {', '.join(kept)}, but not by the others: that saves time")
+    if findings.unchecked and findings.url is not None:
+        lines.append(
+            f"not checked: the contents that {', '.join(findings.unchecked)} got, as none are returned (the lab's log"
+            " shows one complete reply for each URL)"
+        )
     lines += [f"not measured: {what}{whose} ({reason})" for what, whose, reason in _missing(findings, _COSTS)]
     lines += [f"not available here: {arm} ({reason})" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
@@ -270,6 +296,17 @@ def _english_notes(findings: Findings) -> list[str]:
             f" · serial {_ms(findings.serial)} ms (the same, one at a time)"
         )
     return lines
+
+
+def _reuses_connections(findings: Findings) -> list[str]:
+    """Return the arms that made fewer connections than requests, if others did not."""
+    counts = {arm.name: arm.connections_per_request for arm in findings.arms}
+    reused = [name for name, count in counts.items() if count is not None and count < _REUSED]
+    return reused if len(reused) < len(counts) else []
+
+
+#: Below so many connections per request, some were used again.
+_REUSED = 0.995
 
 
 def _legend(findings: Findings) -> str:
@@ -282,6 +319,8 @@ def _legend(findings: Findings) -> str:
         told.append("faster, slower: by more than 3 %")
     if "equivalent" in verdicts:
         told.append("equivalent: within ±5 %")
+    if "incomparable" in verdicts:
+        told.append("no verdict: see the warnings, or projected")
     if "undecided" in verdicts:
         told.append("undecided: too few rounds to tell")
     return " · ".join(told)
@@ -368,6 +407,8 @@ def _chinese_notes(findings: Findings) -> list[str]:
         how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
     how += [f"{findings.rounds} 轮取中位数{_ENDED_ZH.get(findings.ended, '')}", f"种子 {findings.seed}"]
     lines = ["，".join(how)]
+    if settings.requests != _LECTURE_REQUESTS:
+        lines.append(f"讲义 2021 年的数据是 {_LECTURE_REQUESTS} 个请求的耗时，不能与此处的耗时并列，故未列出")
     lines += [
         f"≈ 由 {requests:,} 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：{'，'.join(names)}"
         for requests, names in _projected(findings).items()
@@ -376,6 +417,12 @@ def _chinese_notes(findings: Findings) -> list[str]:
     if check is not None and check.low > 0:
         lines.append(f"A/A 检验：{check.base} 对其孪生进程 {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
     lines += [f"警告：{warning.text_zh}" for warning in caveats(findings)]
+    if kept := _reuses_connections(findings):
+        lines.append(f"{'、'.join(kept)} 复用连接，其他程序每个请求新建连接：前者因此省时")
+    if findings.unchecked and findings.url is not None:
+        lines.append(
+            f"未核对：{'、'.join(findings.unchecked)} 未返回内容（实验服务器的日志表明每个 URL 均得到完整响应）"
+        )
     lines += [f"未测得：{what}{whose}（{reason}）" for what, whose, reason in _missing(findings, _COSTS_ZH)]
     lines += [f"本机不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
@@ -387,7 +434,19 @@ def _chinese_notes(findings: Findings) -> list[str]:
 
 
 def _heading(arm: ArmTimes) -> str:
-    return arm.name if arm.strategy is None else f"{arm.strategy} ({STRATEGIES[arm.strategy].section})"
+    strategy = arm.strategy or arm.arm.beside
+    return arm.name if strategy is None else f"{strategy} ({STRATEGIES[strategy].section})"
+
+
+def _version(arm: ArmTimes) -> str:
+    return f"your code: {arm.name}" if arm.arm.beside else arm.language or _NOTHING
+
+
+def _ratios(findings: Findings) -> dict[str, str]:
+    """Return the titles of the columns that compare the versions of a strategy, each with the language it refers to."""
+    if any(arm.arm.beside for arm in findings.arms):
+        return {f"vs {language.capitalize()}": language for language in findings.settings.languages}
+    return {"Rust vs Python": "python"} if findings.by_language else {}
 
 
 def _wall(arm: ArmTimes) -> str:
@@ -406,10 +465,6 @@ def _verdict(contrast: Contrast | None) -> str:
     if contrast is None:
         return ""
     return contrast.brief()
-
-
-def _by_python(findings: Findings, arm: ArmTimes) -> Contrast | None:
-    return findings.by_language.get(arm.strategy or "") if arm.language == "rust" else None
 
 
 def _by_baseline(findings: Findings, arm: ArmTimes, contrast: Contrast | None) -> str:

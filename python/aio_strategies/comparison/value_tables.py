@@ -201,9 +201,7 @@ def _summary_row(findings: Findings, arm: ArmTimes) -> dict[str, Any]:
     if arm.latency is not None:
         for kind, values in (("service", arm.latency.service), ("response", arm.latency.response)):
             row |= {f"{kind}_p{100 * p:g}": seconds for p, seconds in values.items()}
-    contrasts = {"by_baseline": findings.by_baseline.get(arm.name)}
-    if arm.language == "rust":
-        contrasts["by_python"] = findings.by_language.get(arm.strategy or "")
+    contrasts = {"by_baseline": findings.by_baseline.get(arm.name), "by_python": findings.by_built_in(arm, "python")}
     for prefix, contrast in contrasts.items():
         if contrast is not None:
             row |= {

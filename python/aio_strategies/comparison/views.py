@@ -113,8 +113,8 @@ def dots(findings: Findings) -> list[Dot]:
     """Return the wall time of each arm, in the order of the table."""
     return [
         Dot(
-            group=arm.strategy or arm.name,
-            name=arm.language or "",
+            group=arm.strategy or arm.arm.beside or arm.name,
+            name=arm.language or (arm.name if arm.arm.beside else ""),
             kind=arm.language or "",
             value=arm.wall_interval[0],
             low=_or_infinite(arm.wall_interval[1]),

@@ -21,6 +21,9 @@ __all__ = ["Show", "shown"]
 Show = Callable[[int, int, str], object]
 """Takes the runs done, the runs expected in total, and what comes next."""
 
+#: How many seconds and which share of the runs it takes to foretell the end.
+_SOONEST, _ENOUGH = 1.0, 0.1
+
 
 @contextmanager
 def shown(progress: bool | Show | None) -> Iterator[Show]:
@@ -66,13 +69,14 @@ class _Display(ABC):
     seconds_between = 0.1
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
         self._drawn_at = float("-inf")
 
     def show(self, done: int, total: int, label: str) -> None:
         now = time.monotonic()
         if now - self._drawn_at >= self.seconds_between:
             self._drawn_at = now
-            self.draw(done, total, label)
+            self.draw(done, total, f"{label}{_left(now - self._began, done, total)}")
 
     @abstractmethod
     def draw(self, done: int, total: int, label: str) -> None:
@@ -81,6 +85,14 @@ class _Display(ABC):
     @abstractmethod
     def clear(self) -> None:
         """Remove the display."""
+
+
+def _left(seconds: float, done: int, total: int) -> str:
+    """Say about how much longer it takes, once enough is done to tell."""
+    if seconds < _SOONEST or done < _ENOUGH * total:
+        return ""
+    left = seconds * (total - done) / done
+    return f", about {left / 60:.0f} min left" if left >= 90 else f", about {max(1.0, left):.0f} s left"
 
 
 class _NotebookBlock(_Display):

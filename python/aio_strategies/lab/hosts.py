@@ -80,17 +80,9 @@ def hosts_in(source: str | bytes) -> list[Host]:
 
 
 def stand_in_for(hosts: Iterable[Host], lab_port: int) -> None:
-    """Redirect connections to the hosts to the lab server, permanently, in this process and those forked from it.
-
-    Process pools then fork by default wherever possible, as only forked children inherit the redirection.
-    """
-    import multiprocessing
-
+    """Redirect connections to the hosts to the lab server, permanently, in this process and those forked from it."""
     for host in hosts:
         redirect.redirect_for_good(host.name, host.port, ("127.0.0.1", lab_port))
-    default, *others = multiprocessing.get_all_start_methods()
-    if default != "fork" and "fork" in others:
-        multiprocessing.set_start_method("fork")
 
 
 def _hosts_of(word: str, beside_port: bool) -> Iterator[Host]:

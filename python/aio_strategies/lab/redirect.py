@@ -29,6 +29,7 @@ __all__ = [
     "fence",
     "is_address",
     "is_local",
+    "local_hints",
     "normal_name",
     "redirect",
     "redirect_for_good",
@@ -68,6 +69,10 @@ _lock = threading.Lock()
 #: The advice in the message about a refused host; None while there is no fence.
 _advice: str | None = None
 _refusals: list[str] = []
+#: The hosts of this machine that were asked for, by port, except the lab.
+_local_hosts: dict[int, str] = {}
+#: The lab's port, which needs no hint.
+_lab_port = 0
 
 
 def normal_name(host: str | bytes | bytearray) -> str:
@@ -136,21 +141,27 @@ def redirect_for_good(name: str, port: int, target: Address) -> None:
         _put_in_force((*_rules.redirections, _Redirection(name, port, target)))
 
 
-def fence(advice: str) -> None:
+def fence(advice: str, lab_port: int = 0) -> None:
     """From now on, refuse any connection to another machine, in this process and those forked from it.
 
     Redirected connections are still allowed. All others raise an OSError that names the host and gives the advice, in
-    which ``{host}`` stands for the host, such as ``example.com:80``.
+    which ``{host}`` stands for the host, such as ``example.com:80``. ``lab_port`` is the lab's, which needs no advice.
     """
-    global _advice
+    global _advice, _lab_port
     with _lock:
-        _advice = advice
+        _advice, _lab_port = advice, lab_port
         _put_in_force(_rules.redirections)
 
 
 def refusals() -> list[str]:
     """Return the messages of all refusals in this process, without duplicates."""
     return list(_refusals)
+
+
+def local_hints() -> list[str]:
+    """Return the advice for each host of this machine that code asked for, as nobody may be there to answer."""
+    hosts = [f"{name}:{port}" for port, name in _local_hosts.items()]
+    return [f"if the lab is to stand in for {host}, {(_advice or '').format(host=host)}" for host in hosts]
 
 
 def destination(address: Address) -> Address:
@@ -254,6 +265,7 @@ def _make_getaddrinfo(original: Callable[..., Any]) -> Callable[..., Any]:
         # An address may always be looked up: only connecting to it is refused.
         if isinstance(host, str | bytes | bytearray):
             _refuse_name(host, port)
+            _note_if_local(normal_name(host), port)
         return original(host, port, family, type, proto, flags)
 
     return getaddrinfo
@@ -303,6 +315,11 @@ def _refuse_name(host: str | bytes | bytearray, port: Any = 80) -> None:
         _refuse_unless_local(name, port)
 
 
+def _note_if_local(name: str, port: Any) -> None:
+    if _advice is not None and is_local(name) and (number := _port_number(port)) not in (0, -1, _lab_port):
+        _local_hosts.setdefault(number, f"[{name}]" if ":" in name else name)
+
+
 def _make_connect(original: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
     """Make the replacement of ``connect`` or of ``connect_ex``."""
 
@@ -326,6 +343,7 @@ def _destination(sock: socket.socket, address: Any) -> Any:
     # An alias, but with another port or protocol: connect to the real host.
     real = rules.names.get(name, name)
     _refuse_unless_local(real, address[1])
+    _note_if_local(real, address[1])
     return (real, *address[1:]) if real != name else address
 
 

@@ -6,7 +6,8 @@
 - ``gate.py``: every arm must do the same work before any is timed
 - ``trial.py``: a program's first run, which shows how much work it does
 - ``crew.py``: starts and ends a process for each arm; ``worker.py``: what runs in it; ``messages.py``: the messages
-  between the two
+  between the two; ``confinement.py``: the limits on a program that names its own pages;
+  ``failing.py``: what its author reads if it fails
 - ``watching.py``: memory, threads and system calls of a worker
 - ``machine.py``: what else the machine did; ``environment.py``: which machine and builds the times come from
 

@@ -53,7 +53,8 @@ def compare(
             top-level ``await``. A callable that has a parameter named ``concurrency``, ``rate`` or ``timeout`` is given
             that argument; source text finds them under these names. One that does not keep to them gets no verdict.
             If a callable returns a ``Run``, or bytes or responses (``.content``) in the order of the URLs, their
-            content is checked, besides what the lab server's log shows.
+            content is checked, besides what the lab server's log shows. One that goes by
+            a strategy's name, such as ``"my threads"``, is compared with that strategy in both languages.
         baseline: the arm to compare all others with, such as ``"python/blocking"``; None for the first.
         lab: your own running ``LabServer``, whose pages are fetched; it may have a body size, jitter and bandwidth.
             The comparison resets its log and counters repeatedly, so nothing else should use it meanwhile. It is not
@@ -83,8 +84,8 @@ def compare(
         ComparisonError: before the timing began, an arm failed or got different content from the others (later errors
             are counted in the arm's row); or no arm is available here; or the budget was too small for a single
             run.
-        TypeError: an argument is of the wrong type; one of ``programs`` is neither callable nor text, or cannot be sent
-            to another process.
+        TypeError: an argument is of the wrong type; one of ``programs`` is neither text nor a callable that takes one
+            argument, or cannot be sent to another process.
         ValueError: an argument is out of range or an unknown name, a URL cannot be fetched, or ``lab`` is closed or
             conflicts with ``urls`` or ``latency``.
         RuntimeError: the process of ``lab`` has ended.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue import LANGUAGES, STRATEGIES
+from ..catalogue import LANGUAGES, STRATEGIES, meant_by
 from ..checks import (
     DEFAULT_BODY_SIZE,
     DEFAULT_LATENCY,
@@ -111,7 +111,8 @@ def make_plan(
             else:
                 left_out[f"{language}/{strategy}"] = reason
     carried = {check_program_name(name, LANGUAGES): packed(name, program) for name, program in programs.items()}
-    chosen += [Arm(name, own_work=bounds is not None) for name in carried]
+    beside = {name: key for name in carried if (key := meant_by(name)) in keys}
+    chosen += [Arm(name, own_work=bounds is not None, beside=beside.get(name)) for name in carried]
     names = [arm.name for arm in chosen]
     if names and baseline is not None:
         check_baseline(baseline, names)
@@ -125,6 +126,7 @@ def make_plan(
         strategies=keys,
         languages=spoken,
         programs=tuple(carried),
+        beside=beside,
         baseline=baseline or next(iter(names), ""),
         urls=fetched,
         requests=requests,
@@ -197,9 +199,10 @@ def _of_the_lab(
 def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:
     """Yield an endless sequence of rounds, each with every arm once. The same arms and seed give the same sequence.
 
-    Strategies are shuffled in each round. The two languages of a strategy are neighbours: a machine's speed drifts, and
-    neighbours share most of the drift. A coin decides which goes first, as strict alternation could fall in step with
-    the drift. Another coin puts the baseline's twin before or after the baseline's strategy.
+    Strategies are shuffled in each round. The two languages of a strategy are neighbours, and so are the programs
+    beside it: a machine's speed drifts, and neighbours share most of the drift. A coin decides which goes first, as
+    strict alternation could fall in step with the drift. Another coin puts the baseline's twin before or after the
+    baseline's strategy.
     """
     coin = random.Random(seed)
     groups: dict[str, list[Arm]] = {}

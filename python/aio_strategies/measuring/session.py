@@ -214,7 +214,7 @@ class Session:
                 self._tell(f"{arm}, warm-up")
                 self._pass_gate(gate, arm, first[arm].batches[0].wall)
         except ArmFailed as failure:
-            raise as_comparison_error(failure) from failure
+            raise as_comparison_error(failure) from None
         self._fit_into_budget()
 
     def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
@@ -304,7 +304,7 @@ class Session:
             except (ArmLate, OutOfTime):
                 self._crew.replace(arm)
             except ArmFailed as failure:
-                raise as_comparison_error(failure) from failure
+                raise as_comparison_error(failure) from None
 
     def _look(self, arm: Arm, requests: int, no_memory: str | None, no_calls: str | None) -> Costs:
         pid = self._crew.pid(arm)
@@ -372,10 +372,10 @@ class Session:
         return True
 
     def _is_precise(self) -> bool:
-        """Tell whether every headline interval is narrow enough: Rust vs Python, else each arm vs the baseline."""
+        """Tell whether every headline interval is narrow enough."""
         # Only the wall times, as everything else takes time to evaluate.
         so_far = Comparison(self._settings, self._plan.seed, {}, tuple(self.runs), self._plan.left_out)
-        headline = so_far.by_language.values() or so_far.contrasts or ([so_far.aa_check] if so_far.aa_check else [])
+        headline = so_far.headline or ([so_far.aa_check] if so_far.aa_check else [])
         if so_far.rounds < fewest_rounds(len(so_far.contrasts)):
             return False
         return all(contrast.half_width <= _PRECISE for contrast in headline)

@@ -157,7 +157,7 @@ class Sizes:
         """Return how many URLs a batch fetches that may take so many seconds; all, if fewer would save little."""
         everything, pace = self._settings.requests, self._paces[arm]
         whole = pace.seconds(everything)
-        if arm.own_work or whole <= longest:
+        if any(other.own_work for other in self._neighbours(arm)) or whole <= longest:
             return everything
         requests = self._whole_waves(arm, int(max(0.0, longest - pace.constant) / max(pace.each, 1e-9)), fewest=2)
         return requests if pace.seconds(requests) <= (1 - _WORTHWHILE) * whole else everything

@@ -9,13 +9,12 @@ from __future__ import annotations
 # Imports only what every arm needs: a comparison starts many workers.
 import contextlib
 import gc
-import io
 import os
 import sys
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from .. import _native
 from ..calling import run
@@ -23,13 +22,7 @@ from ..cpu_clock import cpu_now
 from ..results import Run
 from .messages import Assignment, BatchReport, Failure, Order, Outcome, Report, receive, send
 
-if TYPE_CHECKING:
-    from ..lab.hosts import Bounds
-
 __all__ = ["main"]
-
-#: How many characters a user's program may print, so that one that prints forever cannot fill the disk.
-_MOST_PRINTED = 100_000
 
 try:
     from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -94,34 +87,24 @@ _Arm = Callable[[Sequence[str]], _Timed]
 def _arm(assignment: Assignment) -> _Arm:
     if assignment.strategy is not None:
         return _strategy(assignment)
+    from .confinement import confine, follow_into_children, forget_start_method
+
     if assignment.bounds is not None:
-        _set_apart(assignment.bounds, assignment.lab_port)
-    if isinstance(assignment.program, str):
-        return _source(assignment.program, assignment.options)
+        confine(assignment.bounds, assignment.lab_port)
+    follow_into_children()
     assert assignment.program is not None
-    return _callable(assignment.program, assignment.options)
+    options = assignment.options
+    program = (
+        _source(assignment.program, options)
+        if isinstance(assignment.program, str)
+        else _callable(assignment.program, options)
+    )
 
+    def arm(urls: Sequence[str]) -> _Timed:
+        forget_start_method()
+        return program(urls)
 
-def _set_apart(bounds: Bounds, lab_port: int) -> None:
-    """Let the lab stand in for the public hosts, and block all other hosts."""
-    from ..lab.hosts import stand_in_for
-    from ..lab.redirect import fence
-
-    stand_in_for(bounds.hosts, lab_port)
-    fence(f"name it by {bounds.host_option} {{host}}")
-    sys.stdout = _BoundedOutput(sys.stdout.detach(), "utf-8", "replace", line_buffering=True)  # type: ignore[union-attr]
-
-
-class _BoundedOutput(io.TextIOWrapper):
-    """Writes line by line, up to a limit, so that forked children repeat nothing and a killed program loses nothing."""
-
-    _left = _MOST_PRINTED
-
-    def write(self, text: str) -> int:
-        shown = text[: self._left]
-        self._left -= len(shown)
-        super().write(shown)
-        return len(text)
+    return arm
 
 
 def _strategy(assignment: Assignment) -> _Arm:
@@ -136,11 +119,11 @@ def _callable(program: bytes, options: Mapping[str, Any]) -> _Arm:
     import functools
     import inspect
 
+    from ..checks import settings_it_takes
     from .programs import unpacked
 
     function = unpacked(program)
-    named = _named_parameters(function)
-    told = {name: value for name, value in options.items() if name in named}
+    told = {name: options[name] for name in settings_it_takes(function)}
     # Its globals may be looked up by name, for example when a process pool unpickles them.
     vars(sys.modules["__main__"]).update(
         {name: value for name, value in getattr(function, "__globals__", {}).items() if not name.startswith("__")}
@@ -150,26 +133,12 @@ def _callable(program: bytes, options: Mapping[str, Any]) -> _Arm:
     return lambda urls: timed(lambda: call(list(urls)))
 
 
-def _named_parameters(function: Callable[..., Any]) -> set[str]:
-    """Return the parameters that are to be given by name, besides the first, which takes the URLs."""
-    import functools
-    import inspect
-
-    bound = function.keywords if isinstance(function, functools.partial) else {}
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # some built-in functions do not tell
-        return set()
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {parameter.name for parameter in parameters[1:] if parameter.kind in by_name} - bound.keys()
-
-
 def _source(source: str, options: Mapping[str, Any]) -> _Arm:
     import ast
     import inspect
     import linecache
 
-    name = "<arm>"
+    name = "<program>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)  # for tracebacks
     code = compile(source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     module = vars(sys.modules["__main__"])
@@ -239,6 +208,8 @@ def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
     before = _switches()
     result, began, wall, user, system = arm(urls)
     after = _switches()
+    if isinstance(result, Generator | AsyncGenerator):
+        raise TypeError("it returned a generator that nobody iterated: return what it yields, as a list")
     errors: list[tuple[int, str]] = []
     starts, services = array("d"), array("d")
     if isinstance(result, Run):
@@ -290,14 +261,6 @@ def _outcome(item: Any) -> Outcome | None:
 
 
 def _failure(error: BaseException) -> Failure:
-    import traceback
+    from .failing import failure_of
 
-    from ..lab.redirect import refusals
-
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
-        frames = frames.tb_next  # the author wants to see the arm's own frames
-    words = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-    details = "".join(traceback.format_exception(type(error), error, frames))
-    unheard = [refusal for refusal in refusals() if refusal not in details]
-    return Failure(words, "\n".join([details, *unheard]))
+    return failure_of(error)
