@@ -7,7 +7,7 @@ from typing import Any
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.measuring import plan
+from aio_strategies.measuring import plan, sweeping
 
 
 def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +24,7 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
         return scaling(parameter, sorted(values)[:2], *arguments, **settings)
 
     monkeypatch.setattr(plan, "make_plan", planned)
+    monkeypatch.setattr(sweeping, "make_plan", planned)
     monkeypatch.setattr(aio, "scaling", swept)
 
 
@@ -37,7 +38,7 @@ def hurry() -> None:
             return make_plan(*arguments, **(settings | {"rounds": 6}))
         return make_plan(*arguments, **(settings | {"budget": settings["budget"] / 3}))
 
-    plan.make_plan = planned
+    plan.make_plan = sweeping.make_plan = planned
 
 
 def show_all(source: str, namespace: dict[str, Any], file: str, line: int = 1) -> None:

@@ -19,6 +19,7 @@ import aio_strategies as aio
 import psutil
 import pytest
 from aio_strategies.catalogue import STRATEGIES
+from aio_strategies.comparison.arm_times import fitted
 from aio_strategies.comparison.settings import Arm
 from aio_strategies.comparison.typical_runs import exchange_at
 from aio_strategies.exceptions import ComparisonError, ConnectError, Error
@@ -557,6 +558,54 @@ class TestBudget:
         assert comparison.twin.runs
 
 
+class TestSizes:
+    """How rounds of 100 requests, 10 at a time, are fitted into the time that there is."""
+
+    def sizes(self, **walls):
+        """Return sizes that have learnt the seconds of 10 and of 100 requests, and what each arm then fetches."""
+        sizes = Sizes(plan_of(list(walls), requests=100).settings, plan_of(list(walls)).arms)
+        for arm in plan_of(list(walls)).arms:
+            few, all_ = walls[arm.strategy]
+            sizes.learn(arm, [(10, few), (100, all_)], 0.0001, one_by_one=False)
+        return sizes, lambda round_=1: {key: sizes.requests(Arm.of(key, "rust"), round_) for key in walls}
+
+    def test_what_fits_is_whole(self):
+        sizes, requests = self.sizes(blocking=(0.1, 1.0), thread=(0.1, 0.2))
+        assert sizes.fit(30.0, 10) == 10
+        assert requests() == requests(2) == {"blocking": 100, "thread": 100}
+
+    def test_a_few_long_ones_are_cut_so_that_the_others_have_their_rounds(self):
+        sizes, requests = self.sizes(blocking=(1.0, 10.0), thread=(0.1, 0.1), callback=(0.1, 0.1))
+        assert sizes.fit(60.0, 10) == 10
+        assert requests()["thread"] == requests()["callback"] == 100
+        assert requests()["blocking"] in (20, 30)
+        # the other size, which tells the time that a batch takes in any case
+        assert requests(2)["blocking"] == 10
+        assert requests(2)["thread"] == 100
+
+    def test_of_many_long_ones_rounds_are_given_up_first(self):
+        sizes, requests = self.sizes(blocking=(0.1, 1.0), thread=(0.1, 1.0), callback=(0.1, 1.0))
+        assert sizes.fit(30.0, 10) == 4
+        assert requests() == {"blocking": 100, "thread": 100, "callback": 100}
+
+    def test_requests_are_cut_if_not_even_three_rounds_fit(self):
+        sizes, requests = self.sizes(blocking=(0.1, 1.0), thread=(0.1, 1.0), callback=(0.1, 1.0))
+        assert sizes.fit(10.0, 10) >= 5
+        assert max(requests().values()) < 50
+
+    def test_what_takes_its_time_in_any_case_is_not_cut(self):
+        sizes, requests = self.sizes(process=(1.0, 1.05), thread=(0.1, 1.0), callback=(0.01, 0.05))
+        sizes.fit(25.0, 10)
+        assert requests()["process"] == 100
+
+
+def test_two_sizes_tell_a_constant_from_the_time_of_each_request():
+    assert fitted([(10, 1.1), (30, 1.3), (10, 1.0), (10, 1.1), (30, 1.3)]) == pytest.approx((1.0, 0.01))
+    assert fitted([(10, 1.0)]) == (0.0, 0.1)
+    assert fitted([(10, 2.0), (20, 1.0)]) == (1.0, 0.0), "more requests took less time"
+    assert fitted([(10, 0.1), (20, 1.0)]) == (0.0, 0.05), "a constant is never below 0"
+
+
 def test_a_cell_and_the_strategy_that_it_goes_by_make_all_requests():
     plan = plan_of(
         ["blocking", "thread"],
@@ -566,9 +615,9 @@ def test_a_cell_and_the_strategy_that_it_goes_by_make_all_requests():
     )
     sizes = Sizes(plan.settings, plan.arms)
     for arm in plan.arms:
-        sizes.learn(arm, 100, 1.0, 0.01, one_by_one=False)
-    sizes.fit(0.5)
-    assert [sizes.requests(arm) for arm in plan.arms] == [10, 10, 100, 100, 100]
+        sizes.learn(arm, [(100, 1.0)], 0.0001, one_by_one=False)
+    sizes.fit(5.0, 10)
+    assert [sizes.requests(arm) for arm in plan.arms] == [20, 20, 100, 100, 100]
     assert len({sizes.batches(arm) for arm in plan.arms[2:]}) == 1
 
 

@@ -162,4 +162,4 @@ def test_the_magics_of_the_readme(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "asyncio (2.3.4)" in done.stdout
-    assert done.stdout.count("your code: my threads") == 4  # two tables of two comparisons
+    assert done.stdout.count("your code: my threads") == 2  # of two comparisons

@@ -29,7 +29,7 @@ def download(path):
 said_by_the_kernel = pytest.mark.filterwarnings(
     "ignore:Proactor", "ignore::DeprecationWarning", "ignore::ResourceWarning"
 )
-pytestmark = [said_by_the_kernel, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [said_by_the_kernel, pytest.mark.slow]
 
 
 class Shown:
