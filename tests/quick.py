@@ -29,14 +29,14 @@ def quicken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hurry() -> None:
-    """Let every comparison of this process have six rounds, the fewest with intervals, or a third of its budget."""
+    """Let every comparison of this process have six rounds, the fewest with intervals, or a sixth of its budget."""
     make_plan = plan.make_plan
 
     def planned(*arguments: Any, **settings: Any) -> plan.Plan:
         # of many requests even a few rounds would take too long; a budget has them projected
         if settings["requests"] <= 10:
             return make_plan(*arguments, **(settings | {"rounds": 6}))
-        return make_plan(*arguments, **(settings | {"budget": settings["budget"] / 3}))
+        return make_plan(*arguments, **(settings | {"budget": settings["budget"] / 6}))
 
     plan.make_plan = sweeping.make_plan = planned
 

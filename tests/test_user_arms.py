@@ -16,7 +16,7 @@ from plain_arm import contents, contents_at_once
 
 pytestmark = pytest.mark.slow
 
-FAST = {"requests": 4, "concurrency": 4, "latency": 0.01, "rounds": 2, "progress": False}
+FAST = {"requests": 4, "concurrency": 4, "latency": 0.01, "rounds": 1, "progress": False}
 
 SOURCE = """
 import asyncio
@@ -255,7 +255,7 @@ class TestRules:
 
     def test_more_in_flight_than_allowed(self):
         comparison = aio.compare(
-            "callback", "python", programs={"mine": contents_at_once}, **(FAST | {"concurrency": 2, "rounds": 6})
+            "callback", "python", programs={"mine": contents_at_once}, **(FAST | {"concurrency": 2})
         )
         assert comparison.arm("mine").peak_in_flight > 2
         assert comparison.incomparable == {"mine"}
@@ -266,9 +266,7 @@ class TestRules:
         assert "mine 未遵守规则，不作判定：同时有 4 个请求（上限 2）" in comparison.to_text("zh")
 
     def test_requests_before_they_are_due(self):
-        comparison = aio.compare(
-            "callback", "python", programs={"mine": contents_at_once}, rate=50, **(FAST | {"rounds": 6})
-        )
+        comparison = aio.compare("callback", "python", programs={"mine": contents_at_once}, rate=50, **FAST)
         early, impossible = comparison.breaches["mine"]
         assert "a request began " in early.text
         assert " is below the ideal of 70.0 ms" in impossible.text
@@ -289,7 +287,7 @@ class TestKeptAlive:
                 assert connection.getresponse().read()
             connection.close()
 
-        comparison = aio.compare("blocking", "rust", programs={"mine": mine}, **(FAST | {"requests": 10, "rounds": 4}))
+        comparison = aio.compare("blocking", "rust", programs={"mine": mine}, **(FAST | {"requests": 10, "rounds": 2}))
         arm = comparison.arm("mine")
         assert arm.connections_per_request == 0.1
         assert comparison.arm("rust/blocking").connections_per_request == 1

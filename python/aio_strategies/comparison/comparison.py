@@ -147,8 +147,7 @@ class Comparison(Findings):
     def in_flight(
         self, arms: Collection[str] | None = None, *, interactive: bool = False, ax: Any = None
     ) -> Picture | Any:
-        """Draw how many exchanges of a batch were in flight over time, as the client saw it: a panel for each arm, all
-        on the same axes.
+        """Draw how many exchanges of a batch were in flight over time: a panel for each arm, all on the same axes.
 
         The batch is from the run whose wall time is nearest to the arm's median.
 
