@@ -17,18 +17,18 @@ check: .venv/dev ## Pass what is quick, within a minute: formatting, ruff, and t
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	cargo test --quiet --lib --test exchange --test lab --test statistics
-	$(BIN)/python -m pytest -q -m "not slow" $(TWO_BY_TWO)
+	$(BIN)/python -m pytest -q -m "not slow" $(SIDE_BY_SIDE)
 
 test: test-rust test-python ## Pass all tests, Rust's and Python's
 
 test-rust: ## Pass the Rust tests (no Python needed)
 	cargo test --quiet
 
-# Two at a time, by whoever has none left to do; then, one after another, those that a neighbour would disturb.
-TWO_BY_TWO := -n 2 --dist worksteal
+# Three at a time, as many tests wait; then, one after another, those that a neighbour would disturb.
+SIDE_BY_SIDE := -n 3 --dist worksteal
 
 test-python: .venv/installed ## Pass the Python tests, the notebooks among them
-	$(BIN)/python -m pytest -q -m "not alone" $(TWO_BY_TWO)
+	$(BIN)/python -m pytest -q -m "not alone" $(SIDE_BY_SIDE)
 	$(BIN)/python -m pytest -q -m alone
 
 set-up: .venv/installed target/tests-built ## Build and install all that the tests need: make -j2 set-up does both at once

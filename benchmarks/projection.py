@@ -23,8 +23,8 @@ CONCURRENCY = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, nargs="+", default=[2_000, 20_000])
-    parser.add_argument("--cuts", type=float, nargs="+", default=[0.5, 0.25], help="the shares that are measured")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cuts", type=float, nargs="+", default=[0.5], help="the shares that are measured")
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
 
     began = time.monotonic()
