@@ -1,19 +1,16 @@
-"""Clients that users bring, held against the truth: what `compare` says of them, and what the packets show.
+"""Clients that users bring, held against the truth: what `compare` says of them, and what the raw log shows.
 
 Six clients fetch 60 pages, 10 at a time, from a lab with a latency of 20 ms. For each, the table shows connections per
-request, the peak in flight and the median service time, from `compare` and from the packets of a run of its own.
-Writes results/clients.json. Needs tcpdump (as root), httpx, aiohttp, requests and trio.
+request, the peak in flight and the median service time, from `compare` and from the lab's raw log of a run of its own.
+Writes results/clients.json. Needs httpx, aiohttp, requests and trio.
 """
 
 from __future__ import annotations
 
-import heapq
 import inspect
-import re
-import signal
+import itertools
 import subprocess
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
@@ -104,47 +101,30 @@ def urllib_one_by_one(urls, concurrency):
 
 CLIENTS = [httpx_client, httpx_async_client, aiohttp_session, requests_in_threads, trio_streams, urllib_one_by_one]
 
-_PACKET = re.compile(r"(\d+\.\d+) IP \S+\.(\d+) > \S+\.(\d+): Flags \[(\S+)\].* length (\d+)")
 
+def seen_in_log(client, lab: aio.LabServer) -> tuple[float, int, float]:
+    """Return connections per request, the peak in flight, and the median service time in seconds.
 
-def seen_in_packets(client, urls: list[str], port: int) -> tuple[float, int, float]:
-    """Return connections per request, the peak in flight, and the median service time in seconds."""
+    They are worked out anew from the raw log: on a used connection, an exchange begins with its request.
+    """
     source = (
         f"{inspect.getsource(client)}\nimport asyncio, sys\nresult = {client.__name__}(sys.argv[1:], {CONCURRENCY})\n"
     )
     source += "if asyncio.iscoroutine(result): asyncio.run(result)\n"
-    command = ["tcpdump", "-i", "lo", "-n", "-tt", "--immediate-mode", "-B", "16384", "-s", "120", f"tcp port {port}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
-        for line in capture.stderr:
-            if "listening on" in line:
-                break
-        subprocess.run([sys.executable, "-c", source, *urls], check=True, timeout=120)
-        time.sleep(0.5)
-        capture.send_signal(signal.SIGINT)
-        packets, _ = capture.communicate(timeout=10)
-    # By the client's port: when the exchange under way began, and when the last bytes of its reply were sent.
-    begun: dict[str, float] = {}
-    replied: dict[str, float] = {}
-    spans: list[tuple[float, float]] = []
-    connections = 0
-    for moment, sender, receiver, flags, length in _PACKET.findall(packets):
-        if receiver == str(port) and (flags == "S" or length != "0"):
-            connections += flags == "S"
-            if sender in replied:  # on a connection that is kept alive
-                spans.append((begun.pop(sender), replied.pop(sender)))
-            begun.setdefault(sender, float(moment))
-        elif sender == str(port) and length != "0":
-            replied[receiver] = float(moment)
-    spans += [(begun[client_port], end) for client_port, end in replied.items()]
-    assert len(spans) == len(urls), f"{client.__name__}: {len(spans)} exchanges, not {len(urls)}"
-    ends: list[float] = []
-    peak = 0
-    for start, end in sorted(spans):
-        while ends and ends[0] <= start:
-            heapq.heappop(ends)
-        heapq.heappush(ends, end)
-        peak = max(peak, len(ends))
-    return connections / len(urls), peak, median(end - start for start, end in spans)
+    lab.reset()
+    subprocess.run([sys.executable, "-c", source, *lab.urls(REQUESTS)], check=True, timeout=120)
+    log = lab.log()
+    first = {record.connection: record.id for record in sorted(log, key=lambda record: record.id, reverse=True)}
+    spans = [
+        (record.accepted if first[record.connection] == record.id else record.request, record.last_byte)
+        for record in log
+    ]
+    changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
+    return (
+        len(first) / len(log),
+        max(itertools.accumulate(change for _, change in changes)),
+        median(end - start for start, end in spans),
+    )
 
 
 def main() -> None:
@@ -153,8 +133,8 @@ def main() -> None:
         comparison = aio.compare(
             [], programs=programs, lab=lab, requests=REQUESTS, concurrency=CONCURRENCY, rounds=8, seed=1
         )
-        truth = {client.__name__: seen_in_packets(client, lab.urls(REQUESTS), lab.port) for client in CLIENTS}
-    print(f"{'':22}{'connections/request':>22}{'peak in flight':>18}{'service p50, ms':>20}   (compare / packets)")
+        truth = {client.__name__: seen_in_log(client, lab) for client in CLIENTS}
+    print(f"{'':22}{'connections/request':>22}{'peak in flight':>18}{'service p50, ms':>20}   (compare / raw log)")
     results = {}
     for arm in comparison.arms:
         assert arm.latency is not None
@@ -166,7 +146,7 @@ def main() -> None:
         )
         results[arm.name] = {
             "compare": dict(zip(("connections", "peak", "service"), told, strict=True)),
-            "packets": dict(zip(("connections", "peak", "service"), seen, strict=True)),
+            "raw_log": dict(zip(("connections", "peak", "service"), seen, strict=True)),
         }
     save(Path(__file__), {"requests": REQUESTS, "concurrency": CONCURRENCY, "latency": LATENCY, "clients": results})
 
