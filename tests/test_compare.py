@@ -401,6 +401,15 @@ class TestGate:
                 gate.check_log(mine, log, 2)
             assert caught.value.url == "http://lab/1"
 
+    @pytest.mark.parametrize(("requests", "sizes"), [(10, [10]), (15, [15]), (25, [10, 25]), (200, [10, 200])])
+    @pytest.mark.parametrize("limits", [{"rounds": 1}, {"budget": 30}])
+    def test_it_checks_all_urls_and_learns_from_a_wave_before(self, stand_in, requests, sizes, limits):
+        crew = stand_in(seconds=lambda arm, requests: 0.001 * requests)
+        urls = [f"http://example.org/{number}" for number in range(requests)]
+        aio.compare(["thread"], ["rust"], urls=urls, concurrency=10, progress=False, **limits)
+        checked = [order.requests for name, order in crew.log if name == "rust/thread" and order.want == "outcomes"]
+        assert checked == sizes
+
     def test_the_error_is_one_of_the_package_and_can_be_pickled(self):
         error = pickle.loads(pickle.dumps(ComparisonError("rust/thread", "http://h/", "wrong")))
         assert isinstance(error, Error)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .comparison.findings import Ending
     from .comparison.kept_exchanges import KeptBatch, KeptExchanges
     from .comparison.loading import load
+    from .comparison.rules import Breach
     from .comparison.settings import Arm, Settings
     from .comparison.side_by_side import Comparisons
     from .comparison.sweep import Parameter, Scaling
@@ -53,6 +54,7 @@ __version__: str = _native.build_info()["version"]
 _LATER = {
     "Arm": ".comparison.settings",
     "ArmTimes": ".comparison.arm_times",
+    "Breach": ".comparison.rules",
     "Caveat": ".comparison.warnings",
     "Change": ".comparison.difference",
     "Colour": ".display.code",
@@ -94,6 +96,7 @@ __all__ = [
     "ArmTimes",
     "CPUTime",
     "Catalogue",
+    "Breach",
     "Caveat",
     "Change",
     "Colour",

@@ -225,8 +225,8 @@ class Session:
             one = max(one, 1 / self._settings.rate)
         # Two sizes tell what a batch takes in any case from what each request adds. A wave is the smallest that shows
         # how the arm works.
-        wave = min(everything, self._settings.concurrency)
-        count = everything if arm.own_work else max(1, min(wave, int(min(share / one, everything))))
+        wave = self._settings.concurrency if everything >= 2 * self._settings.concurrency else everything
+        count = everything if arm.own_work else max(1, min(wave, int(min(share / max(one, 1e-9), everything))))
         walls: list[tuple[int, float]] = []
         while True:
             if self._lab is not None:
@@ -243,7 +243,7 @@ class Session:
             self._sizes.learn(arm, walls[-2:], report.cpu / count, one_by_one=one_by_one)
             # The first sizes may predict too long a time: see whether there is time for more.
             more = min(everything, int(0.5 * share * count / wall)) if wall and share < math.inf else everything
-            if count == everything or more < 2 * count:
+            if count == everything or more < min(2 * count, everything):
                 return
             count = more
 
@@ -263,7 +263,7 @@ class Session:
     def _fit_into_budget(self) -> None:
         """Fit enough rounds for verdicts into what the cost pass and the fresh workers leave of the budget.
 
-        Rounds are given up first, down to the fewest that can decide; then requests.
+        How is up to ``Sizes.fit``. If there are too few for verdicts, the progress says so.
         """
         costs = min(_FOR_COSTS * self._settings.budget, self._sizes.warm_up_seconds)
         beside = costs + _RENEWALS * self._renewal_seconds
