@@ -266,12 +266,12 @@ class TestRules:
         assert "mine 未遵守规则，不作判定：同时有 4 个请求（上限 2）" in comparison.to_text("zh")
 
     def test_requests_before_they_are_due(self):
-        comparison = aio.compare("callback", "python", programs={"mine": contents_at_once}, rate=50, **FAST)
+        comparison = aio.compare("callback", "python", programs={"mine": contents_at_once}, rate=10, **FAST)
         early, impossible = comparison.breaches["mine"]
         assert "a request began " in early.text
-        assert " is below the ideal of 70.0 ms" in impossible.text
+        assert " is below the ideal of 310.0 ms" in impossible.text
         assert comparison.contrast("mine", "python/callback").verdict == "incomparable"
-        assert comparison.arm("mine").latency is None or min(comparison.arm("mine").latency.response.values()) > 0
+        assert all(row["response"] > 0 for row in comparison.exchanges.rows() if row["arm"] == "mine")
 
 
 @pytest.mark.alone
