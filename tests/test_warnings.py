@@ -116,8 +116,8 @@ def test_a_server_is_too_busy_from_seventy_per_cent_of_a_core_on():
         runs = [replace(run, server_load=load) if run.arm == "rust/thread" else run for run in comparison.timed_runs]
         loaded = replace(comparison, timed_runs=tuple(runs))
         assert [warning.arm for warning in loaded.warnings if warning.kind == "server"] == told
-    assert "warning: rust/thread: you timed the server, which used 71% of a core" in str(loaded)
-    assert "rust/thread：测到的是服务器，它占用了一个核的 71%" in loaded.to_markdown("zh")
+    assert "warning: rust/thread: you timed the server, which used 71 % of a core" in str(loaded)
+    assert "rust/thread：测到的是服务器，它占用了一个核的 71 %" in loaded.to_markdown("zh")
 
 
 def test_a_twin_that_differs_is_noticed():
@@ -133,7 +133,7 @@ def test_drift_of_all_arms_is_noticed_once():
     comparison = made({"python/thread": slowing, "rust/thread": [wall / 2 for wall in slowing]}, latency=0.002)
     assert kinds(comparison) == {"drift"}
     assert [str(warning) for warning in comparison.warnings] == [
-        "drift: the second half of the rounds was 18% slower than the first"
+        "drift: the second half of the rounds was 18 % slower than the first"
     ]
 
 
@@ -197,7 +197,7 @@ def test_steal_is_noticed():
     assert kinds(replace(comparison, conditions=Conditions(wall=10.0, steal=0.05 * cores))) == set()
     stolen = replace(comparison, conditions=Conditions(wall=10.0, steal=0.2 * cores))
     assert kinds(stolen) == {"steal"}
-    assert "warning: the hypervisor gave 2.0% of the CPU time to other machines" in str(stolen)
+    assert "warning: the hypervisor gave 2.0 % of the CPU time to other machines" in str(stolen)
 
 
 def test_the_monitor_reads_the_machine_s_own_counters():

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .._native import fewest_rounds
+from ..units import percent
 from .findings import Findings
 
 __all__ = ["Caveat", "caveats"]
@@ -104,7 +105,7 @@ def _debug_build(findings: Findings) -> Iterator[Caveat]:
 def _server(findings: Findings) -> Iterator[Caveat]:
     for arm in findings.arms:
         if arm.server_load is not None and arm.server_load > MOST_SERVER_LOAD:
-            share = f"{arm.server_load:.0%}"
+            share = percent(arm.server_load)
             yield Caveat(
                 "server",
                 f"{arm.name}: you timed the server, which used {share} of a core",
@@ -119,23 +120,23 @@ def _machine(findings: Findings) -> Iterator[Caveat]:
     if foreign > MOST_FOREIGN:
         yield Caveat(
             "foreign_cpu",
-            f"other programs used {foreign:.0%} of a core during the timing",
-            f"计时期间，其他程序占用了一个核的 {foreign:.0%}",
+            f"other programs used {percent(foreign)} of a core during the timing",
+            f"计时期间，其他程序占用了一个核的 {percent(foreign)}",
         )
     pressure = conditions.share(conditions.pressure)
     if pressure > MOST_PRESSURE:
         yield Caveat(
             "pressure",
-            f"for {pressure:.0%} of the time, some program waited for a free processor (CPU pressure)",
-            f"{pressure:.0%} 的时间里有程序在等待空闲的处理器（CPU 压力）",
+            f"for {percent(pressure)} of the time, some program waited for a free processor (CPU pressure)",
+            f"{percent(pressure)} 的时间里有程序在等待空闲的处理器（CPU 压力）",
         )
     cores = findings.environment.get("cores", 1)
     steal = conditions.share(conditions.steal) / (cores if isinstance(cores, int) else 1)
     if steal > MOST_STEAL:
         yield Caveat(
             "steal",
-            f"the hypervisor gave {steal:.1%} of the CPU time to other machines (steal)",
-            f"虚拟机管理程序把 {steal:.1%} 的处理器时间分给了其他虚拟机（steal）",
+            f"the hypervisor gave {percent(steal, 1)} of the CPU time to other machines (steal)",
+            f"虚拟机管理程序把 {percent(steal, 1)} 的处理器时间分给了其他虚拟机（steal）",
         )
 
 
@@ -182,11 +183,11 @@ def _shift(logs: Sequence[float], by_chance: float) -> float | None:
 
 
 def _slower(shift: float) -> str:
-    return f"{abs(shift):.0%} {'slower' if shift > 0 else 'faster'}"
+    return f"{percent(abs(shift))} {'slower' if shift > 0 else 'faster'}"
 
 
 def _slower_zh(shift: float) -> str:
-    return f"{'慢' if shift > 0 else '快'}了 {abs(shift):.0%}"
+    return f"{'慢' if shift > 0 else '快'}了 {percent(abs(shift))}"
 
 
 def _errors(findings: Findings) -> Iterator[Caveat]:
