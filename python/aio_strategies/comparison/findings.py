@@ -131,7 +131,7 @@ class Findings:
         found = {arm.name: breaches(arm, self.settings, self.ideal, starts.get(arm.name, ())) for arm in self.arms}
         return {name: broken for name, broken in found.items() if broken}
 
-    @property
+    @cached_property
     def incomparable(self) -> frozenset[str]:
         """The names of the arms on which there is no verdict: they broke a rule, or their times are projected."""
         return frozenset(self.breaches) | {arm.name for arm in self.arms if arm.projected}
@@ -263,11 +263,11 @@ class Findings:
 
     def _times(self, arm: Arm) -> ArmTimes:
         runs = tuple(run for run in self.timed_runs if run.arm == arm.name)
-        return ArmTimes(arm, self.settings.requests, runs, self.costs.get(arm.name), self._latency(arm))
+        return ArmTimes(arm, self.settings.requests, runs, self.costs.get(arm.name), self._latencies.get(arm.name))
 
-    def _latency(self, arm: Arm) -> Latency | None:
-        times = self.times_of_exchanges.get(arm.name)
-        return None if times is None else Latency.of(*times)
+    @cached_property
+    def _latencies(self) -> dict[str, Latency]:
+        return {arm: Latency.of(*times) for arm, times in self.times_of_exchanges.items()}
 
     @cached_property
     def times_of_exchanges(self) -> dict[str, tuple[list[float], list[float]]]:
@@ -277,8 +277,8 @@ class Findings:
         arms = {run.index: run.arm for run in self.timed_runs}
         times: dict[str, tuple[list[float], list[float]]] = {}
         kept = self.kept_exchanges
-        for place, (run, request, error) in enumerate(zip(*map(kept.column, ("run", "request", "error")), strict=True)):
-            start, end = kept.span(place)
+        columns = map(kept.column, ("run", "request", "error"))
+        for run, request, error, (start, end) in zip(*columns, kept.spans(), strict=True):
             if math.isnan(start + end) or error is not None:
                 continue
             service, response = times.setdefault(arms[run], ([], []))

@@ -150,17 +150,18 @@ class KeptExchanges:
 
         They are those that the lab server saw, for every arm alike; the client's, if the server did not see both.
         """
-        columns = self._columns
-        begun: float = columns["begun"][place]
-        end: float = columns["last_byte"][place]
-        if self.seen_by_server(place):
-            return begun, end
-        start: float = columns["start"][place]
-        return start, start + columns["service"][place]
+        return self.spans((place,))[0]
 
-    def seen_by_server(self, place: int) -> bool:
-        """Return whether the lab server saw an exchange's start and end."""
-        return not math.isnan(self._columns["begun"][place] + self._columns["last_byte"][place])
+    def spans(self, places: Sequence[int] | None = None) -> list[tuple[float, float]]:
+        """Return what ``span`` does for all exchanges, or only for those at the given places."""
+        columns = [self._columns[name] for name in ("begun", "last_byte", "start", "service")]
+        if places is not None:
+            columns = [array("d", [column[place] for place in places]) for column in columns]
+        # a nan is not equal to itself; written out, as there may be a million exchanges
+        return [
+            (begun, end) if begun == begun and end == end else (start, start + service)
+            for begun, end, start, service in zip(*columns, strict=True)
+        ]
 
     def run(self, place: int) -> int:
         """Return the index of an exchange's run."""
@@ -223,7 +224,7 @@ class KeptBatch:
 
     def spans(self) -> list[tuple[float, float]]:
         """Return the start and the end of each exchange, as ``KeptExchanges.span`` does."""
-        return [self._exchanges.span(place) for place in self._places]
+        return self._exchanges.spans(self._places)
 
     def column(self, name: str) -> list[Any]:
         """Return the values of a column of ``KeptExchanges``, for this batch."""

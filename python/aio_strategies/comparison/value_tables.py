@@ -144,15 +144,15 @@ def exchanges(findings: Findings) -> Frame:
     columns["arm"] = [timed[run].arm for run in columns["run"]]
     columns["intended"] = list(map(findings.due, columns["run"], columns["request"]))
     columns["client_start"], columns["client_service"] = columns["start"], columns["service"]
-    spans = [kept.span(place) for place in range(len(kept))]
+    spans = kept.spans()
     columns["start"] = [_finite(start) for start, _ in spans]
     columns["service"] = [_finite(end - start) for start, end in spans]
     columns["response"] = [
         _finite(end - min(start, intended)) for (start, end), intended in zip(spans, columns["intended"], strict=True)
     ]
     columns["observer"] = [
-        None if math.isnan(end) else "server" if kept.seen_by_server(place) else "client"
-        for place, (_, end) in enumerate(spans)
+        None if math.isnan(end) else "client" if None in seen else "server"
+        for (_, end), *seen in zip(spans, kept.column("begun"), columns["last_byte"], strict=True)
     ]
     return Frame([Field(*head) for head in _EXCHANGES], [columns[name] for name, _, _ in _EXCHANGES])
 
