@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from aio_strategies import cli
 from aio_strategies.comparison import rank_sum
-from aio_strategies.comparison.rank_sum import Shift, holm
+from aio_strategies.comparison.rank_sum import Shift
 from aio_strategies.comparison.sweep import Scaling
 from test_comparison import around, jumbled, made
 
@@ -72,10 +72,6 @@ class TestRankSum:
         monkeypatch.setattr(rank_sum, "_MOST_EXACT", 0)
         assert found() == pytest.approx(exact, abs=0.002)
         assert Shift([1.0] * 3, [2.0] * 3).interval(0.95) == (-math.inf, math.inf)
-
-    def test_holm(self):
-        assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-        assert holm([0.9, 0.8]) == [1, 1]
 
 
 class TestVerdicts:

@@ -33,7 +33,7 @@ mod _native {
     #[pymodule_export]
     use super::sources::rust_source;
     #[pymodule_export]
-    use super::statistics::{fewest_rounds, hodges_lehmann, judge, median, percentiles, tells_percentile};
+    use super::statistics::{fewest_rounds, hodges_lehmann, holm, judge, median, percentiles, tells_percentile};
     use crate::background;
     use crate::cancellation::Cancellation;
     use crate::target::Location;

@@ -43,6 +43,12 @@ pub(super) fn fewest_rounds(contrasts: usize) -> usize {
     statistics::fewest_rounds(contrasts)
 }
 
+/// Returns Holm's adjusted p-values, in the order given.
+#[pyfunction]
+pub(super) fn holm(p_values: Vec<f64>) -> Vec<f64> {
+    statistics::holm(&p_values)
+}
+
 /// The verdicts on the contrasts of one comparison, from the log-ratios of each.
 #[pyfunction]
 pub(super) fn judge(differences: Vec<Vec<f64>>) -> Vec<ContrastTuple> {

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args, overload
 from urllib.parse import urlsplit
 
+from .._native import holm
 from ..checks import check_choice, check_limit
 from ..display.tables import Column, Table
 from .findings import Findings
-from .rank_sum import Shift, holm
+from .rank_sum import Shift
 from .sequence import TableAndNotes, warnings_of
 from .settings import WORK, Settings
 from .verdicts import Contrast, Metric, Verdict, figure, log_ratios

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 
-__all__ = ["Shift", "holm"]
+__all__ = ["Shift"]
 
 #: Up to this many pairs (60 rounds each, the most without ``rounds=``) the distribution is exact, then it is normal.
 _MOST_EXACT = 3600
@@ -51,16 +51,6 @@ class Shift:
     def p_below(self, limit: float) -> float:
         """Return the one-sided p-value that the shift is at least ``limit``: small if it lies below."""
         return _at_most(*self._sizes, len(self._differences) - bisect_left(self._differences, limit))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p-values, in the order given: each may be compared with the level of the whole family."""
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = min(1.0, max(largest, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
 
 
 def _most_beyond(n: int, m: int, tail: float) -> int:
