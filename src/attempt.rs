@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::monotonic_ns;
 use crate::error::{Error, Phase};
-use crate::exchange::{Exchange, Limits, Reply};
+use crate::exchange::{Exchange, Limits, Options, Reply};
 use crate::target::{Target, is_client_port};
 
 /// Bytes to ask for in one read, the same as in the Python versions.
@@ -78,9 +78,10 @@ impl Attempt {
     #[must_use]
     pub fn begin(assignment: &Assignment) -> Self {
         let Assignment { ticket, target, timeout, limits } = assignment;
+        let options = Options { limits: *limits, ..Options::default() };
         Attempt {
             ticket: *ticket,
-            exchange: Exchange::get(&target.authority, &target.path, *limits),
+            exchange: Exchange::new(&target.authority, &target.path, &options),
             address: target.address,
             phase: Phase::Connect,
             ended: None,

@@ -1,11 +1,12 @@
 //! The exchange without any I/O: whatever the pieces in which bytes come, the outcome is the same.
 
 use aio_strategies::error::Error;
-use aio_strategies::exchange::{Exchange, Fault, Limits, Reply};
+use aio_strategies::exchange::{Exchange, Fault, Header, Limits, Method, Options, Reply};
 use aio_strategies::target::Location;
 
 fn exchange() -> Exchange {
-    Exchange::get("a.org:8080", "/x?y=z", Limits { max_header_bytes: 1000, max_body_bytes: 1000 })
+    let limits = Limits { max_header_bytes: 1000, max_headers: 10, max_body_bytes: 1000 };
+    Exchange::new("a.org:8080", "/x?y=z", &Options { limits, ..Options::default() })
 }
 
 /// Feeds the pieces, then the end of the stream, until the response is whole.
@@ -57,6 +58,27 @@ fn the_request_is_sent_in_as_many_pieces_as_the_socket_takes() {
 }
 
 #[test]
+fn the_callers_headers_replace_the_defaults_or_follow_them() {
+    let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+    let headers = vec![header("X-Y", "z"), header("host", "b.org")];
+    let exchange = Exchange::new("a.org", "/", &Options { method: Method::Head, headers, ..Options::default() });
+    let request = String::from_utf8_lossy(exchange.unsent());
+    assert_eq!(
+        request,
+        "HEAD / HTTP/1.1\r\nhost: b.org\r\nUser-Agent: aio-strategies\r\nAccept: */*\r\nX-Y: z\r\nConnection: close\r\n\r\n"
+    );
+}
+
+#[test]
+fn the_response_to_head_ends_with_its_head() {
+    for fields in ["Content-Length: 5000", "Content-Length: abc", "Transfer-Encoding: chunked", "A: b"] {
+        let mut exchange = Exchange::new("a.org", "/", &Options { method: Method::Head, ..Options::default() });
+        assert_eq!(exchange.receive(format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").as_bytes()), Ok(true));
+        assert_eq!(exchange.into_reply().body, b"");
+    }
+}
+
+#[test]
 fn a_response_has_all_its_parts() {
     let reply = outcome(b"HTTP/1.0 404 Not Found\r\nA:  b \r\nContent-Length: 4\r\n\r\ngone").unwrap();
     assert_eq!((reply.status, reply.version, &reply.reason[..]), (404, 0, &b"Not Found"[..]));
@@ -98,6 +120,8 @@ fn limits_hold_before_the_memory_is_spent() {
     assert!(matches!(outcome(length), Err(Fault::BodyTooLarge { limit: 1000 })));
     let chunk = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n";
     assert!(matches!(outcome(chunk), Err(Fault::BodyTooLarge { limit: 1000 })));
+    let headers = [b"HTTP/1.1 200 OK\r\n".to_vec(), b"A: b\r\n".repeat(11), b"\r\n".to_vec()].concat();
+    assert!(matches!(outcome(&headers), Err(Fault::HeadersTooLarge { .. })));
     let endless = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 1001]].concat();
     assert!(matches!(outcome(&endless), Err(Fault::BodyTooLarge { limit: 1000 })));
 }
@@ -107,6 +131,25 @@ fn folded_headers_are_joined() {
     let reply = outcome(b"HTTP/1.1 200 OK\r\nA: b\r\n\tc\nB: d\n e\r\nContent-Length: 0\r\n\r\n").unwrap();
     assert_eq!(reply.headers[0].value, b"b  \tc");
     assert_eq!(reply.headers[1].value, b"d  e");
+}
+
+#[test]
+fn what_follows_the_status_line_is_not_part_of_it() {
+    let error = outcome(b"HTTP/1.1 200 OK\r\n Content-Length: 2\r\n\r\nok").unwrap_err();
+    assert_eq!(error.to_string(), "the response's head is malformed: invalid header \" Content-Length: 2\"");
+}
+
+#[test]
+fn encodings_are_undone_and_bounded() {
+    // two members of gzip, both "hello" stored as it is
+    let member = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x05\0\xfa\xffhello\x86\xa6\x10\x36\x05\0\0\0";
+    let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n";
+    assert_eq!(body(&[head, &member[..], member].concat()), "hellohello");
+    assert!(matches!(outcome(&[head, &member[..20]].concat()), Err(Fault::Decoding(_))));
+    // a frame of zstd with one block that repeats a byte 4,096 times
+    let head = b"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n";
+    let bomb = [&head[..], b"\x28\xb5\x2f\xfd\0\x58\x03\x80\0x"].concat();
+    assert!(matches!(outcome(&bomb), Err(Fault::BodyTooLarge { limit: 1000 })));
 }
 
 #[test]

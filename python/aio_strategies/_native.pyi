@@ -7,6 +7,7 @@ from typing import Literal, final
 from typing_extensions import CapsuleType
 
 from .exceptions import RequestError
+from .lecture.exchange import Options
 from .targets import Target
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "arrow_schema",
     "arrow_stream",
     "build_info",
+    "decode_content",
+    "decode_text",
     "die_with",
     "fewest_rounds",
     "hodges_lehmann",
@@ -23,6 +26,8 @@ __all__ = [
     "median",
     "parse_urls",
     "percentiles",
+    "receive",
+    "request",
     "run",
     "rust_source",
     "tells_percentile",
@@ -31,11 +36,16 @@ __all__ = [
 _Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
 _Outcomes = tuple[list[_Outcome], int | None]
+_Reply = tuple[int, bytes, int, list[tuple[bytes, bytes]], bytes]
 
 def parse_urls(urls: list[str]) -> list[tuple[str, int, str, str]]: ...
 def run(
     key: str, targets: list[Target], concurrency: int, timeout: float, helper: str | PathLike[str]
 ) -> _Outcomes: ...
+def decode_content(body: bytes, encodings: Sequence[bytes], limit: int) -> bytes: ...
+def decode_text(body: bytes, content_type: str) -> str: ...
+def request(authority: str, path: str, options: Options) -> bytes: ...
+def receive(options: Options, pieces: Sequence[bytes]) -> tuple[_Reply, int] | None: ...
 def rust_source(path: str) -> str: ...
 def arrow_schema(fields: Sequence[tuple[str, str]]) -> CapsuleType: ...
 def arrow_stream(fields: Sequence[tuple[str, str]], columns: Sequence[Iterable[object]]) -> CapsuleType: ...

@@ -10,6 +10,7 @@ import math
 import numbers
 import operator
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -32,6 +33,7 @@ __all__ = [
     "check_concurrency",
     "check_count",
     "check_fetchable_urls",
+    "check_headers",
     "check_jitter",
     "check_lang",
     "check_latency",
@@ -116,6 +118,40 @@ def check_fetchable_urls(urls: Iterable[str]) -> list[str]:
     checked = check_urls(urls)
     parse_urls(checked)
     return checked
+
+
+def check_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]] | None) -> tuple[tuple[str, str], ...]:
+    """Return the header fields of a request as pairs of name and value.
+
+    Raises:
+        TypeError: neither a mapping, nor an iterable of pairs, nor None; or a name or a value is not a string.
+        ValueError: a name or a value has characters that are not allowed, or the name is one that is not the caller's
+            to set.
+    """
+    if headers is None:
+        return ()
+    wrong = TypeError("headers must be a mapping of names to values, or pairs of them, all of them strings")
+    if isinstance(headers, str | bytes):
+        raise wrong
+    try:
+        fields = tuple((name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers))
+    except (TypeError, ValueError):
+        raise wrong from None
+    for name, value in fields:
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise wrong
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"the name of a header must be ASCII letters, digits or !#$%&'*+-.^_`|~, not {name!r}")
+        if name.lower() in _NOT_THE_CALLERS:
+            raise ValueError(f"headers must not set {name}, which says how this connection is used")
+        if not _VALUE.fullmatch(value):  # which may be a secret: the message does not quote it
+            raise ValueError(f"the value of the header {name} must be without CR, LF, NUL and surrogates")
+    return fields
+
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[^\r\n\0\ud800-\udfff]*")
+_NOT_THE_CALLERS = {"connection", "content-length", "transfer-encoding"}
 
 
 def check_number_of_urls(n: int) -> int:

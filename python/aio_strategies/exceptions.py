@@ -15,6 +15,7 @@ can send them back.
     │   │   │   └── WriteError (ConnectionError)
     │   │   ├── ProtocolError: RemoteProtocolError > IncompleteBody, HeadersTooLarge
     │   │   └── UnsupportedProtocol (ValueError)
+    │   ├── DecodingError
     │   ├── ResponseTooLarge
     │   └── InternalError
     ├── HTTPStatusError
@@ -32,6 +33,7 @@ __all__ = [
     "ComparisonError",
     "ConnectError",
     "ConnectTimeout",
+    "DecodingError",
     "Error",
     "ForkedProcessError",
     "HTTPStatusError",
@@ -166,8 +168,12 @@ class UnsupportedProtocol(TransportError, ValueError):
     """The URL's scheme is not supported; only ``http`` is."""
 
 
+class DecodingError(RequestError):
+    """The body is not encoded as the ``Content-Encoding`` header says: it is corrupt or cut short."""
+
+
 class ResponseTooLarge(RequestError):
-    """The body exceeds the limit on its size."""
+    """The body exceeds the limit on its size, as it was received or after decoding."""
 
 
 class InternalError(RequestError):

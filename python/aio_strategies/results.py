@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from ._native import decode_text
 from .exceptions import HTTPStatusError, RequestError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Response:
         reason_phrase: the text after the status, often empty.
         http_version: ``"HTTP/1.0"`` or ``"HTTP/1.1"``, or ``""`` if ``error`` is set.
         headers: the header fields.
-        content: the body's bytes.
+        content: the body's bytes, decoded if ``Content-Encoding`` names only encodings that are known here.
         start: when this exchange began (before it connected), in seconds after ``Run.began``; 0.0 if it never began
             because its host is unknown, or if its worker process died.
         error: the exception that ended this exchange, or None.
@@ -119,16 +120,13 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body, decoded by the charset that ``Content-Type`` names; by UTF-8 if it names none that Python knows."""
-        from email.message import Message
+        """The body as text, decoded as browsers do, with U+FFFD for what cannot be decoded.
 
-        message = Message()
-        message["Content-Type"] = self.headers.get("content-type", "")
-        charset = message.get_content_charset("utf-8")
-        try:
-            return self.content.decode(charset, "replace")
-        except LookupError:
-            return self.content.decode("utf-8", "replace")
+        The encoding is the one that the byte order mark, the charset of ``Content-Type`` or, in HTML, a ``<meta>``
+        element among the first 1024 bytes names; else it is UTF-8. Unknown names are passed over.
+        """
+        content_types = self.headers.get_list("content-type")
+        return decode_text(self.content, content_types[-1] if content_types else "")
 
     @property
     def is_success(self) -> bool:

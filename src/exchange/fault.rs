@@ -26,4 +26,20 @@ pub enum Fault {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The body is not encoded as its headers say.
+    #[error("{0}")]
+    Decoding(String),
+}
+
+impl Fault {
+    /// A violation of HTTP by these bytes, of which it quotes the first hundred.
+    pub(super) fn protocol(what: &str, bytes: &[u8]) -> Self {
+        Fault::Protocol(format!("{what} {}", quoted(&bytes[..bytes.len().min(100)])))
+    }
+}
+
+/// The bytes in quotation marks, with escapes for all but printable ASCII.
+fn quoted(bytes: &[u8]) -> String {
+    // An apostrophe needs no escape in these quotation marks.
+    format!("\"{}\"", bytes.escape_ascii().to_string().replace("\\'", "'"))
 }

@@ -1,8 +1,8 @@
 //! Finding the end of the body: RFC 9112, section 6.
 
 use super::fault::Fault;
+use super::head::{Header, field, is_text, without_line_end};
 use super::limits::{Limits, MAX_CHUNK_LINE};
-use super::response::Header;
 
 /// Where the body ends.
 #[derive(Debug)]
@@ -16,25 +16,22 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// Determines it from the status and the headers.
-    pub(super) fn of(status: u16, headers: &[Header]) -> Result<Self, Fault> {
-        if status == 204 || status == 304 {
-            return Ok(Framing::Length(0));
-        }
+    /// Determines it from the headers of a response that may have a body.
+    pub(super) fn of(headers: &[Header]) -> Result<Self, Fault> {
         let mut coded = false;
         let mut length = None;
         for header in headers {
             if header.name.eq_ignore_ascii_case(b"transfer-encoding") {
                 // A coding that cannot be decoded, or chunked twice: the end of the body cannot be known.
                 if coded || !header.value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(protocol("unknown transfer coding", &header.value));
+                    return Err(Fault::protocol("unknown transfer coding", &header.value));
                 }
                 coded = true;
             } else if header.name.eq_ignore_ascii_case(b"content-length") {
                 for value in header.value.split(|&byte| byte == b',') {
                     let value = content_length(value.trim_ascii())?;
                     if length.replace(value).is_some_and(|earlier| earlier != value) {
-                        return Err(protocol("contradicting Content-Length", &header.value));
+                        return Err(Fault::protocol("contradicting Content-Length", &header.value));
                     }
                 }
             }
@@ -74,11 +71,7 @@ fn content_length(text: &[u8]) -> Result<u64, Fault> {
         .ok()
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| protocol("invalid Content-Length", text))
-}
-
-fn protocol(what: &str, value: &[u8]) -> Fault {
-    Fault::Protocol(format!("{what} {:?}", String::from_utf8_lossy(&value[..value.len().min(100)])))
+        .ok_or_else(|| Fault::protocol("invalid Content-Length", text))
 }
 
 /// Decodes a chunked body: RFC 9112, section 7.1.
@@ -128,18 +121,19 @@ impl Chunks {
             data = &data[end + 1..];
             self.bound_line(limits)?;
             let line = std::mem::take(&mut self.line);
-            let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            let line = without_line_end(&line);
             match self.expected {
                 Expected::Size => {
-                    let size = chunk_size(line)?;
+                    let size = chunk_size(line).ok_or_else(|| Fault::protocol("invalid chunk size", line))?;
                     if body.len() as u64 + size > limits.max_body_bytes {
                         return Err(Fault::BodyTooLarge { limit: limits.max_body_bytes });
                     }
                     self.expected = if size == 0 { Expected::Trailer } else { Expected::Data(size) };
                 }
                 Expected::DataEnd if line.is_empty() => self.expected = Expected::Size,
-                Expected::DataEnd => return Err(protocol("no line end behind a chunk, but", line)),
+                Expected::DataEnd => return Err(Fault::protocol("no line end behind a chunk, but", line)),
                 Expected::Trailer if line.is_empty() => return Ok(true),
+                Expected::Trailer if field(line).is_none() => return Err(Fault::protocol("invalid trailer", line)),
                 Expected::Trailer => {
                     self.trailers += line.len();
                     if self.trailers > limits.max_header_bytes {
@@ -155,18 +149,20 @@ impl Chunks {
     fn bound_line(&self, limits: Limits) -> Result<(), Fault> {
         let limit = if matches!(self.expected, Expected::Trailer) { limits.max_header_bytes } else { MAX_CHUNK_LINE };
         if self.line.len() > limit {
-            return Err(protocol("overlong line in a chunked body", &self.line));
+            return Err(Fault::protocol("overlong line in a chunked body", &self.line));
         }
         Ok(())
     }
 }
 
 /// The size before the extensions: hexadecimal digits only, at most 15, which keeps it within 64 bits.
-fn chunk_size(line: &[u8]) -> Result<u64, Fault> {
-    let size = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii_end();
-    std::str::from_utf8(size)
-        .ok()
-        .filter(|size| size.len() <= 15 && size.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .and_then(|size| u64::from_str_radix(size, 16).ok())
-        .ok_or_else(|| protocol("invalid chunk size", line))
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let (size, extensions) = line.split_at(digits);
+    let blanks = extensions.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let extensions = &extensions[blanks..];
+    if size.len() > 15 || !(extensions.is_empty() || extensions.starts_with(b";") && is_text(extensions)) {
+        return None;
+    }
+    u64::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()
 }

@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of status line and headers; also the bytes of a chunked body's trailers.
     pub max_header_bytes: usize,
-    /// Bytes of body.
+    /// Header fields.
+    pub max_headers: usize,
+    /// Bytes of body, both as it is received and after decoding.
     pub max_body_bytes: u64,
 }
-
-/// Header fields of one response.
-pub(super) const MAX_HEADERS: usize = 128;
 
 /// Interim (1xx) responses before the real one.
 pub(super) const MAX_INTERIM: usize = 32;
@@ -22,6 +21,6 @@ pub(super) const MAX_CHUNK_LINE: usize = 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_header_bytes: 64 * 1024, max_body_bytes: 256 * 1024 * 1024 }
+        Limits { max_header_bytes: 64 * 1024, max_headers: 128, max_body_bytes: 256 * 1024 * 1024 }
     }
 }

@@ -1,22 +1,29 @@
 //! One HTTP/1 exchange without I/O: bytes to send out, received bytes in, done or error. Every strategy drives this
 //! one.
 //!
-//! `request` writes the request, `response` reads the head, `framing` finds the end of the body, `limits` bounds
-//! everything, `fault` says what is wrong with a response. This module depends on nothing else in the package.
+//! `request` writes the request as `options` say, `response` reads the response: `head` parses its head, `framing` finds
+//! the end of its body, `decoding` undoes the body's encodings. `limits` bounds everything, `fault` says what is wrong with
+//! a response. `text` turns a body into text. This module depends on nothing else in the package.
 
+pub mod decoding;
 mod fault;
 mod framing;
+mod head;
 mod limits;
+mod options;
 mod request;
 mod response;
+pub mod text;
 
 pub use fault::Fault;
+pub use head::Header;
 pub use limits::Limits;
-pub use response::{Header, Reply};
+pub use options::{Method, Options};
+pub use response::Reply;
 
 use response::Reader;
 
-/// A GET request and the response to it.
+/// A request and the response to it.
 #[derive(Debug)]
 pub struct Exchange {
     /// The whole request.
@@ -28,10 +35,10 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A GET request for `path` to the host and port in `authority`.
+    /// A request for `path` to the host and port in `authority`.
     #[must_use]
-    pub fn get(authority: &str, path: &str, limits: Limits) -> Self {
-        Exchange { request: request::get(authority, path), sent: 0, reader: Reader::new(limits) }
+    pub fn new(authority: &str, path: &str, options: &Options) -> Self {
+        Exchange { request: request::write(authority, path, options), sent: 0, reader: Reader::new(options) }
     }
 
     /// What is still to be sent.

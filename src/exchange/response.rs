@@ -2,18 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decoding;
 use super::fault::Fault;
 use super::framing::Framing;
-use super::limits::{Limits, MAX_HEADERS, MAX_INTERIM};
-
-/// A header field as it was received, except that folded lines are joined.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The name, in the server's spelling.
-    pub name: Vec<u8>,
-    /// The value, without the space around it.
-    pub value: Vec<u8>,
-}
+use super::head::{self, Header};
+use super::limits::{Limits, MAX_INTERIM};
+use super::options::{Method, Options};
 
 /// A complete response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +20,15 @@ pub struct Reply {
     pub reason: Vec<u8>,
     /// The header fields, in order.
     pub headers: Vec<Header>,
-    /// The body.
+    /// The body, decoded.
     pub body: Vec<u8>,
 }
 
 /// Parses a response as it arrives.
 #[derive(Debug)]
 pub(super) struct Reader {
+    /// Whether the response ends with its head.
+    head_only: bool,
     limits: Limits,
     state: State,
     /// The part of the head that has arrived.
@@ -53,8 +49,15 @@ enum State {
 }
 
 impl Reader {
-    pub(super) fn new(limits: Limits) -> Self {
-        Reader { limits, state: State::Head { searched: 0 }, head: Vec::new(), interim: 0, received: 0 }
+    pub(super) fn new(options: &Options) -> Self {
+        Reader {
+            head_only: options.method == Method::Head,
+            limits: options.limits,
+            state: State::Head { searched: 0 },
+            head: Vec::new(),
+            interim: 0,
+            received: 0,
+        }
     }
 
     pub(super) fn bytes_received(&self) -> u64 {
@@ -74,7 +77,7 @@ impl Reader {
             }
             State::Body(reply, framing) => {
                 let whole = framing.receive(data, &mut reply.body, self.limits)?;
-                Ok(whole && self.body_is_whole())
+                if whole { self.body_is_whole() } else { Ok(false) }
             }
             State::Whole(_) => Ok(true),
         }
@@ -93,19 +96,24 @@ impl Reader {
                 Err(Fault::Protocol("the server closed the connection without a response".to_owned()))
             }
             State::Head { .. } => Err(Fault::Protocol("the connection ended inside the response's head".to_owned())),
-            State::Body(_, Framing::UntilEnd) => Ok(self.body_is_whole()),
+            State::Body(_, Framing::UntilEnd) => self.body_is_whole(),
             State::Body(reply, _) => Err(Fault::IncompleteBody { received: reply.body.len() as u64 }),
             State::Whole(_) => Ok(true),
         }
     }
 
-    /// Turns `Body` into `Whole`; always returns true, so that it can end an expression.
-    fn body_is_whole(&mut self) -> bool {
+    /// Turns `Body` into `Whole`, with the body decoded. Returns true, unless that fails.
+    fn body_is_whole(&mut self) -> Result<bool, Fault> {
         let state = std::mem::replace(&mut self.state, State::Head { searched: 0 });
-        if let State::Body(reply, _) = state {
+        if let State::Body(mut reply, _) = state {
+            let is_encoding = |header: &&Header| header.name.eq_ignore_ascii_case(b"content-encoding");
+            if reply.headers.iter().any(|header| is_encoding(&header)) {
+                let encodings = reply.headers.iter().filter(is_encoding).map(|header| &header.value[..]);
+                reply.body = decoding::decode(reply.body, encodings, self.limits.max_body_bytes)?;
+            }
             self.state = State::Whole(reply);
         }
-        true
+        Ok(true)
     }
 
     /// Reads the head if all of it has arrived, and the beginning of the body after it.
@@ -114,19 +122,17 @@ impl Reader {
             // Something other than HTTP may never send an empty line: check at once.
             let begin = self.head.len().min(5);
             if self.head[..begin] != b"HTTP/"[..begin] {
-                return Err(Fault::Protocol(format!(
-                    "the server's answer is not HTTP: {:?}",
-                    String::from_utf8_lossy(&self.head[..self.head.len().min(40)])
-                )));
+                let beginning = &self.head[..self.head.len().min(40)];
+                return Err(Fault::protocol("the server's answer is not HTTP:", beginning));
             }
             let State::Head { searched } = &mut self.state else { unreachable!("called for a head only") };
-            let Some(end) = end_of_head(&self.head, *searched) else {
+            let Some(end) = head::end(&self.head, *searched) else {
                 *searched = self.head.len().saturating_sub(2);
                 self.bound_head(self.head.len())?;
                 return Ok(false);
             };
             self.bound_head(end)?;
-            let reply = parse_head(&mut self.head[..end])?;
+            let mut reply = head::parse(&mut self.head[..end], self.limits.max_headers)?;
             let rest = self.head.split_off(end);
             self.head.clear();
             if (100..200).contains(&reply.status) {
@@ -144,8 +150,12 @@ impl Reader {
                 self.head = rest;
                 continue;
             }
-            let mut framing = Framing::of(reply.status, &reply.headers)?;
-            let mut reply = reply;
+            // These have no body, whatever their headers say.
+            if self.head_only || matches!(reply.status, 204 | 304) {
+                self.state = State::Whole(reply);
+                return Ok(true);
+            }
+            let mut framing = Framing::of(&reply.headers)?;
             if let Framing::Length(length) = framing {
                 if length > self.limits.max_body_bytes {
                     return Err(Fault::BodyTooLarge { limit: self.limits.max_body_bytes });
@@ -155,7 +165,7 @@ impl Reader {
             }
             let whole = framing.receive(&rest, &mut reply.body, self.limits)?;
             self.state = State::Body(reply, framing);
-            return Ok(whole && self.body_is_whole());
+            return if whole { self.body_is_whole() } else { Ok(false) };
         }
     }
 
@@ -164,60 +174,5 @@ impl Reader {
             return Err(Fault::HeadersTooLarge { limit: format!("{} bytes", self.limits.max_header_bytes) });
         }
         Ok(())
-    }
-}
-
-/// The place after the first empty line at or after `from`; lines may end with a bare line feed.
-fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
-    (from..head.len()).filter(|&at| head[at] == b'\n').find_map(|at| match head.get(at + 1..) {
-        Some([b'\n', ..]) => Some(at + 2),
-        Some([b'\r', b'\n', ..]) => Some(at + 3),
-        _ => None,
-    })
-}
-
-/// Reads a complete head. Folded headers are unfolded in place: RFC 9112, 5.2.
-fn parse_head(head: &mut [u8]) -> Result<Reply, Fault> {
-    unfold(head);
-    let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut response = httparse::Response::new(&mut fields);
-    match response.parse(head) {
-        Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Err(malformed("incomplete")),
-        Err(httparse::Error::TooManyHeaders) => {
-            return Err(Fault::HeadersTooLarge { limit: format!("{MAX_HEADERS} fields") });
-        }
-        Err(error) => return Err(malformed(&error.to_string())),
-    }
-    let (Some(status), Some(version)) = (response.code, response.version) else { return Err(malformed("no status")) };
-    if status < 100 {
-        return Err(malformed("invalid status"));
-    }
-    Ok(Reply {
-        status,
-        version,
-        reason: response.reason.unwrap_or_default().as_bytes().to_vec(),
-        headers: response
-            .headers
-            .iter()
-            .map(|field| Header { name: field.name.as_bytes().to_vec(), value: field.value.trim_ascii().to_vec() })
-            .collect(),
-        body: Vec::new(),
-    })
-}
-
-fn malformed(why: &str) -> Fault {
-    Fault::Protocol(format!("the response's head is malformed: {why}"))
-}
-
-/// Blanks the line ends before folded lines.
-fn unfold(head: &mut [u8]) {
-    for at in 1..head.len() {
-        if matches!(head[at], b' ' | b'\t') && head[at - 1] == b'\n' {
-            head[at - 1] = b' ';
-            if at >= 2 && head[at - 2] == b'\r' {
-                head[at - 2] = b' ';
-            }
-        }
     }
 }

@@ -33,6 +33,14 @@ use log::Log;
 pub use log::{Counters, Record};
 use server::Server;
 
+/// The length of the request's head at the start of `input`, and the status of its reply; None while it is incomplete.
+/// For fuzzing.
+#[doc(hidden)]
+#[must_use]
+pub fn request_at(input: &[u8]) -> Option<(usize, u16)> {
+    http::parse(input).map(|request| (request.length, request.status))
+}
+
 /// The configuration of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {

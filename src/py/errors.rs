@@ -22,6 +22,7 @@ fn class_name(error: &Error) -> &'static str {
         Error::Response(Fault::IncompleteBody { .. }) => "IncompleteBody",
         Error::Response(Fault::HeadersTooLarge { .. }) => "HeadersTooLarge",
         Error::Response(Fault::BodyTooLarge { .. }) => "ResponseTooLarge",
+        Error::Response(Fault::Decoding(_)) => "DecodingError",
         Error::Cancelled | Error::Internal(_) => "InternalError",
     }
 }

@@ -8,6 +8,7 @@
 
 mod arrow;
 mod background;
+mod content;
 mod convert;
 mod errors;
 mod sources;
@@ -28,6 +29,8 @@ mod _native {
     use super::arrow::{arrow_schema, arrow_stream};
     #[pymodule_export]
     use super::background::Background;
+    #[pymodule_export]
+    use super::content::{decode_content, decode_text, receive, request};
     use super::convert::{Outcomes, TargetTuple, list, outcomes_to_python, strategy};
     use super::errors::to_python;
     #[pymodule_export]

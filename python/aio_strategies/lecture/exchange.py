@@ -4,24 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 
+from .._native import decode_content
 from ..exceptions import HeadersTooLarge, IncompleteBody, RemoteProtocolError, ResponseTooLarge
 
 # The Rust version has the same limits, in src/exchange/limits.rs.
-MAX_HEADER_BYTES = 64 * 1024
-MAX_HEADERS = 128
 MAX_INTERIM = 32
 MAX_CHUNK_LINE = 1024
-MAX_BODY_BYTES = 256 * 1024 * 1024
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _FIELD = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?\n", re.MULTILINE)
 _LENGTH = re.compile(rb"0*([0-9]{1,20})")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+
+
+class Options(NamedTuple):
+    """What to ask the server for, and how large the response may be.
+
+    Attributes:
+        method: ``"GET"`` or ``"HEAD"``.
+        headers: the caller's header fields: they replace the defaults of the same name, or follow them.
+        max_header_bytes: the limit on the status line and headers, in bytes; also on a chunked body's trailers.
+        max_headers: the limit on the number of header fields.
+        max_body_bytes: the limit on the body, in bytes, both as it is received and after decoding.
+    """
+
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    max_header_bytes: int = 64 * 1024
+    max_headers: int = 128
+    max_body_bytes: int = 256 * 1024 * 1024
+
+
+DEFAULT_OPTIONS = Options()
 
 
 class Exchange:
-    """A GET request (``unsent``) and the response to it (``receive``)."""
+    """A request (``unsent``) and the response to it (``receive``)."""
 
     status = 0
     version = ""
@@ -33,12 +54,12 @@ class Exchange:
     _left = 0  # bytes still to come: of the body, or of a chunk
     _expected = "size"  # the next line of a chunked body: "size", "line end" or "trailer"
     _trailers = 0
+    _encodings: tuple[bytes, ...] = ()  # the values of Content-Encoding
 
-    def __init__(self, authority: str, path: str) -> None:
-        self.unsent = (
-            f"GET {path} HTTP/1.1\r\nHost: {authority}\r\n"
-            "User-Agent: aio-strategies\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-        ).encode("ascii")
+    def __init__(self, authority: str, path: str, options: Options = DEFAULT_OPTIONS) -> None:
+        self._options = options
+        fields = _fields(authority, options.headers)
+        self.unsent = f"{options.method} {path} HTTP/1.1\r\n{fields}Connection: close\r\n\r\n".encode()
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         # Not a bound method: it would refer to this exchange, which only the garbage collector could then free.
@@ -46,13 +67,16 @@ class Exchange:
 
     @property
     def body(self) -> bytes:
-        """The body received so far."""
+        """The body received so far; decoded, once it is complete."""
         return b"".join(self._body)
 
     def receive(self, data: bytes) -> bool:
         """Process bytes from the server, ``b""`` at the end of the stream; return whether the response is complete."""
         self.bytes_received += len(data)
-        return self._take(self, data)
+        whole = self._take(self, data)
+        if whole and self._encodings:
+            self._body = [decode_content(self.body, self._encodings, self._options.max_body_bytes)]
+        return whole
 
     def _take_head(self, data: bytes) -> bool:
         if not data:
@@ -63,10 +87,11 @@ class Exchange:
         head = self._pending + data
         # A server that does not speak HTTP may never send an empty line: check at once.
         if head[:5] != b"HTTP/"[: len(head)]:
-            raise RemoteProtocolError(f"the server's answer is not HTTP: {head[:40]!r}")
+            raise RemoteProtocolError(f"the server's answer is not HTTP: {_quoted(head[:40])}")
         end = _end_of_head(head, searched)
-        if (end if end >= 0 else len(head)) > MAX_HEADER_BYTES:
-            raise HeadersTooLarge(f"the response's head has more than {MAX_HEADER_BYTES} bytes")
+        limit = self._options.max_header_bytes
+        if (end if end >= 0 else len(head)) > limit:
+            raise HeadersTooLarge(f"the response's head has more than {limit} bytes")
         if end < 0:
             self._pending = head
             return False
@@ -80,19 +105,22 @@ class Exchange:
             if self._interim > MAX_INTERIM:
                 raise RemoteProtocolError(f"more than {MAX_INTERIM} interim responses")
             return self._take_head(rest) if rest else False
+        if self.status == 204 or self.status == 304 or self._options.method == "HEAD":
+            return True  # it has no body, whatever its headers say
         self._find_framing()
         if self._take is Exchange._take_length and not self._left:
             return True
         return self._take(self, rest) if rest else False
 
     def _read_head(self, head: bytes) -> None:
-        if b"\n " in head or b"\n\t" in head:  # folded lines: RFC 9112, section 5.2
-            head = re.sub(rb"\r\n(?=[ \t])", b"  ", head)
-            head = re.sub(rb"\n(?=[ \t])", b" ", head)
-        line = head[: head.index(b"\n")]
+        start = head.index(b"\n") + 1
+        if b"\n " in head or b"\n\t" in head:  # folded lines: RFC 9112, section 5.2; the first has none to continue
+            unfolded = re.sub(rb"\r\n(?=[ \t])", b"  ", head[start:])
+            head = head[:start] + re.sub(rb"\n(?=[ \t])", b" ", unfolded)
+        line = head[: start - 1].removesuffix(b"\r")
         status_line = _STATUS_LINE.fullmatch(line)
         if status_line is None:
-            raise RemoteProtocolError(f"the response's head is malformed: invalid status line {line[:100]!r}")
+            raise RemoteProtocolError(f"the response's head is malformed: invalid status line {_quoted(line)}")
         version, status, reason = status_line.groups(b"")
         self.version = "HTTP/1." + version.decode()
         self.status = int(status)
@@ -100,10 +128,12 @@ class Exchange:
         fields = _FIELD.findall(head)
         if len(fields) != head.count(b"\n") - 2:  # besides the fields there are the status line and the empty one
             line = next(line for line in head.split(b"\n")[1:-2] if not _FIELD.fullmatch(line + b"\n"))
-            raise RemoteProtocolError(f"the response's head is malformed: invalid header {line[:100]!r}")
+            line = line.removesuffix(b"\r")
+            raise RemoteProtocolError(f"the response's head is malformed: invalid header {_quoted(line)}")
         self.headers = [(name, value.strip(b" \t")) for name, value in fields]
-        if len(self.headers) > MAX_HEADERS:
-            raise HeadersTooLarge(f"the response's head has more than {MAX_HEADERS} fields")
+        limit = self._options.max_headers
+        if len(self.headers) > limit:
+            raise HeadersTooLarge(f"the response's head has more than {limit} fields")
 
     def _find_framing(self) -> None:
         """Find out what marks the end of the body: RFC 9112, section 6."""
@@ -114,7 +144,7 @@ class Exchange:
             if name == b"transfer-encoding":
                 # A coding that cannot be undone, or chunked twice: the body's end cannot be known.
                 if chunked or value.lower() != b"chunked":
-                    raise RemoteProtocolError(f"unknown transfer coding {value[:100]!r}")
+                    raise RemoteProtocolError(f"unknown transfer coding {_quoted(value)}")
                 chunked = True
             elif name == b"content-length":
                 for part in value.split(b","):
@@ -122,12 +152,12 @@ class Exchange:
                     digits = _LENGTH.fullmatch(part)
                     number = int(digits[1]) if digits else 1 << 64
                     if number >= 1 << 64:
-                        raise RemoteProtocolError(f"invalid Content-Length {part[:100]!r}")
+                        raise RemoteProtocolError(f"invalid Content-Length {_quoted(part)}")
                     if length not in (None, number):
-                        raise RemoteProtocolError(f"contradicting Content-Length {value[:100]!r}")
+                        raise RemoteProtocolError(f"contradicting Content-Length {_quoted(value)}")
                     length = number
-        if self.status in (204, 304):
-            chunked, length = False, 0
+            elif name == b"content-encoding":
+                self._encodings += (value,)
         if chunked:
             self._take = Exchange._take_chunks
         elif length is not None:
@@ -165,8 +195,8 @@ class Exchange:
                 self._expected = "line end"
             end = data.find(b"\n", start)
             line = self._pending + (data[start:end] if end >= 0 else data[start:])
-            if len(line) > (MAX_HEADER_BYTES if self._expected == "trailer" else MAX_CHUNK_LINE):
-                raise RemoteProtocolError(f"overlong line in a chunked body {line[:100]!r}")
+            if len(line) > (self._options.max_header_bytes if self._expected == "trailer" else MAX_CHUNK_LINE):
+                raise RemoteProtocolError(f"overlong line in a chunked body {_quoted(line)}")
             if end < 0:
                 self._pending = line
                 return False
@@ -176,20 +206,22 @@ class Exchange:
             if self._expected == "size":
                 size = _CHUNK_SIZE.fullmatch(line)
                 if size is None:
-                    raise RemoteProtocolError(f"invalid chunk size {line[:100]!r}")
+                    raise RemoteProtocolError(f"invalid chunk size {_quoted(line)}")
                 self._left = int(size[1], 16)
                 self._bound_body(self._body_size + self._left)
                 if not self._left:
                     self._expected = "trailer"
             elif self._expected == "line end":
                 if line:
-                    raise RemoteProtocolError(f"no line end behind a chunk, but {line[:100]!r}")
+                    raise RemoteProtocolError(f"no line end behind a chunk, but {_quoted(line)}")
                 self._expected = "size"
             elif not line:
                 return True
+            elif not _FIELD.fullmatch(line + b"\r\n"):
+                raise RemoteProtocolError(f"invalid trailer {_quoted(line)}")
             else:
                 self._trailers += len(line)
-                if self._trailers > MAX_HEADER_BYTES:
+                if self._trailers > self._options.max_header_bytes:
                     raise RemoteProtocolError("too many trailers")
 
     def _append(self, data: bytes) -> None:
@@ -197,8 +229,9 @@ class Exchange:
         self._body_size += len(data)
 
     def _bound_body(self, size: int) -> None:
-        if size > MAX_BODY_BYTES:
-            raise ResponseTooLarge(f"the response's body has more than {MAX_BODY_BYTES} bytes")
+        limit = self._options.max_body_bytes
+        if size > limit:
+            raise ResponseTooLarge(f"the response's body has more than {limit} bytes")
 
     def _incomplete(self) -> IncompleteBody:
         return IncompleteBody(f"the connection ended inside the body, after {self._body_size} bytes of it")
@@ -212,3 +245,21 @@ def _end_of_head(head: bytes, start: int) -> int:
     if bare >= 0:
         return bare + 2
     return end + 3 if end >= 0 else -1
+
+
+@lru_cache
+def _fields(authority: str, headers: tuple[tuple[str, str], ...]) -> str:
+    """Return the default header fields, with the caller's in their places or after them."""
+    defaults = ("Host", authority), ("User-Agent", "aio-strategies"), ("Accept", "*/*")
+    fields: list[tuple[str, str]] = []
+    for default in defaults:
+        fields += [field for field in headers if field[0].lower() == default[0].lower()] or [default]
+    names = {name.lower() for name, _ in defaults}
+    fields += [field for field in headers if field[0].lower() not in names]
+    return "".join(f"{name}: {value}\r\n" for name, value in fields)
+
+
+def _quoted(data: bytes) -> str:
+    """Return the first hundred bytes in quotation marks, with escapes for all but printable ASCII."""
+    text = data[:100].decode("latin-1").encode("unicode_escape").decode("ascii")
+    return '"' + text.replace('"', '\\"') + '"'

@@ -1,0 +1,95 @@
+//! What both languages leave to Rust: undoing content encodings and decoding text. And the Rust exchange by itself, for
+//! those who hold it against Python's.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::errors::to_python;
+use crate::exchange::{Exchange, Fault, Header, Limits, Method, Options, decoding, text};
+
+/// `aio_strategies.lecture.exchange.Options`.
+pub(super) type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64);
+
+/// Status, reason, minor version, headers and body.
+type ReplyTuple<'py> =
+    (u16, Bound<'py, PyBytes>, u8, Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>, Bound<'py, PyBytes>);
+
+/// What Python's options are in Rust.
+pub(super) fn options(
+    (method, headers, max_header_bytes, max_headers, max_body_bytes): OptionsTuple,
+) -> PyResult<Options> {
+    let method = match &method[..] {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        _ => return Err(PyValueError::new_err(format!("method must be 'GET' or 'HEAD', not {method:?}"))),
+    };
+    let header = |(name, value): (String, String)| Header { name: name.into_bytes(), value: value.into_bytes() };
+    let limits = Limits { max_header_bytes, max_headers, max_body_bytes };
+    Ok(Options { method, headers: headers.into_iter().map(header).collect(), limits })
+}
+
+/// The body as it was before its content encodings, and never more than `limit` bytes of it.
+#[pyfunction]
+pub(super) fn decode_content<'py>(
+    py: Python<'py>,
+    body: PyBackedBytes,
+    encodings: Vec<PyBackedBytes>,
+    limit: u64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let decoded = py.detach(|| decoding::decode(body.to_vec(), encodings.iter().map(|value| &value[..]), limit));
+    match decoded {
+        Ok(decoded) => Ok(PyBytes::new(py, &decoded)),
+        Err(fault) => Err(to_python(py, &fault.into(), None)?),
+    }
+}
+
+/// The text of a body with this `Content-Type`.
+#[pyfunction]
+pub(super) fn decode_text(py: Python<'_>, body: PyBackedBytes, content_type: &str) -> String {
+    py.detach(|| text::decode(&body, content_type).into_owned())
+}
+
+/// The bytes of the request that an exchange sends.
+#[pyfunction]
+pub(super) fn request<'py>(
+    py: Python<'py>,
+    authority: &str,
+    path: &str,
+    options: OptionsTuple,
+) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, Exchange::new(authority, path, &self::options(options)?).unsent()))
+}
+
+/// The response that these pieces are, and the bytes of them that were needed; None if more are. An empty piece is the
+/// end of the stream.
+#[pyfunction]
+pub(super) fn receive<'py>(
+    py: Python<'py>,
+    options: OptionsTuple,
+    pieces: Vec<PyBackedBytes>,
+) -> PyResult<Option<(ReplyTuple<'py>, u64)>> {
+    let mut exchange = Exchange::new("", "/", &self::options(options)?);
+    for piece in pieces {
+        match exchange.receive(&piece) {
+            Ok(false) => {}
+            Ok(true) => {
+                let received = exchange.bytes_received();
+                let reply = exchange.into_reply();
+                let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
+                let headers = reply.headers.iter().map(|header| (bytes(&header.name), bytes(&header.value))).collect();
+                let reply = (reply.status, bytes(&reply.reason), reply.version, headers, bytes(&reply.body));
+                return Ok(Some((reply, received)));
+            }
+            Err(fault) => return Err(failure(py, fault, exchange.bytes_received())?),
+        }
+    }
+    Ok(None)
+}
+
+fn failure(py: Python<'_>, fault: Fault, bytes_received: u64) -> PyResult<PyErr> {
+    let attributes = PyDict::new(py);
+    attributes.set_item("bytes_received", bytes_received)?;
+    to_python(py, &fault.into(), Some(&attributes))
+}
