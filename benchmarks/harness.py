@@ -1,7 +1,9 @@
 """Can the harness be trusted? Real comparisons on this machine. Writes results/harness_<part>.json.
 
-- aa: 20 comparisons of Python's thread pool with itself, while other programs compute and sleep in turn
-- power: 20 comparisons with an arm that takes 10 % longer by construction
+- aa: 40 comparisons of Python's thread pool with itself, while other programs compute and sleep in turn
+- power: 40 comparisons with an arm that takes 10 % longer by construction
+- diff: 20 pairs of saved comparisons, of the same build, and of one whose arm takes 10 % longer; the second of a pair is
+  measured on the machine as it is, and under the load of `aa`
 - budget: all arms within 30 s, also with a blocking arm that alone would take 500 s
 - overhead: a run's wall time, less the span of the lab server's log from the first accept to the last close
 """
@@ -12,13 +14,19 @@ import multiprocessing
 import random
 import statistics
 import sys
+import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aio_strategies as aio
 from save import save
 
-COMPARISONS = 20
+COMPARISONS = 40
+PAIRS = 20
+DIFF_ROUNDS = 30
 SLOWDOWN = 1.10
 
 
@@ -46,15 +54,22 @@ def load(seed: int) -> None:
         time.sleep(draw.expovariate(2))
 
 
-def aa() -> dict:
+@contextmanager
+def loaded() -> Iterator[None]:
     background = [multiprocessing.get_context("spawn").Process(target=load, args=(seed,)) for seed in (1, 2)]
     for process in background:
         process.start()
     try:
-        found = [aio.compare([], programs={"one": same, "other": same}, budget=12, seed=n) for n in range(COMPARISONS)]
+        yield
     finally:
         for process in background:
             process.kill()
+            process.join()
+
+
+def aa() -> dict:
+    with loaded():
+        found = [aio.compare([], programs={"one": same, "other": same}, budget=20, seed=n) for n in range(COMPARISONS)]
     contrasts = [comparison.contrast("other", "one") for comparison in found]
     false = [str(contrast) for contrast in contrasts if contrast.verdict in ("faster", "slower")]
     print(f"false verdicts: {len(false)} of {COMPARISONS} {false}")
@@ -86,6 +101,36 @@ def power() -> dict:
         "contrasts": [f"{contrast.ratio:.3f} [{contrast.low:.3f}, {contrast.high:.3f}]" for contrast in contrasts],
         "verdicts": [str(contrast) for contrast in contrasts],
         "warnings": [[warning.kind for warning in comparison.warnings] for comparison in found],
+    }
+
+
+def diff() -> dict:
+    folder = Path(tempfile.mkdtemp())
+    changes: dict[str, list[aio.Change]] = {}
+    for seed in range(PAIRS):
+
+        def measured(client, name, seed=seed) -> aio.Comparison:
+            path = folder / f"{name}.json"
+            aio.compare([], programs={"reference": same, "client": client}, rounds=DIFF_ROUNDS, seed=seed).save(path)
+            return aio.load(path)
+
+        before = measured(same, "before")
+        pairs = {"same": measured(same, "same"), "slowed": measured(slowed, "slowed")}
+        with loaded():
+            pairs["same, under load"] = measured(same, "same_loaded")
+            pairs["slowed, under load"] = measured(slowed, "slowed_loaded")
+        for name, after in pairs.items():
+            [change] = before.diff(after)
+            changes.setdefault(name, []).append(change)
+            print(seed, name, change, flush=True)
+    return {
+        name: {
+            "pairs": PAIRS,
+            "called": dict(Counter(change.verdict for change in found)),
+            "covered": sum(c.low <= (1 / SLOWDOWN if "slowed" in name else 1) <= c.high for c in found),
+            "changes": [str(change) for change in found],
+        }
+        for name, found in changes.items()
     }
 
 
@@ -147,7 +192,7 @@ def differences_from_the_log(requests: int) -> dict:
 
 
 def main() -> None:
-    parts = {"aa": aa, "power": power, "budget": budget, "overhead": overhead}
+    parts = {"aa": aa, "power": power, "diff": diff, "budget": budget, "overhead": overhead}
     for name in sys.argv[1:] or parts:
         print(f"--- {name}")
         save(Path(__file__).with_stem(f"harness_{name}"), parts[name]())

@@ -1,6 +1,7 @@
 //! One try at one URL. It does no I/O itself: it says what it wants next, and the strategy reports the result.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::monotonic_ns;
 use crate::error::{Error, Phase};
-use crate::exchange::{Exchange, Limits, Options, Reply};
+use crate::exchange::{Exchange, Options, Reply};
 use crate::target::{Target, is_client_port};
+use crate::tls::{self, Failure, Progress, Tls};
 
 /// Bytes to ask for in one read, the same as in the Python versions.
 pub const READ_SIZE: usize = 16 * 1024;
@@ -21,17 +23,36 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
 }
 
-/// One URL to fetch, with its timeout and limits.
+/// One URL to fetch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Assignment {
     /// The work's number for it, which its outcome carries too.
     pub ticket: usize,
     /// What to fetch.
     pub target: Arc<Target>,
+    /// How to fetch it.
+    pub terms: Arc<Terms>,
+}
+
+/// What a call asks of each of its exchanges.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Terms {
     /// The time for the whole exchange, from connecting to the last byte.
     pub timeout: Duration,
-    /// The limits on the response's size.
-    pub limits: Limits,
+    /// The time for connecting, the TLS handshake included, if that is less.
+    pub connect_timeout: Option<Duration>,
+    /// The method, further header fields, the limits on the response's size.
+    pub options: Options,
+    /// TLS, if any URL is `https`.
+    pub tls: Option<tls::Client>,
+}
+
+impl Terms {
+    /// A GET within this time, over plain http.
+    #[must_use]
+    pub fn within(timeout: Duration) -> Self {
+        Terms { timeout, connect_timeout: None, options: Options::default(), tls: None }
+    }
 }
 
 /// What an attempt wants done next.
@@ -54,79 +75,103 @@ pub enum Want<'attempt> {
 /// Pass in whatever a socket returns, unchanged: a network error ends the attempt, a socket that is not ready does not.
 #[derive(Debug)]
 pub struct Attempt {
-    ticket: usize,
+    assignment: Assignment,
     /// The HTTP side: bytes out, bytes in.
     exchange: Exchange,
+    /// What encrypts these bytes, if the URL is `https`.
+    tls: Option<Box<Tls>>,
     /// Where to connect to.
-    address: SocketAddr,
+    route: Route,
     /// What is being done, so that an error can say so.
     phase: Phase,
     /// How it ended, if it has.
     ended: Option<Result<(), Error>>,
+    /// Whether to close the connection, and to go on with the next address.
+    rerouted: bool,
     /// Whether the connection is closed again.
     closed: bool,
     /// When the try began, in ns of the monotonic clock.
     started: u64,
     /// When the timeout expires.
     deadline: Instant,
-    /// The time allowed for the whole exchange.
-    timeout: Duration,
+    /// When that of connecting expires.
+    connect_deadline: Instant,
 }
 
 impl Attempt {
     /// Begins the attempt: the clock starts here.
     #[must_use]
     pub fn begin(assignment: &Assignment) -> Self {
-        let Assignment { ticket, target, timeout, limits } = assignment;
-        let options = Options { limits: *limits, ..Options::default() };
+        let Assignment { target, terms, .. } = assignment;
+        let now = Instant::now();
+        let deadline = now + terms.timeout;
         Attempt {
-            ticket: *ticket,
-            exchange: Exchange::new(&target.authority, &target.path, &options),
-            address: target.address,
+            assignment: assignment.clone(),
+            exchange: Exchange::new(&target.authority, &target.path, &terms.options),
+            tls: None,
+            route: Route::new(&target.addresses, now),
             phase: Phase::Connect,
             ended: None,
+            rerouted: false,
             closed: false,
             started: monotonic_ns(),
-            deadline: Instant::now() + *timeout,
-            timeout: *timeout,
+            deadline,
+            connect_deadline: terms.connect_timeout.map_or(deadline, |limit| deadline.min(now + limit)),
         }
     }
 
     /// What to do next. Ask again after each step and each wait.
     pub fn wants(&mut self) -> Want<'_> {
-        if self.ended.is_none() && self.is_late() {
-            self.ended = Some(Err(Error::Timeout { phase: self.phase, limit: self.timeout }));
+        if self.ended.is_none() && !self.rerouted {
+            self.watch_the_clock();
         }
-        if self.ended.is_some() {
+        if self.ended.is_some() || self.rerouted {
             return if self.closed { Want::Done } else { Want::Close };
         }
         match self.phase {
-            Phase::Connect => Want::Connect(self.address),
-            Phase::Write => Want::Send(self.exchange.unsent()),
-            Phase::Read => Want::Receive,
+            Phase::Connect => Want::Connect(self.route.address),
+            Phase::Write => Want::Send(self.unsent()),
+            Phase::Handshake | Phase::Read => match &self.tls {
+                Some(tls) if !tls.unsent().is_empty() => Want::Send(tls.unsent()),
+                _ => Want::Receive,
+            },
         }
     }
 
-    /// When the timeout expires: no wait may last longer.
+    /// When to stop waiting and to ask again. It changes: ask for it before each wait.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        match self.phase {
+            Phase::Connect => self.route.until.map_or(self.connect_deadline, |until| until.min(self.connect_deadline)),
+            Phase::Handshake => self.connect_deadline,
+            Phase::Write | Phase::Read => self.deadline,
+        }
     }
 
     /// Takes the result of connecting, and how to ask for the local address. Returns whether the socket was ready.
     pub fn connected(&mut self, result: io::Result<()>, local: impl FnOnce() -> io::Result<SocketAddr>) -> bool {
+        let address = self.route.address;
         match result {
             // It was the deadline that woke us, not the network.
-            Ok(()) if self.is_late() => {}
+            Ok(()) if Instant::now() >= self.deadline() => return true,
             // A client's port may be the very port that it connects to: then TCP connects it to itself. Asking costs a
             // system call, so only where that may be.
-            Ok(()) if is_client_port(self.address.port()) => match local() {
-                Ok(local) if local == self.address => return self.failed(&refused()),
-                Ok(_) => self.phase = Phase::Write,
+            Ok(()) if is_client_port(address.port()) => match local() {
+                Ok(local) if local == address => return self.failed(&refused()),
+                Ok(_) => {}
                 Err(error) => return self.failed(&error),
             },
-            Ok(()) => self.phase = Phase::Write,
+            Ok(()) => {}
             Err(error) => return self.failed(&error),
+        }
+        let Assignment { target, terms, .. } = &self.assignment;
+        if let (Some(host), Some(client)) = (&target.tls_host, &terms.tls) {
+            match Tls::begin(client, host) {
+                Ok(tls) => (self.phase, self.tls) = (Phase::Handshake, Some(Box::new(tls))),
+                Err(reason) => self.ended = Some(Err(Error::Tls { phase: Phase::Handshake, reason })),
+            }
+        } else {
+            self.phase = Phase::Write;
         }
         true
     }
@@ -135,8 +180,11 @@ impl Attempt {
     pub fn sent(&mut self, count: io::Result<usize>) -> bool {
         match count {
             Ok(count) => {
-                self.exchange.sent(count);
-                if self.exchange.unsent().is_empty() {
+                match &mut self.tls {
+                    Some(tls) => tls.sent(count),
+                    None => self.exchange.sent(count),
+                }
+                if self.phase == Phase::Write && self.unsent().is_empty() {
                     self.phase = Phase::Read;
                 }
                 true
@@ -150,10 +198,15 @@ impl Attempt {
     pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {
         BUFFER.with_borrow_mut(|buffer| match read(buffer) {
             Ok(count) => {
-                match self.exchange.receive(&buffer[..count]) {
+                let data = &buffer[..count];
+                let received = match self.tls {
+                    None => self.exchange.receive(data).map_err(Error::from),
+                    Some(_) => self.decrypt(data),
+                };
+                match received {
                     Ok(false) => {}
                     Ok(true) => self.ended = Some(Ok(())),
-                    Err(fault) => self.ended = Some(Err(fault.into())),
+                    Err(error) => self.ended = Some(Err(error)),
                 }
                 true
             }
@@ -163,7 +216,8 @@ impl Attempt {
 
     /// Records that the connection is closed. Returns true, as closing never has to wait.
     pub fn closed(&mut self) -> bool {
-        self.closed = true;
+        self.closed = !self.rerouted;
+        self.rerouted = false;
         true
     }
 
@@ -172,7 +226,11 @@ impl Attempt {
         if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
             return false;
         }
-        self.ended = Some(Err(Error::network(self.phase, error)));
+        if self.phase == Phase::Connect && !is_shortage(error) && self.route.give_up() {
+            self.rerouted = true;
+        } else {
+            self.ended = Some(Err(Error::network(self.phase, error)));
+        }
         true
     }
 
@@ -180,7 +238,7 @@ impl Attempt {
     #[must_use]
     pub fn finish(self) -> Outcome {
         Outcome {
-            ticket: self.ticket,
+            ticket: self.assignment.ticket,
             phase: self.phase,
             bytes_received: self.exchange.bytes_received(),
             started: Some(self.started),
@@ -189,8 +247,104 @@ impl Attempt {
         }
     }
 
-    fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
+    /// What is still to be sent.
+    fn unsent(&self) -> &[u8] {
+        self.tls.as_ref().map_or_else(|| self.exchange.unsent(), |tls| tls.unsent())
+    }
+
+    /// Takes encrypted bytes, none at the end of the stream. Returns whether the response is complete.
+    fn decrypt(&mut self, mut data: &[u8]) -> Result<bool, Error> {
+        let Some(tls) = &mut self.tls else { return Ok(false) };
+        if data.is_empty() {
+            if self.phase == Phase::Handshake {
+                return Err(Error::Tls { phase: self.phase, reason: tls::cut_off() });
+            }
+            // Anybody can cut a connection off: where only its end tells the body's, the body may be incomplete.
+            return match self.exchange.receive(data)? {
+                true => Err(Error::network(self.phase, &tls::truncated())),
+                false => Ok(false),
+            };
+        }
+        let mut whole = false;
+        while !data.is_empty() && !whole {
+            let exchange = &mut self.exchange;
+            let progress = tls
+                .receive(&mut data, |plain| {
+                    whole = whole || exchange.receive(plain)?;
+                    Ok(())
+                })
+                .map_err(|failure| match failure {
+                    Failure::Tls(reason) => Error::Tls { phase: self.phase, reason },
+                    Failure::Plain(error) => error,
+                })?;
+            match progress {
+                Progress::Secured => {
+                    tls.send(exchange.unsent());
+                    self.phase = Phase::Write;
+                }
+                Progress::Ended if !whole => return self.exchange.receive(&[]).map_err(Error::from),
+                _ => {}
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Ends the attempt if its time has passed; turns to the next address if that of this one has.
+    fn watch_the_clock(&mut self) {
+        let now = Instant::now();
+        if now < self.deadline() {
+            return;
+        }
+        if self.phase == Phase::Connect && now < self.connect_deadline {
+            self.route.turn(now);
+            self.rerouted = true;
+        } else {
+            let Terms { timeout, connect_timeout, .. } = *self.assignment.terms;
+            let limit = if now < self.deadline { connect_timeout.unwrap_or(timeout) } else { timeout };
+            self.ended = Some(Err(Error::Timeout { phase: self.phase, limit }));
+        }
+    }
+}
+
+/// The addresses of a host, one after another. (RFC 8305 tries several at a time; an exchange has one socket.)
+#[derive(Debug)]
+struct Route {
+    /// The one to connect to now.
+    address: SocketAddr,
+    /// Those to try after it.
+    others: VecDeque<SocketAddr>,
+    /// When it is the next one's turn.
+    until: Option<Instant>,
+    /// How long a turn lasts.
+    turn: Duration,
+}
+
+impl Route {
+    /// The first turn, as RFC 8305 has it.
+    const TURN: Duration = Duration::from_millis(250);
+
+    /// `addresses` has at least one.
+    fn new(addresses: &[SocketAddr], now: Instant) -> Self {
+        let others = addresses.iter().skip(1).copied().collect::<VecDeque<_>>();
+        let until = (!others.is_empty()).then(|| now + Self::TURN);
+        Route { address: addresses[0], others, until, turn: Self::TURN }
+    }
+
+    /// Turns to the next address; this one gets another, longer turn.
+    fn turn(&mut self, now: Instant) {
+        if let Some(next) = self.others.pop_front() {
+            self.others.push_back(std::mem::replace(&mut self.address, next));
+            self.turn = self.turn * 3 / 2;
+            self.until = Some(now + self.turn);
+        }
+    }
+
+    /// Turns to the next address, and forgets this one. Returns whether there is a next.
+    fn give_up(&mut self) -> bool {
+        let Some(next) = self.others.pop_front() else { return false };
+        self.address = next;
+        self.until = (!self.others.is_empty()).then(|| Instant::now() + self.turn);
+        true
     }
 }
 
@@ -243,6 +397,11 @@ const SHORTAGES: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::EN
 /// WSAEMFILE, WSAENOBUFS, WSAEADDRNOTAVAIL.
 #[cfg(not(unix))]
 const SHORTAGES: [i32; 3] = [10024, 10055, 10049];
+
+/// Whether this machine, not the address, is the reason.
+fn is_shortage(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|errno| SHORTAGES.contains(&errno))
+}
 
 /// The error for a socket that is connected to itself: nobody else listens there.
 fn refused() -> io::Error {

@@ -12,6 +12,8 @@ use crate::exchange::Fault;
 pub enum Phase {
     /// Making the connection.
     Connect,
+    /// Agreeing on the keys of TLS.
+    Handshake,
     /// Sending the request.
     Write,
     /// Receiving the response.
@@ -19,11 +21,31 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// What is being done, for a message.
+    fn doing(self) -> &'static str {
+        match self {
+            Phase::Connect => "connecting",
+            Phase::Handshake => "the TLS handshake",
+            Phase::Write => "sending the request",
+            Phase::Read => "reading the response",
+        }
+    }
+
+    /// What is not there if it lasts too long.
+    fn lacking(self) -> &'static str {
+        match self {
+            Phase::Connect => "no connection",
+            Phase::Handshake => "no TLS handshake",
+            Phase::Write | Phase::Read => "no whole response",
+        }
+    }
+
     /// The name that users see.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Phase::Connect => "connect",
+            Phase::Handshake => "handshake",
             Phase::Write => "write",
             Phase::Read => "read",
         }
@@ -40,7 +62,7 @@ pub enum Error {
     #[error("{0}")]
     UnsupportedProtocol(String),
     /// The deadline of the whole exchange passed.
-    #[error("{} within {} s", if *.phase == Phase::Connect { "no connection" } else { "no whole response" }, .limit.as_secs_f64())]
+    #[error("{} within {} s", .phase.lacking(), .limit.as_secs_f64())]
     Timeout {
         /// The phase in which it passed.
         phase: Phase,
@@ -48,11 +70,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The operating system reported an error.
-    #[error("{} failed: {text}", match .phase {
-        Phase::Connect => "connecting",
-        Phase::Write => "sending the request",
-        Phase::Read => "reading the response",
-    })]
+    #[error("{} failed: {text}", .phase.doing())]
     Network {
         /// What was being done.
         phase: Phase,
@@ -61,6 +79,17 @@ pub enum Error {
         /// The system's words for it.
         text: String,
     },
+    /// TLS failed, mostly because the server's certificate cannot be trusted.
+    #[error("{} failed: {reason}", .phase.doing())]
+    Tls {
+        /// What was being done.
+        phase: Phase,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There are no certificates of authorities to trust.
+    #[error("{0}")]
+    Certificates(String),
     /// The received bytes are not an acceptable response.
     #[error(transparent)]
     Response(#[from] Fault),

@@ -5,6 +5,7 @@
 //!
 //! - [`exchange`]: HTTP/1 without I/O: bytes to send out, received bytes in, done or error.
 //! - [`target`]: a parsed URL and its resolved address.
+//! - [`tls`]: what encrypts an exchange, without I/O.
 //! - [`attempt`]: one try at one URL; it says what it wants next: connect, send, receive, close.
 //! - [`work`]: hands out assignments and collects outcomes; it says what comes next, and when.
 //! - [`channel`], [`event_loop`], [`executor`], [`threads`]: what strategies wait with: sockets that block or spin, the
@@ -19,7 +20,7 @@
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
 //! Dependencies point downwards only: `py` → `background` → `strategies`, `lab` → `event_loop`, `channel` → `work`,
-//! `attempt` → `exchange`, `target`, `error`.
+//! `attempt` → `exchange`, `tls`, `target`, `error`.
 
 pub mod attempt;
 pub mod background;
@@ -38,4 +39,5 @@ pub mod statistics;
 pub mod strategies;
 pub mod target;
 pub mod threads;
+pub mod tls;
 pub mod work;

@@ -20,22 +20,27 @@ pub struct Location {
     pub authority: String,
     /// What to request: path and query.
     pub path: String,
+    /// Whether the scheme is `https`.
+    pub is_secure: bool,
 }
 
 impl Location {
-    /// Parses an `http` URL.
+    /// Parses an `http` or `https` URL.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |why: &str| Error::InvalidUrl(format!("{text:?} is no URL that can be fetched: {why}"));
         let url = Url::parse(text).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => invalid("it has no scheme; write http://host[:port]/path"),
             error => invalid(&error.to_string()),
         })?;
-        if url.scheme() != "http" {
-            return Err(Error::UnsupportedProtocol(format!(
-                "{text:?} has the scheme {:?}; allowed: \"http\"",
-                url.scheme()
-            )));
-        }
+        let is_secure = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            scheme => {
+                return Err(Error::UnsupportedProtocol(format!(
+                    "{text:?} has the scheme {scheme:?}; allowed: \"http\", \"https\""
+                )));
+            }
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(invalid("it holds a user name or password, which would not be sent"));
         }
@@ -46,6 +51,15 @@ impl Location {
             port,
             authority: url[Position::BeforeHost..Position::AfterPort].to_owned(),
             path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
+            is_secure,
+        })
+    }
+
+    /// The URL that `reference` in a reply for the URL `base` leads to, as a `Location` header has it.
+    pub fn join(base: &str, reference: &str) -> Result<String, Error> {
+        let joined = Url::parse(base).and_then(|base| base.join(reference));
+        joined.map(String::from).map_err(|error| {
+            Error::InvalidUrl(format!("the reply leads to {reference:?}, which is no URL that can be fetched: {error}"))
         })
     }
 }
@@ -57,8 +71,10 @@ pub struct Target {
     pub authority: String,
     /// Path and query.
     pub path: String,
-    /// Where to connect to.
-    pub address: SocketAddr,
+    /// Where to connect to: at least one address, the best first.
+    pub addresses: Vec<SocketAddr>,
+    /// The host that the certificate must be for, if the URL is `https`.
+    pub tls_host: Option<String>,
 }
 
 /// Whether the system may give this port to a client's socket.

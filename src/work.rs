@@ -7,9 +7,8 @@ use std::task::{Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use crate::attempt::{Assignment, Outcome};
+use crate::attempt::{Assignment, Outcome, Terms};
 use crate::error::Error;
-use crate::exchange::Limits;
 use crate::target::Target;
 
 /// What a strategy has to do: a list of URLs, a stream, a crawler's frontier.
@@ -82,8 +81,7 @@ impl Slot {
 pub struct List {
     targets: Vec<Due>,
     concurrency: usize,
-    timeout: Duration,
-    limits: Limits,
+    terms: Arc<Terms>,
     state: Mutex<State>,
 }
 
@@ -110,11 +108,11 @@ impl List {
 
     /// Work of which nothing has begun. `targets` has at least one, and `concurrency` is at least one.
     #[must_use]
-    pub fn new(targets: Vec<Due>, concurrency: usize, timeout: Duration, limits: Limits) -> Self {
+    pub fn new(targets: Vec<Due>, concurrency: usize, terms: Terms) -> Self {
         let outcomes = vec![None; targets.len()];
         let state =
             State { next: 0, again: VecDeque::new(), in_flight: 0, outcomes, shortage: None, stuck_since: None };
-        List { targets, concurrency, timeout, limits, state: Mutex::new(state) }
+        List { targets, concurrency, terms: Arc::new(terms), state: Mutex::new(state) }
     }
 
     /// The outcome of each URL, in order; for those that have none, `why`.
@@ -154,7 +152,7 @@ impl Work for List {
             return Next::Wait(*due);
         }
         state.in_flight += 1;
-        Next::Begin(Assignment { ticket, target: Arc::clone(target), timeout: self.timeout, limits: self.limits })
+        Next::Begin(Assignment { ticket, target: Arc::clone(target), terms: Arc::clone(&self.terms) })
     }
 
     fn put(&self, slot: &mut Slot, outcome: Outcome) {
@@ -163,7 +161,7 @@ impl Work for List {
         if let Some(errno) = outcome.shortage() {
             state.shortage = Some(errno);
             let stuck =
-                state.in_flight == 0 && state.stuck_since.get_or_insert_with(Instant::now).elapsed() >= self.timeout;
+                state.in_flight == 0 && state.stuck_since.get_or_insert_with(Instant::now).elapsed() >= self.terms.timeout;
             if !stuck {
                 slot.starved = true;
                 state.again.push_back(outcome.ticket);

@@ -9,12 +9,11 @@ use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aio_strategies::attempt::{Assignment, Attempt, Outcome};
+use aio_strategies::attempt::{Assignment, Attempt, Outcome, Terms};
 use aio_strategies::background::{self, Background};
 use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
 use aio_strategies::error::{Error, Phase};
-use aio_strategies::exchange::Limits;
 use aio_strategies::strategies::{STRATEGIES, Way};
 use aio_strategies::target::Target;
 use aio_strategies::threads::in_threads;
@@ -58,7 +57,7 @@ impl Server {
     }
 
     fn target(&self, index: usize) -> Arc<Target> {
-        Arc::new(Target { authority: "lab".into(), path: format!("/{index}"), address: self.address })
+        target(&format!("/{index}"), self.address)
     }
 
     fn list(&self, count: usize, concurrency: usize) -> List {
@@ -72,8 +71,12 @@ impl Server {
     }
 }
 
+fn target(path: &str, address: SocketAddr) -> Arc<Target> {
+    Arc::new(Target { authority: "lab".into(), path: path.into(), addresses: vec![address], tls_host: None })
+}
+
 fn list(targets: Vec<Due>, concurrency: usize, timeout: Duration) -> List {
-    List::new(targets, concurrency, timeout, Limits::default())
+    List::new(targets, concurrency, Terms::within(timeout))
 }
 
 fn answer(mut stream: TcpStream, latency: Duration, now: &AtomicUsize) {
@@ -112,7 +115,7 @@ fn a_refused_connection_leaves_the_others_alone() {
     let (_held, address) = refusing();
     for (key, _, way) in ways() {
         let server = Server::start(Duration::ZERO);
-        let refused = Arc::new(Target { address, ..Target::clone(&server.target(1)) });
+        let refused = target("/1", address);
         let targets = vec![(server.target(0), None), (refused, None), (server.target(2), None)];
         let outcomes = outcomes(&way, list(targets, 2, Duration::from_secs(20)), &Cancellation::by_hand()).unwrap();
         assert!(outcomes[0].result.is_ok() && outcomes[2].result.is_ok(), "{key}");
@@ -125,7 +128,7 @@ fn a_refused_connection_leaves_the_others_alone() {
 fn ten_thousand_refusals_in_a_row_need_no_deep_stack() {
     let (_held, address) = refusing();
     for (key, _, way) in ways().filter(|(key, ..)| *key != "process") {
-        let target = Arc::new(Target { authority: "lab".into(), path: "/".into(), address });
+        let target = target("/", address);
         let targets = vec![(target, None); 10_000];
         let outcomes = outcomes(&way, list(targets, 1, Duration::from_secs(20)), &Cancellation::by_hand()).unwrap();
         assert!(outcomes.iter().all(|outcome| outcome.result.is_err()), "{key}");
@@ -176,7 +179,7 @@ fn a_call_is_cancelled_while_bytes_keep_coming() {
                 thread::sleep(Duration::from_millis(1));
             }
         });
-        let target = Arc::new(Target { authority: "lab".into(), path: "/".into(), address });
+        let target = target("/", address);
         let (until, cancellation) = soon();
         let ended = outcomes(&way, list(vec![(target, None)], 1, Duration::from_secs(20)), &cancellation);
         assert!(matches!(ended, Err(Error::Cancelled)), "{key}: {ended:?}");
@@ -259,7 +262,7 @@ fn a_connection_with_itself_is_refused() {
     let list = server.list(1, 1);
     let Next::Begin(assignment) = list.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
     let mut attempt = Attempt::begin(&assignment);
-    assert!(attempt.connected(Ok(()), || Ok(assignment.target.address)));
+    assert!(attempt.connected(Ok(()), || Ok(assignment.target.addresses[0])));
     let Err(Error::Network { errno, .. }) = attempt.finish().result else { panic!("it is connected with itself") };
     assert_eq!(errno, Some(libc::ECONNREFUSED));
 }
@@ -315,8 +318,7 @@ impl Work for Feed {
             return Next::Begin(Assignment {
                 ticket,
                 target,
-                timeout: Duration::from_secs(20),
-                limits: Limits::default(),
+                terms: Arc::new(Terms::within(Duration::from_secs(20))),
             });
         }
         if fed.closed {

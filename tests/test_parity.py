@@ -230,24 +230,9 @@ def test_refused_among_good_ones(way, lab, refusing):
 
 
 @pytest.mark.slow
-def test_connect_timeout(way):
-    """A listening socket whose backlog is full takes no further connection."""
-    import socket
-
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        fillers = []
-        for _ in range(4):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-            fillers.append(filler)
-        try:
-            [response] = way([f"http://127.0.0.1:{full.getsockname()[1]}/"], timeout=0.3)
-        finally:
-            for filler in fillers:
-                filler.close()
+def test_connect_timeout(way, full_backlog):
+    host, port = full_backlog
+    [response] = way([f"http://{host}:{port}/"], timeout=0.3)
     assert type(response.error) is aio.ConnectTimeout
     assert isinstance(response.error, TimeoutError)
     assert str(response.error).startswith("no connection within 0.3 s")

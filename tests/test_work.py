@@ -14,7 +14,7 @@ from importlib import import_module
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.lecture.work import Assignment, Wait, WorkList
+from aio_strategies.lecture.work import Assignment, Terms, Wait, WorkList
 from aio_strategies.results import Response
 from aio_strategies.targets import Target
 
@@ -36,7 +36,7 @@ def in_thread(work: Callable[[], object]) -> threading.Thread:
 
 def targets(lab: aio.LabServer, start: int, count: int) -> list[Target]:
     return [
-        Target(f"{lab.url}{number}", f"127.0.0.1:{lab.port}", f"/{number}", ("127.0.0.1", lab.port), 0.0)
+        Target(f"{lab.url}{number}", f"127.0.0.1:{lab.port}", f"/{number}", [("127.0.0.1", lab.port)])
         for number in range(start, start + count)
     ]
 
@@ -75,7 +75,7 @@ class Feed:
             self.asked += 1
             if self.begun < len(self.found):
                 self.begun += 1
-                return Assignment(self.begun - 1, self.found[self.begun - 1], 20.0)
+                return Assignment(self.begun - 1, self.found[self.begun - 1], Terms(20.0))
             if self.closed:
                 return None
             self.asleep.add(slot)
@@ -119,7 +119,7 @@ def test_waiters_that_find_nothing_sleep_until_they_are_woken(key):
 def test_a_cancelled_list_wakes_those_who_wait_for_a_due_time(key):
     with aio.LabServer(latency=0) as lab:
         first, *later = targets(lab, 0, 4)
-        work = WorkList([first, *(target._replace(due=time.monotonic() + 3600) for target in later)], 3, 20.0)
+        work = WorkList([first, *(target._replace(due=time.monotonic() + 3600) for target in later)], 3, Terms(20.0))
         running = in_thread(lambda: work_off(key, work))
         while lab.stats().served < 1:
             time.sleep(0.01)
@@ -198,7 +198,7 @@ def test_few_descriptors(way):
 
 def test_the_shortage_is_told_by_its_number():
     with aio.LabServer(latency=0) as lab:
-        work = WorkList(targets(lab, 0, 2), 2, 20.0)
+        work = WorkList(targets(lab, 0, 2), 2, Terms(20.0))
         work.fewer_waiters(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         assert work.shortage == errno.EMFILE
         work.fewer_waiters(RuntimeError("can't start new thread"))

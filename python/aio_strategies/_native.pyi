@@ -12,6 +12,7 @@ from .targets import Target
 
 __all__ = [
     "Background",
+    "TlsClient",
     "allow_tracing",
     "arrow_schema",
     "arrow_stream",
@@ -22,6 +23,7 @@ __all__ = [
     "fewest_rounds",
     "hodges_lehmann",
     "holm",
+    "join_url",
     "judge",
     "median",
     "parse_urls",
@@ -35,13 +37,13 @@ __all__ = [
 
 _Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
+_Terms = tuple[float, float | None, Options, TlsClient | None]
 _Outcomes = tuple[list[_Outcome], int | None]
 _Reply = tuple[int, bytes, int, list[tuple[bytes, bytes]], bytes]
 
-def parse_urls(urls: list[str]) -> list[tuple[str, int, str, str]]: ...
-def run(
-    key: str, targets: list[Target], concurrency: int, timeout: float, helper: str | PathLike[str]
-) -> _Outcomes: ...
+def parse_urls(urls: list[str]) -> list[tuple[str, int, str, str, bool]]: ...
+def join_url(base: str, reference: str) -> str: ...
+def run(key: str, targets: list[Target], concurrency: int, terms: _Terms, helper: str | PathLike[str]) -> _Outcomes: ...
 def decode_content(body: bytes, encodings: Sequence[bytes], limit: int) -> bytes: ...
 def decode_text(body: bytes, content_type: str) -> str: ...
 def request(authority: str, path: str, options: Options) -> bytes: ...
@@ -63,9 +65,13 @@ def judge(
 ) -> list[tuple[float, float, float, float, _Verdict, int | None]]: ...
 
 @final
+class TlsClient:
+    def __new__(cls, verify: bool | str) -> TlsClient: ...
+
+@final
 class Background:
     def __new__(
-        cls, key: str, targets: list[Target], concurrency: int, timeout: float, helper: str | PathLike[str]
+        cls, key: str, targets: list[Target], concurrency: int, terms: _Terms, helper: str | PathLike[str]
     ) -> Background: ...
     def fileno(self) -> int: ...
     def cancel(self) -> None: ...

@@ -95,6 +95,15 @@ def list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:
     return read
 
 
+def header(text: str) -> tuple[str, str]:
+    """Read a header field, ``Name: value``."""
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"a header field is written 'Name: value', not {text!r}")
+    [field] = _checked(checks.check_headers, [(name, value.strip())])
+    return field
+
+
 def _reader(read: Callable[[str], T], check: Callable[[T], U]) -> Callable[[str], U]:
     return lambda text: _checked(check, _checked(read, text))
 
@@ -136,6 +145,8 @@ limit = _reader(_share, checks.check_limit)
 latency = _reader(seconds, checks.check_latency)
 jitter = _reader(seconds, checks.check_jitter)
 timeout = _reader(seconds, checks.check_timeout)
+connect_timeout = _reader(seconds, checks.check_connect_timeout)
+certificates = _reader(str, checks.check_verify)
 budget = _reader(seconds, checks.check_budget)
 body_size = _reader(byte_count, checks.check_body_size)
 bandwidth = _reader(byte_count, checks.check_bandwidth)

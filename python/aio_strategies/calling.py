@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Coroutine, Iterable
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from . import python, rust
 from .catalogue import find
+from .request_options import RequestOptions, with_options
 from .results import Run
 from .strategy_function import AsyncStrategyFunction, StrategyFunction
 
 __all__ = ["arun", "run"]
 
 
+@with_options
 def run(
     strategy: str,
     urls: Iterable[str],
@@ -22,17 +24,19 @@ def run(
     concurrency: int = 10,
     timeout: float = 30.0,
     rate: float | None = None,
+    **options: Unpack[RequestOptions],
 ) -> Run:
     """Fetch URLs with a strategy and return when all are done; works inside a running event loop too, as in a notebook.
 
     Args:
         strategy: the strategy's key; ``aio.strategies()`` lists them.
-        urls: ``http`` URLs.
+        urls: ``http`` and ``https`` URLs.
         language: ``"rust"`` or ``"python"``.
         concurrency: how many exchanges may be in flight at once, at least 1.
         timeout: the limit on one whole exchange in seconds, above 0 and finite.
         rate: requests per second (1e-6 to 1e9), or None. With it, no exchange begins before its intended start: for
             the URL at index ``i``, that is ``i / rate`` seconds after ``Run.began``.
+        {options}
 
     Returns:
         A Run: one Response per URL, in the order of ``urls``.
@@ -44,11 +48,12 @@ def run(
     way = _way(strategy, language)
     if strategy == "asyncio":
         return _run_coroutine(
-            cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate)
+            cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
         )
-    return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate)
+    return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
 
 
+@with_options
 async def arun(
     strategy: str,
     urls: Iterable[str],
@@ -57,6 +62,7 @@ async def arun(
     concurrency: int = 10,
     timeout: float = 30.0,
     rate: float | None = None,
+    **options: Unpack[RequestOptions],
 ) -> Run:
     """Fetch URLs with a strategy while the event loop's other coroutines run.
 
@@ -68,7 +74,7 @@ async def arun(
     """
     find(strategy, language)
     way: AsyncStrategyFunction = {"python": python, "rust": rust}[language].beside(strategy)
-    return await way(urls, concurrency=concurrency, timeout=timeout, rate=rate)
+    return await way(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
 
 
 def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from ._native import parse_urls
+from .exceptions import InvalidURL
 
 __all__ = [
     "COMPARISON_SUFFIXES",
@@ -31,8 +32,10 @@ __all__ = [
     "check_budget",
     "check_choice",
     "check_concurrency",
+    "check_connect_timeout",
     "check_count",
     "check_fetchable_urls",
+    "check_flag",
     "check_headers",
     "check_jitter",
     "check_lang",
@@ -55,6 +58,7 @@ __all__ = [
     "check_text",
     "check_timeout",
     "check_urls",
+    "check_verify",
     "settings_it_takes",
 ]
 
@@ -91,7 +95,7 @@ def check_urls(urls: Iterable[str]) -> list[str]:
 
     Raises:
         TypeError: not an iterable of strings.
-        ValueError: it is empty.
+        ValueError: it is empty, or a URL holds a lone surrogate (``InvalidURL``).
     """
     if isinstance(urls, str | bytes):
         raise TypeError(f"urls must be an iterable of strings, not a single {type(urls).__name__}: write [{urls!r}]")
@@ -102,9 +106,18 @@ def check_urls(urls: Iterable[str]) -> list[str]:
     for url in checked:
         if not isinstance(url, str):
             raise TypeError(f"urls must hold strings, not {type(url).__name__}: {url!r}")
+        if not url.isascii():
+            _check_encodable(url)
     if not checked:
         raise ValueError("urls is empty; at least one URL is needed")
     return checked
+
+
+def _check_encodable(url: str) -> None:
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise InvalidURL(f"{url!r} is no URL that can be fetched: it holds half of a character (a surrogate)") from None
 
 
 def check_fetchable_urls(urls: Iterable[str]) -> list[str]:
@@ -194,10 +207,12 @@ def check_timeout(timeout: float) -> float:
         TypeError: not a number.
         ValueError: not finite, or not above 0.
     """
-    seconds = _real("timeout", timeout, "a number of seconds")
-    if not 0 < seconds <= 1e9:
-        raise ValueError(f"timeout must be a finite number of seconds above 0 (at most 1e9), not {timeout}")
-    return seconds
+    return _seconds("timeout", timeout)
+
+
+def check_connect_timeout(connect_timeout: float | None) -> float | None:
+    """Return ``connect_timeout`` in seconds, above 0 and finite, or None."""
+    return None if connect_timeout is None else _seconds("connect_timeout", connect_timeout)
 
 
 def check_rate(rate: float | None) -> float | None:
@@ -239,6 +254,37 @@ def check_limit(limit: float) -> float:
     if not 0 <= share < math.inf:
         raise ValueError(f"limit must be a finite share of at least 0, such as 0.05 for 5 %, not {limit}")
     return share
+
+
+# --- what to ask of an exchange
+
+
+def check_flag(name: str, value: bool) -> bool:
+    """Return ``value``, True or False.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def check_verify(verify: bool | str | os.PathLike[str]) -> bool | str:
+    """Return ``verify``: True, False, or the path of a file or folder that exists.
+
+    Raises:
+        TypeError: it is neither a bool nor a path.
+        ValueError: there is nothing at this path.
+    """
+    if isinstance(verify, bool):
+        return verify
+    if not isinstance(verify, str | os.PathLike):
+        raise TypeError(f"verify must be True, False, or the path of certificates, not {verify!r}")
+    path = os.path.abspath(os.fspath(verify))
+    if not os.path.exists(path):
+        raise ValueError(f"verify must be True, False, or the path of a file or folder of certificates; {path} is none")
+    return path
 
 
 # --- the lab server
@@ -476,6 +522,13 @@ def check_output_file(path: str, allowed: Sequence[str]) -> str:
 
 
 # --- numbers
+
+
+def _seconds(name: str, value: float) -> float:
+    seconds = _real(name, value, "a number of seconds")
+    if not 0 < seconds <= 1e9:
+        raise ValueError(f"{name} must be a finite number of seconds above 0 (at most 1e9), not {value}")
+    return seconds
 
 
 def _integer(name: str, value: int, low: int, high: int | None = None) -> int:

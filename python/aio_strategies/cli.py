@@ -135,6 +135,7 @@ def _planned(options: argparse.Namespace) -> Plan:
         concurrency=options.concurrency,
         latency=options.latency,
         rate=options.rate,
+        https=options.https,
         timeout=options.timeout,
         rounds=options.rounds,
         budget=options.budget,
@@ -262,8 +263,14 @@ def _run_strategy(options: argparse.Namespace) -> int:
             language=options.language,
             concurrency=options.concurrency,
             timeout=options.timeout,
+            connect_timeout=options.connect_timeout,
+            method="HEAD" if options.head else "GET",
+            headers=options.header,
+            follow_redirects=options.follow_redirects,
+            verify=verify,
         )
 
+    verify = not options.insecure and (options.ca_file or True)
     if options.urls:
         responses = fetch(options.urls)
     else:
@@ -294,12 +301,14 @@ def _serve(options: argparse.Namespace) -> int:
         body_size=options.body_size,
         bandwidth=options.bandwidth,
         port=options.port,
+        https=options.https,
     ) as lab:
         try:
             if options.json:
-                _print_json({"url": lab.url, "port": lab.port}, indent=None)
+                _print_json({"url": lab.url, "port": lab.port, "ca_file": lab.ca_file}, indent=None)
             else:
-                print(lab.url, flush=True)
+                authority = f" (its authority's certificate: {lab.ca_file})" if lab.ca_file else ""
+                print(f"{lab.url}{authority}", flush=True)
             while True:
                 time.sleep(3600)
         except KeyboardInterrupt:
@@ -470,6 +479,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ARM",
         help="what to compare the others with, such as rust/thread or FILE.py (default: the first)",
     )
+    compare.add_argument("--https", action="store_true", help="fetch the lab's pages over https")
     compare.add_argument(
         "--rate", type=arguments.rate, metavar="N", help="requests due per second (default: all at once)"
     )
@@ -530,8 +540,9 @@ def _parser() -> argparse.ArgumentParser:
         usage=f"{_PROGRAM} run STRATEGY [URL ...] [options]\n"
         f"       {_PROGRAM} run --as-host HOST[:PORT] [--latency TIME] FILE.py [ARGUMENT ...]",
         description="Fetch URLs with one strategy; without URLs, fetch pages of a lab server. The exit status is 1 if a"
-        " fetch failed. With --as-host, run a Python file instead, while a lab server stands in for its public hosts: a"
-        " summary of the requests goes to stderr, and the exit status is the program's.",
+        " fetch failed. With --as-host, run a Python file instead, while a lab server stands in for the hosts that you"
+        " name (all others are reached as ever): a summary of the requests goes to stderr, and the exit status is the"
+        " program's.",
     )
     run.set_defaults(command=_run)
     run.add_argument(
@@ -561,6 +572,27 @@ def _parser() -> argparse.ArgumentParser:
     _add_concurrency(run)
     _add_latency(run)
     _add_timeout(run)
+    run.add_argument(
+        "--connect-timeout",
+        type=arguments.connect_timeout,
+        metavar="TIME",
+        help="limit on connecting, TLS handshake included (default: that of --timeout)",
+    )
+    run.add_argument("-L", "--follow-redirects", action="store_true", help="go where redirects lead")
+    run.add_argument("-I", "--head", action="store_true", help="send HEAD instead of GET")
+    run.add_argument(
+        "-H",
+        "--header",
+        type=arguments.header,
+        action="append",
+        metavar="FIELD",
+        help="header field to send, such as 'Accept-Language: de'",
+    )
+    trust = run.add_mutually_exclusive_group()
+    trust.add_argument(
+        "--ca-file", type=arguments.certificates, metavar="PATH", help="certificates to trust instead of the system's"
+    )
+    trust.add_argument("-k", "--insecure", action="store_true", help="do not verify certificates")
     run.add_argument("--json", action="store_true", help="print the results as JSON, without the bodies")
 
     serve = add(
@@ -584,6 +616,7 @@ def _parser() -> argparse.ArgumentParser:
         "--body-size", type=arguments.body_size, default=1024, metavar="BYTES", help="size of each page (default: 1KiB)"
     )
     serve.add_argument("--bandwidth", type=arguments.bandwidth, metavar="BYTES", help="per second (default: unlimited)")
+    serve.add_argument("--https", action="store_true", help="serve over https")
     serve.add_argument("--json", action="store_true", help="print a line of JSON at the start and one at the end")
 
     source = add(

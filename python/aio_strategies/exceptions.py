@@ -10,13 +10,14 @@ can send them back.
     │   ├── TransportError
     │   │   ├── TimeoutException (TimeoutError): ConnectTimeout, TotalTimeout
     │   │   ├── NetworkError (OSError)
-    │   │   │   ├── ConnectError (ConnectionError): NameResolutionError
+    │   │   │   ├── ConnectError (ConnectionError): NameResolutionError, SSLError
     │   │   │   ├── ReadError (ConnectionError)
     │   │   │   └── WriteError (ConnectionError)
     │   │   ├── ProtocolError: RemoteProtocolError > IncompleteBody, HeadersTooLarge
     │   │   └── UnsupportedProtocol (ValueError)
     │   ├── DecodingError
     │   ├── ResponseTooLarge
+    │   ├── TooManyRedirects
     │   └── InternalError
     ├── HTTPStatusError
     ├── ComparisonError
@@ -48,8 +49,10 @@ __all__ = [
     "RemoteProtocolError",
     "RequestError",
     "ResponseTooLarge",
+    "SSLError",
     "SchemaError",
     "TimeoutException",
+    "TooManyRedirects",
     "TotalTimeout",
     "TransportError",
     "UnsupportedProtocol",
@@ -66,7 +69,8 @@ class RequestError(Error):
 
     Attributes:
         url: the URL that was being fetched, as it was given.
-        phase: the step that failed: ``"resolve"``, ``"connect"``, ``"write"`` or ``"read"``.
+        phase: the step that failed: ``"resolve"``, ``"connect"``, ``"handshake"``, ``"write"``, ``"read"`` or
+            ``"redirect"``.
         strategy: the key of the strategy, such as ``"thread"``, or None.
         errno: the operating system's error number, or None.
         bytes_received: bytes of the response received before the failure.
@@ -121,7 +125,8 @@ class TimeoutException(TransportError, TimeoutError):
 
 
 class ConnectTimeout(TimeoutException):
-    """The deadline passed before the connection was established."""
+    """The deadline (``timeout=`` or ``connect_timeout=``) passed before there was a connection; over https, before
+    its TLS handshake had ended."""
 
 
 class TotalTimeout(TimeoutException):
@@ -138,6 +143,10 @@ class ConnectError(NetworkError, ConnectionError):
 
 class NameResolutionError(ConnectError):
     """The host name has no address, or no name server answered."""
+
+
+class SSLError(ConnectError):
+    """TLS failed: the server's certificate cannot be trusted, or the server does not speak TLS."""
 
 
 class ReadError(NetworkError, ConnectionError):
@@ -165,7 +174,7 @@ class HeadersTooLarge(RemoteProtocolError):
 
 
 class UnsupportedProtocol(TransportError, ValueError):
-    """The URL's scheme is not supported; only ``http`` is."""
+    """The URL's scheme is not supported; only ``http`` and ``https`` are."""
 
 
 class DecodingError(RequestError):
@@ -174,6 +183,10 @@ class DecodingError(RequestError):
 
 class ResponseTooLarge(RequestError):
     """The body exceeds the limit on its size, as it was received or after decoding."""
+
+
+class TooManyRedirects(RequestError):
+    """More than ``max_redirects`` redirects followed one another."""
 
 
 class InternalError(RequestError):

@@ -216,7 +216,8 @@ class LabMagics(Magics):
         name: thread, my threads, thread pool, 2.2.3) is compared with that strategy in both languages.
 
         The cell runs in its own interpreter, like a program: it must import and define everything that it uses. A lab
-        server stands in for its public hosts; no other host can be reached. `urls` lists pages of the lab, if you want
+        server stands in for its public hosts. TCP connections that Python code opens to other hosts are refused; other
+        programs that it starts (curl), UDP and native code are not stopped. `urls` lists pages of the lab, if you want
         to fetch those. Top-level `await` is allowed.
 
         Without a cell, all cells so far that make the same number of requests are compared in one table, with the

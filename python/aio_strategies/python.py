@@ -12,7 +12,7 @@ from typing import Any
 
 from .background import in_thread
 from .exceptions import InternalError
-from .lecture.work import WorkList
+from .lecture.work import Terms, WorkList
 from .results import Response
 from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
 from .targets import Target
@@ -42,20 +42,20 @@ def _way(key: str) -> Any:
     return getattr(import_module(f".lecture.{key}_way", __package__), f"{key}_way")
 
 
-def _fetch(way: Any, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
-    work = WorkList(targets, concurrency, timeout)
+def _fetch(way: Any, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
+    work = WorkList(targets, concurrency, terms)
     way(work)
     return _fetched(targets, work)
 
 
-async def _fetch_asyncio(way: Any, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
-    work = WorkList(targets, concurrency, timeout)
+async def _fetch_asyncio(way: Any, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
+    work = WorkList(targets, concurrency, terms)
     await way(work)
     return _fetched(targets, work)
 
 
-async def _fetch_beside(way: Any, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
-    work = WorkList(targets, concurrency, timeout)
+async def _fetch_beside(way: Any, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
+    work = WorkList(targets, concurrency, terms)
     await in_thread(partial(way, work), work.cancel)
     return _fetched(targets, work)
 

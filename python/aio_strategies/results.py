@@ -59,7 +59,7 @@ class Response:
     """The outcome of one URL: a response, with attributes named as in httpx, or the error that came instead.
 
     Attributes:
-        url: the URL, as it was given.
+        url: the URL, as it was given; after redirects, the last one.
         status_code: the status, or None if ``error`` is set.
         reason_phrase: the text after the status, often empty.
         http_version: ``"HTTP/1.0"`` or ``"HTTP/1.1"``, or ``""`` if ``error`` is set.
@@ -68,6 +68,7 @@ class Response:
         start: when this exchange began (before it connected), in seconds after ``Run.began``; 0.0 if it never began
             because its host is unknown, or if its worker process died.
         error: the exception that ended this exchange, or None.
+        history: the replies that led here, the first first, if redirects were followed.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class Response:
         "content",
         "error",
         "headers",
+        "history",
         "http_version",
         "reason_phrase",
         "start",
@@ -104,6 +106,7 @@ class Response:
         self.start = start
         self._seconds = elapsed
         self.error = error
+        self.history: tuple[Response, ...] = ()
 
     @property
     def end(self) -> float:

@@ -7,9 +7,11 @@ from functools import partial
 from . import _native
 from .background import until_done
 from .helper import PROGRAM
+from .lecture.work import Terms
 from .results import Response
 from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
 from .targets import Target
+from .trust import native_client
 
 __all__ = [
     "asyncio_way",
@@ -47,12 +49,18 @@ def _fetched(targets: list[Target], outcomes: _native._Outcomes) -> Fetched:
     return Fetched(responses, shortage)
 
 
-def _fetch(key: str, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
-    return _fetched(targets, _native.run(key, targets, concurrency, timeout, PROGRAM))
+def _terms(targets: list[Target], terms: Terms) -> _native._Terms:
+    """Return the terms as the native module takes them."""
+    is_secure = any(target.tls_host for target in targets)
+    return terms.timeout, terms.connect_timeout, terms.options, native_client(terms.verify) if is_secure else None
 
 
-async def _fetch_beside(key: str, targets: list[Target], concurrency: int, timeout: float) -> Fetched:
-    running = _native.Background(key, targets, concurrency, timeout, PROGRAM)
+def _fetch(key: str, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
+    return _fetched(targets, _native.run(key, targets, concurrency, _terms(targets, terms), PROGRAM))
+
+
+async def _fetch_beside(key: str, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
+    running = _native.Background(key, targets, concurrency, _terms(targets, terms), PROGRAM)
     await until_done(running)
     return _fetched(targets, running.outcomes())
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol, Unpack
 
 from .catalogue import STRATEGIES
-from .checks import check_concurrency, check_rate, check_timeout, check_urls
+from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
-from .exceptions import RequestError
+from .lecture.work import Terms
+from .redirects import Redirect, is_other_origin, redirect
+from .request_options import RequestOptions, checked, with_options, without_secrets
 from .results import CPUTime, Response, Run
 from .targets import Target, are_addresses, locate, resolve
+from .trust import native_client, ssl_context
 
 __all__ = [
     "AsyncStrategyFunction",
@@ -35,7 +38,13 @@ class StrategyFunction(Protocol):
     __name__: str
 
     def __call__(
-        self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
+        self,
+        urls: Iterable[str],
+        *,
+        concurrency: int = 10,
+        timeout: float = 30.0,
+        rate: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Run:
         """Fetch ``urls``."""
 
@@ -46,7 +55,13 @@ class AsyncStrategyFunction(Protocol):
     __name__: str
 
     def __call__(
-        self, urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
+        self,
+        urls: Iterable[str],
+        *,
+        concurrency: int = 10,
+        timeout: float = 30.0,
+        rate: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Awaitable[Run]:
         """Fetch ``urls``."""
 
@@ -64,16 +79,20 @@ class Fetched(NamedTuple):
     shortage: int | None = None
 
 
+Round = tuple[list[Target], Terms]
+"""What to fetch at the same time."""
+
 _DOCSTRING = """Fetch URLs with the strategy ``{key}`` (lecture {section}, {title_zh}): {waits_by}.
 
     Args:
-        urls: ``http`` URLs. Their hosts are resolved before the clock starts.
+        urls: ``http`` and ``https`` URLs. Their hosts are resolved before the clock starts.
         concurrency: how many exchanges may be in flight at once, at least 1.{alone} If the system runs out of file
             descriptors, ports, threads or processes, fewer are, and a RuntimeWarning says so.
         timeout: the limit on one whole exchange in seconds, above 0 and finite.
         rate: requests per second (1e-6 to 1e9), or None. With it, the intended start of the URL at index ``i`` is
             ``i / rate`` seconds after ``Run.began``: its exchange never begins earlier, and begins later if
             ``concurrency`` others are in flight. Without it, an exchange begins as soon as fewer are.
+        {{options}}
 
     Returns:
         A Run: one Response per URL, in the order of ``urls``. A URL that failed has its exception in
@@ -81,47 +100,67 @@ _DOCSTRING = """Fetch URLs with the strategy ``{key}`` (lecture {section}, {titl
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: ``urls`` is empty, or ``concurrency``, ``timeout`` or ``rate`` is out of range.
+        ValueError: ``urls`` is empty, or another argument is out of range.
         InvalidURL: a URL is malformed (also a ValueError).
-        UnsupportedProtocol: a URL's scheme is not ``http`` (also a ValueError).
+        UnsupportedProtocol: a URL's scheme is neither ``http`` nor ``https`` (also a ValueError).
     """
 
 
 def strategy_function(
-    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Fetched]]
+    key: str, language: str, load: Callable[[], Callable[[list[Target], int, Terms], Fetched]]
 ) -> StrategyFunction:
     """Make ``<key>_way`` from a function that fetches targets; ``load`` returns it, before the clock starts."""
 
-    def way(urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None) -> Run:
-        call = Call(key, language, urls, concurrency, timeout, rate)
-        call.resolve()
+    def way(
+        urls: Iterable[str],
+        *,
+        concurrency: int = 10,
+        timeout: float = 30.0,
+        rate: float | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Run:
+        call = Call(key, language, urls, concurrency, timeout, rate, options)
         fetch = load()
-        return call.finish(fetch(call.targets, call.concurrency, call.timeout) if call.begin() else Fetched([]))
+        for targets, terms in call.rounds():
+            call.take(fetch(targets, call.concurrency, terms))
+        return call.finish()
 
     _describe(way, key, language)
     return way
 
 
 def async_strategy_function(
-    key: str, language: str, load: Callable[[], Callable[[list[Target], int, float], Awaitable[Fetched]]]
+    key: str, language: str, load: Callable[[], Callable[[list[Target], int, Terms], Awaitable[Fetched]]]
 ) -> AsyncStrategyFunction:
     """Make ``<key>_way``, a coroutine function, from one that fetches targets; ``load`` returns it."""
 
     async def way(
-        urls: Iterable[str], *, concurrency: int = 10, timeout: float = 30.0, rate: float | None = None
+        urls: Iterable[str],
+        *,
+        concurrency: int = 10,
+        timeout: float = 30.0,
+        rate: float | None = None,
+        **options: Unpack[RequestOptions],
     ) -> Run:
-        call = Call(key, language, urls, concurrency, timeout, rate)
-        if are_addresses(call.locations):
-            call.resolve()
-        else:
-            import asyncio
-
-            await asyncio.to_thread(call.resolve)
+        call = Call(key, language, urls, concurrency, timeout, rate, options)
         fetch = load()
-        return call.finish(await fetch(call.targets, call.concurrency, call.timeout) if call.begin() else Fetched([]))
+        rounds = call.rounds()
+        while step := await _next(rounds, call):
+            targets, terms = step
+            call.take(await fetch(targets, call.concurrency, terms))
+        return call.finish()
 
     _describe(way, key, language)
     return way
+
+
+async def _next(rounds: Iterator[Round], call: Call) -> Round | None:
+    """Return the next round; if names must be resolved for it, the event loop goes on meanwhile."""
+    if call.must_not_wait:
+        return next(rounds, None)
+    import asyncio
+
+    return await asyncio.to_thread(next, rounds, None)
 
 
 def _describe(way: Callable[..., object], key: str, language: str) -> None:
@@ -136,67 +175,132 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
         waits_by=strategy.waits_by[language],
         alone=" This strategy never has more than 1." if STRATEGIES[key].one_at_a_time else "",
     )
+    with_options(way)
 
 
 class Call:
     """One call of a strategy."""
 
     def __init__(
-        self, key: str, language: str, urls: Iterable[str], concurrency: int, timeout: float, rate: float | None
+        self,
+        key: str,
+        language: str,
+        urls: Iterable[str],
+        concurrency: int,
+        timeout: float,
+        rate: float | None,
+        options: RequestOptions,
     ) -> None:
         self.key = key
         self.language = language
-        self.urls = check_urls(urls)
         self.concurrency = check_concurrency(concurrency)
-        self.timeout = check_timeout(timeout)
         self.rate = check_rate(rate)
-        self.locations = locate(self.urls)
-        self.targets: list[Target] = []
+        self.terms, self.max_redirects = checked(timeout, options)
+        # What to fetch next, by the URL's index; and what came of it.
+        self._urls = dict(enumerate(check_urls(urls)))
+        self._locations = dict(enumerate(locate(list(self._urls.values()))))
+        self._responses: list[Response | None] = [None] * len(self._urls)
+        self._fetched: list[int] = []
+        self._shortage: int | None = None
+        #: The URLs that a redirect has led to another host.
+        self._elsewhere: set[int] = set()
 
-    def resolve(self) -> None:
-        """Resolve the hosts to addresses."""
-        self.targets, self._unresolved = resolve(self.urls, self.locations, self.timeout)
+    @property
+    def must_not_wait(self) -> bool:
+        """Whether the next round resolves no names."""
+        return are_addresses(self._locations.values())
 
-    def begin(self) -> bool:
-        """Start the clocks; tell whether there is anything to fetch."""
+    def rounds(self) -> Iterator[Round]:
+        """Yield what to fetch: first the URLs, then what their replies lead to; put back what came with ``take``."""
+        targets = self._resolve(self.terms.timeout)
+        if any(location.is_secure for location in self._locations.values()):
+            # before the clock starts, and before a strategy forks its workers
+            (ssl_context if self.language == "python" else native_client)(self.terms.verify)
         self._cpu = cpu_now()
         self._wall = time.perf_counter()
         self._began = time.monotonic()
         if self.rate is not None:
-            resolved = (index for index in range(len(self.urls)) if index not in self._unresolved)
-            self.targets = [
-                Target(url, authority, path, address, due=self._began + index / self.rate)
-                for index, (url, authority, path, address, _) in zip(resolved, self.targets, strict=True)
-            ]
-        return bool(self.targets)
+            targets = {
+                index: Target(*target[:-1], due=self._began + index / self.rate) for index, target in targets.items()
+            }
+        yield from self._rounds(targets)
+        if self.max_redirects:
+            left = self.max_redirects
+            while self._follow(left):
+                yield from self._rounds(self._resolve(self.terms.timeout))
+                left -= 1
 
-    def finish(self, fetched: Fetched) -> Run:
+    def take(self, fetched: Fetched) -> None:
+        """Take the responses of one round."""
+        self._shortage = self._shortage or fetched.shortage
+        for index, response in zip(self._fetched, fetched.responses, strict=True):
+            before = self._responses[index]
+            if before is not None:
+                response.history = (*before.history, before)
+            self._responses[index] = response
+
+    def finish(self) -> Run:
         """Stop the clocks and return the Run."""
         wall = time.perf_counter() - self._wall
         user, system = cpu_now()
-        for response in fetched.responses:
-            # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
-            response.start = max(0.0, response.start - self._began) if response.start else 0.0
-        responses = iter(fetched.responses)
-        ordered = [
-            Response(url, error=self._unresolved[index]) if index in self._unresolved else next(responses)
-            for index, url in enumerate(self.urls)
-        ]
-        for response in ordered:
-            if isinstance(response.error, RequestError):
+        responses = [response for response in self._responses if response is not None]
+        for response in responses:
+            for each in (response, *response.history):
+                # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
+                each.start = max(0.0, each.start - self._began) if each.start else 0.0
+            if response.error is not None:
                 response.error.strategy = self.key
-        if fetched.shortage is not None:
+        if self._shortage is not None:
             warnings.warn(
                 f"fewer than concurrency={self.concurrency} exchanges were in flight at once, because the system did"
-                f" not allow more: {os.strerror(fetched.shortage)}",
+                f" not allow more: {os.strerror(self._shortage)}",
                 RuntimeWarning,
                 stacklevel=3,
             )
         return Run(
-            ordered,
+            responses,
             strategy=self.key,
             language=self.language,
             began=self._began,
             wall=wall,
             cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
         )
+
+    def _resolve(self, timeout: float) -> dict[int, Target]:
+        """Resolve the hosts of what to fetch next; record which have no address."""
+        targets, errors = resolve(self._urls, self._locations, timeout)
+        for index, error in errors.items():
+            self._end(index, Response(self._urls[index], error=error))
+        return targets
+
+    def _rounds(self, targets: dict[int, Target]) -> Iterator[Round]:
+        """Yield the targets; those elsewhere on their own: they must not be told what only the first host may know."""
+        for elsewhere in (False, True):
+            self._fetched = [index for index in targets if (index in self._elsewhere) is elsewhere]
+            if self._fetched:
+                yield (
+                    [targets[index] for index in self._fetched],
+                    without_secrets(self.terms) if elsewhere else self.terms,
+                )
+
+    def _follow(self, left: int) -> bool:
+        """Find out where replies lead, if ``left`` more redirects may be followed; return whether any leads on."""
+        before = self._locations
+        self._urls, self._locations = {}, {}
+        for index, location in before.items():
+            response = self._responses[index]
+            assert response is not None
+            leads = redirect(response, left)
+            if isinstance(leads, Redirect):
+                self._urls[index], self._locations[index] = leads
+                if is_other_origin(location, leads.location):
+                    self._elsewhere.add(index)
+            elif leads is not None:
+                self._end(index, Response(response.url, error=leads))
+        return bool(self._urls)
+
+    def _end(self, index: int, response: Response) -> None:
+        before = self._responses[index]
+        if before is not None:
+            response.history = (*before.history, before)
+        self._responses[index] = response

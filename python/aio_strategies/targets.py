@@ -7,6 +7,7 @@ block) would blur that.
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -31,7 +32,8 @@ class Target(NamedTuple):
         url: the URL, as it was given.
         authority: the ``Host`` header's value.
         path: path and query.
-        address: IP address and port to connect to.
+        addresses: IP addresses and ports to connect to, at least one, the best first.
+        tls_host: the host that the certificate must be for, if the URL is ``https``; else None.
         due: the intended start, before which its exchange may not begin, on the clock of ``time.monotonic()``; 0 means
             at once.
     """
@@ -39,12 +41,19 @@ class Target(NamedTuple):
     url: str
     authority: str
     path: str
-    address: tuple[str, int]
+    addresses: list[tuple[str, int]]
+    tls_host: str | None = None
     due: float = 0.0
 
 
-Location = tuple[str, int, str, str]
-"""A URL taken apart: host, port, authority, path and query."""
+class Location(NamedTuple):
+    """A URL taken apart; ``path`` has the query, too."""
+
+    host: str
+    port: int
+    authority: str
+    path: str
+    is_secure: bool
 
 
 def locate(urls: list[str]) -> list[Location]:
@@ -52,54 +61,57 @@ def locate(urls: list[str]) -> list[Location]:
 
     Raises:
         InvalidURL: a URL is malformed.
-        UnsupportedProtocol: a URL's scheme is not ``http``.
+        UnsupportedProtocol: a URL's scheme is neither ``http`` nor ``https``.
     """
-    return parse_urls(urls)
+    return [Location(*parts) for parts in parse_urls(urls)]
 
 
-def are_addresses(locations: list[Location]) -> bool:
+def are_addresses(locations: Iterable[Location]) -> bool:
     """Tell whether all hosts are IP addresses, so that ``resolve`` has nothing to wait for."""
-    return all(_is_address(host) for host in {host for host, _, _, _ in locations})
+    return all(_is_address(host) for host in {location.host for location in locations})
 
 
 def resolve(
-    urls: list[str], locations: list[Location], timeout: float
-) -> tuple[list[Target], dict[int, NameResolutionError]]:
+    urls: Mapping[int, str], locations: Mapping[int, Location], timeout: float
+) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
     """Resolve the URLs' hosts to addresses.
 
     Args:
-        urls: the URLs.
+        urls: the URLs, by their index.
         locations: what ``locate`` returned for them.
         timeout: the limit on resolving all of them together, in seconds.
 
     Returns:
-        The targets, in the order of the URLs, and the errors, by the URL's index. A URL whose host was not found has
-        an error and no target.
+        The targets and the errors, by the URL's index. A URL whose host was not found has an error and no target.
     """
     client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
-    addresses = _addresses({(host, port) for host, port, _, _ in locations}, timeout)
-    targets: list[Target] = []
+    addresses = _addresses({location[:2] for location in locations.values()}, timeout)
+    targets: dict[int, Target] = {}
     errors: dict[int, NameResolutionError] = {}
-    for index, (url, (host, port, authority, path)) in enumerate(zip(urls, locations, strict=True)):
-        address = addresses[host, port]
-        if isinstance(address, tuple):
-            targets.append(Target(url, authority, path, address))
+    for index, url in urls.items():
+        host, port, authority, path, is_secure = locations[index]
+        found = addresses[host, port]
+        if isinstance(found, list):
+            targets[index] = Target(url, authority, path, found, host if is_secure else None)
         else:
-            error = NameResolutionError(str(address), url=url, phase="resolve", errno=address.errno)
-            error.__cause__ = address
+            error = NameResolutionError(str(found), url=url, phase="resolve", errno=found.errno)
+            error.__cause__ = found
             errors[index] = error
     return targets, errors
 
 
-def _addresses(hosts: set[tuple[str, int]], timeout: float) -> dict[tuple[str, int], tuple[str, int] | OSError]:
-    """Return each host's address, or the error that says why it has none; IP addresses are taken as they are."""
+def _addresses(hosts: set[tuple[str, int]], timeout: float) -> dict[tuple[str, int], list[tuple[str, int]] | OSError]:
+    """Return each host's addresses, or the error that says why it has none; IP addresses are taken as they are."""
     names = [(host, port) for host, port in hosts if not _is_address(host)]
-    found: dict[tuple[str, int], tuple[str, int] | OSError] = {host: host for host in hosts.difference(names)}
+    found: dict[tuple[str, int], list[tuple[str, int]] | OSError] = {host: [host] for host in hosts.difference(names)}
     if names:
         from .resolver import look_up
 
         found |= look_up(names, timeout)
-    return {host: destination(address) if isinstance(address, tuple) else address for host, address in found.items()}
+    return {
+        host: [destination(address) for address in answer] if isinstance(answer, list) else answer
+        for host, answer in found.items()
+    }
 
 
 @cache

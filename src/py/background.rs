@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use super::convert::{Outcomes, TargetTuple, list, outcomes_to_python, strategy};
+use super::convert::{Outcomes, TargetTuple, TermsTuple, list, outcomes_to_python, strategy};
 use super::errors::to_python;
 use crate::background;
 use crate::work::{List, Work};
@@ -31,11 +31,11 @@ impl Background {
         key: &str,
         targets: Vec<TargetTuple>,
         concurrency: usize,
-        timeout: f64,
+        terms: TermsTuple<'_>,
         helper: PathBuf,
     ) -> PyResult<Self> {
         let way = strategy(key, &helper)?;
-        let (urls, list) = list(py, targets, concurrency, timeout)?;
+        let (urls, list) = list(py, targets, concurrency, terms)?;
         match background::Background::start(way, Arc::clone(&list) as Arc<dyn Work>) {
             Ok(running) => Ok(Background { running: Some(running), list, urls, process: std::process::id() }),
             Err(error) => Err(to_python(py, &error, None)?),

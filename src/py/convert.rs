@@ -10,16 +10,23 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::errors::{failure, to_python};
-use crate::attempt::Outcome;
+use super::tls::TlsClient;
+use crate::attempt::{Outcome, Terms};
 use crate::clock::monotonic_ns;
 use crate::error::Error;
-use crate::exchange::Limits;
+use crate::exchange::{Header, Limits, Method, Options};
 use crate::strategies::{self, Way};
 use crate::target::Target;
 use crate::work::List;
 
-/// `aio_strategies.targets.Target`: URL, authority, path, the address to connect to, and when it is due.
-pub(super) type TargetTuple = (String, String, String, (IpAddr, u16), f64);
+/// `aio_strategies.targets.Target`: URL, authority, path, the addresses to connect to, the host that the certificate
+/// must be for, and when it is due.
+pub(super) type TargetTuple = (String, String, String, Vec<(IpAddr, u16)>, Option<String>, f64);
+
+/// `aio_strategies.lecture.work.Terms`, but for TLS: timeout and that of connecting, in seconds; method, header fields,
+/// and limits on the bytes of the head, its fields, and the bytes of the body.
+pub(super) type TermsTuple<'py> = (f64, Option<f64>, OptionsTuple, Option<PyRef<'py, TlsClient>>);
+type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64);
 
 /// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or everything
 /// before `started`, which is in seconds of `time.monotonic()`, 0 if unknown. Then the errno that kept the call from
@@ -36,20 +43,34 @@ pub(super) fn list(
     py: Python<'_>,
     targets: Vec<TargetTuple>,
     concurrency: usize,
-    timeout: f64,
+    (timeout, connect_timeout, options, tls): TermsTuple<'_>,
 ) -> PyResult<(Vec<String>, Arc<List>)> {
     // In this order: the time between the two clocks makes the targets due later, never too early.
     let (python_now, now) = (monotonic_seconds() + lead_of_pythons_clock(py)?, Instant::now());
     let instant = |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
-    let timeout = Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let duration =
+        |seconds| Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()));
+    let (method, headers, max_header_bytes, max_headers, max_body_bytes) = options;
+    let bytes = |(name, value): (String, String)| Header { name: name.into(), value: value.into() };
+    let terms = Terms {
+        timeout: duration(timeout)?,
+        connect_timeout: connect_timeout.map(duration).transpose()?,
+        options: Options {
+            method: if method == "HEAD" { Method::Head } else { Method::Get },
+            headers: headers.into_iter().map(bytes).collect(),
+            limits: Limits { max_header_bytes, max_headers, max_body_bytes },
+        },
+        tls: tls.map(|client| client.0.clone()),
+    };
     let (urls, targets) = targets
         .into_iter()
-        .map(|(url, authority, path, (ip, port), due)| {
-            let target = Target { authority, path, address: SocketAddr::new(ip, port) };
+        .map(|(url, authority, path, addresses, tls_host, due)| {
+            let addresses = addresses.into_iter().map(|(ip, port)| SocketAddr::new(ip, port)).collect();
+            let target = Target { authority, path, addresses, tls_host };
             (url, (Arc::new(target), (due > 0.0).then(|| instant(due))))
         })
         .collect::<(Vec<_>, Vec<_>)>();
-    Ok((urls, Arc::new(List::new(targets, concurrency, timeout, Limits::default()))))
+    Ok((urls, Arc::new(List::new(targets, concurrency, terms))))
 }
 
 /// The outcomes of a call, unless it was cancelled. If the strategy failed, URLs without an outcome get its error.

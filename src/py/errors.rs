@@ -13,17 +13,18 @@ fn class_name(error: &Error) -> &'static str {
     match error {
         Error::InvalidUrl(_) => "InvalidURL",
         Error::UnsupportedProtocol(_) => "UnsupportedProtocol",
-        Error::Timeout { phase: Phase::Connect, .. } => "ConnectTimeout",
+        Error::Timeout { phase: Phase::Connect | Phase::Handshake, .. } => "ConnectTimeout",
         Error::Timeout { .. } => "TotalTimeout",
-        Error::Network { phase: Phase::Connect, .. } => "ConnectError",
+        Error::Network { phase: Phase::Connect | Phase::Handshake, .. } => "ConnectError",
         Error::Network { phase: Phase::Write, .. } => "WriteError",
         Error::Network { phase: Phase::Read, .. } => "ReadError",
+        Error::Tls { .. } => "SSLError",
         Error::Response(Fault::Protocol(_)) => "RemoteProtocolError",
         Error::Response(Fault::IncompleteBody { .. }) => "IncompleteBody",
         Error::Response(Fault::HeadersTooLarge { .. }) => "HeadersTooLarge",
         Error::Response(Fault::BodyTooLarge { .. }) => "ResponseTooLarge",
         Error::Response(Fault::Decoding(_)) => "DecodingError",
-        Error::Cancelled | Error::Internal(_) => "InternalError",
+        Error::Cancelled | Error::Certificates(_) | Error::Internal(_) => "InternalError",
     }
 }
 

@@ -13,6 +13,7 @@ mod convert;
 mod errors;
 mod sources;
 mod statistics;
+mod tls;
 
 use pyo3::prelude::*;
 
@@ -31,25 +32,33 @@ mod _native {
     use super::background::Background;
     #[pymodule_export]
     use super::content::{decode_content, decode_text, receive, request};
-    use super::convert::{Outcomes, TargetTuple, list, outcomes_to_python, strategy};
+    use super::convert::{Outcomes, TargetTuple, TermsTuple, list, outcomes_to_python, strategy};
     use super::errors::to_python;
     #[pymodule_export]
     use super::sources::rust_source;
     #[pymodule_export]
     use super::statistics::{fewest_rounds, hodges_lehmann, holm, judge, median, percentiles, tells_percentile};
+    #[pymodule_export]
+    use super::tls::TlsClient;
     use crate::background;
     use crate::cancellation::Cancellation;
     use crate::target::Location;
     use crate::work::Work;
 
-    /// Parses URLs: returns the host, port, authority and path of each.
+    /// Parses URLs: returns the host, port, authority and path of each, and whether it is `https`.
     #[pyfunction]
-    fn parse_urls(py: Python<'_>, urls: Vec<String>) -> PyResult<Vec<(String, u16, String, String)>> {
+    fn parse_urls(py: Python<'_>, urls: Vec<String>) -> PyResult<Vec<(String, u16, String, String, bool)>> {
         let parse = |url: String| match Location::parse(&url) {
-            Ok(Location { host, port, authority, path }) => Ok((host, port, authority, path)),
+            Ok(Location { host, port, authority, path, is_secure }) => Ok((host, port, authority, path, is_secure)),
             Err(error) => Err(to_python(py, &error, None)?),
         };
         urls.into_iter().map(parse).collect()
+    }
+
+    /// The URL that a `Location` header in a reply for `base` leads to.
+    #[pyfunction]
+    fn join_url(py: Python<'_>, base: &str, reference: &str) -> PyResult<String> {
+        Location::join(base, reference).or_else(|error| Err(to_python(py, &error, None)?))
     }
 
     /// Runs a strategy to its end; see `convert` for what it returns.
@@ -59,11 +68,11 @@ mod _native {
         key: &str,
         targets: Vec<TargetTuple>,
         concurrency: usize,
-        timeout: f64,
+        terms: TermsTuple<'py>,
         helper: PathBuf,
     ) -> PyResult<Outcomes<'py>> {
         let way = strategy(key, &helper)?;
-        let (urls, list) = list(py, targets, concurrency, timeout)?;
+        let (urls, list) = list(py, targets, concurrency, terms)?;
         let signalled = Arc::new(Mutex::new(None));
         // Python handles signals on the main thread; elsewhere, checking for them would only contend for the GIL.
         let cancellation =

@@ -38,9 +38,9 @@ pub fn fetch(
     cancellation: &Cancellation,
 ) -> Result<Outcome, Error> {
     let mut attempt = Attempt::begin(assignment);
-    let deadline = attempt.deadline();
     loop {
         cancellation.check()?;
+        let deadline = attempt.deadline();
         // If a call returns before the socket is ready, the attempt wants the same again.
         match attempt.wants() {
             Want::Connect(address) => attempt.connected(channel.connect(address, deadline), || channel.local_address()),

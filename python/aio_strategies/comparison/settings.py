@@ -72,6 +72,7 @@ class Settings:
         jitter: upper bound of the lab's extra delay in seconds, or None without a lab.
         body_size: size of each of the lab's pages in bytes, or None without a lab.
         bandwidth: bytes of the body that the lab sends per second and connection, or None for no limit.
+        https: whether the lab server's pages were fetched over https.
         beside: the strategy whose name a program goes by, if it is one of ``strategies``, by the program's name.
     """
 
@@ -91,6 +92,7 @@ class Settings:
     jitter: float | None = None
     body_size: int | None = None
     bandwidth: float | None = None
+    https: bool = False
     beside: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -111,6 +113,8 @@ class Settings:
         }
         if self.rate is not None:
             known["rate"] = f"due at {self.rate:,g}/s"
+        if self.https:
+            known["https"] = "https"
         if self.latency is not None:
             known["latency"] = f"latency {1000 * self.latency:g} ms"
         if self.jitter:

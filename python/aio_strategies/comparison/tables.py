@@ -397,6 +397,8 @@ def _chinese_notes(findings: Findings) -> list[str]:
         how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
         how.append(f"延迟 {1000 * settings.latency:g} ms")
+    if settings.https:
+        how.append("https")
     if settings.jitter:
         how.append(f"抖动至多 {1000 * settings.jitter:g} ms")
     if settings.body_size not in (None, DEFAULT_BODY_SIZE):

@@ -31,7 +31,7 @@ class Bounds(NamedTuple):
     """The limits on a program that names its own pages, and how its author can change them.
 
     Attributes:
-        hosts: the hosts that the lab stands in for; the program can reach no other.
+        hosts: the hosts that the lab stands in for; Python code is refused all others.
         host_option: the option that adds a host, such as ``--host``.
         time_option: the option that limits the time of a run, such as ``--timeout``.
     """

@@ -30,10 +30,12 @@ async def fetch_urls(work: Work) -> None:
 
         attempt = Attempt(step)
         try:
-            async with asyncio.timeout_at(attempt.deadline):
-                await fetch(attempt, slot)
-        except FAILURES as error:
-            attempt.failed(error)
+            while attempt.wants() != "done":  # again, if only the deadline of connecting has passed
+                try:
+                    async with asyncio.timeout_at(attempt.deadline):
+                        await fetch(attempt, slot)
+                except FAILURES as error:
+                    attempt.failed(error)
         finally:  # even if the task is cancelled
             close(slot)
         work.put(slot, step.ticket, attempt.finish())

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..exceptions import (
     ConnectError,
@@ -22,7 +22,10 @@ from ..exceptions import (
 from ..results import Response
 from ..targets import client_ports
 from .exchange import Exchange
-from .work import Assignment
+from .work import SHORTAGES, Assignment
+
+if TYPE_CHECKING:
+    from .tls import Tls
 
 READ_SIZE = 16 * 1024
 """Bytes to ask for in one read, the same as in the Rust versions."""
@@ -35,8 +38,22 @@ FAILURES = (RequestError, OSError)
 """The exceptions to pass to ``Attempt.failed``."""
 
 _PHASES = {"connect": "connect", "send": "write", "receive": "read", "close": "read"}
-_DOING = {"connect": "connecting", "write": "sending the request", "read": "reading the response"}
-_ERRORS: dict[str, type[NetworkError]] = {"connect": ConnectError, "write": WriteError, "read": ReadError}
+_DOING = {
+    "connect": "connecting",
+    "handshake": "the TLS handshake",
+    "write": "sending the request",
+    "read": "reading the response",
+}
+_LACKING = {"connect": "connection", "handshake": "TLS handshake", "write": "whole response", "read": "whole response"}
+_ERRORS: dict[str, type[NetworkError]] = {
+    "connect": ConnectError,
+    "handshake": ConnectError,
+    "write": WriteError,
+    "read": ReadError,
+}
+
+_TURN = 0.25
+"""Seconds that the first of several addresses has to answer, as in RFC 8305."""
 
 
 class Attempt(Exchange):
@@ -49,16 +66,30 @@ class Attempt(Exchange):
     time_left: float
     _want: Want = "connect"
     _error: RequestError | None = None
+    _tls: Tls | None = None
+    _rerouted = False  # whether to close the connection, and to go on with the next address
+    _turn = _TURN
 
     def __init__(self, assignment: Assignment) -> None:
-        target = assignment.target
-        super().__init__(target.authority, target.path)
+        _, target, terms = assignment
+        super().__init__(target.authority, target.path, terms.options)
         self.url = target.url
-        self.address = target.address
-        self.family = socket.AF_INET6 if ":" in target.address[0] else socket.AF_INET
-        self.timeout = assignment.timeout
+        self._terms = terms
+        self._tls_host = target.tls_host
         self.started = monotonic()
-        self.deadline = self.started + self.timeout
+        self._last = self._connect_deadline = self.started + terms.timeout
+        if terms.connect_timeout is not None:
+            self._connect_deadline = min(self._last, self.started + terms.connect_timeout)
+        # When to stop waiting and to ask again. It changes: read it before each wait.
+        self.deadline = self._connect_deadline
+        self.address, *self._others = target.addresses
+        if self._others:
+            self._reroute(self.address)
+
+    @property
+    def family(self) -> int:
+        """The family of the address, for the socket."""
+        return socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
 
     def wants(self) -> Want:
         """Return what to do next, within ``time_left`` seconds. Ask again after each step and each wait."""
@@ -79,6 +110,10 @@ class Attempt(Exchange):
         # system call, so only where that may be.
         if self.address[1] in client_ports() and local()[:2] == self.address:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        if self._tls_host is None:
+            self.deadline = self._last
+        else:
+            self._begin_tls(self._tls_host)
         self._want = "send"
 
     def sent(self, count: int) -> None:
@@ -89,19 +124,37 @@ class Attempt(Exchange):
 
     def received(self, data: bytes) -> None:
         """Process bytes from the server; ``b""`` means the end of the stream."""
-        if self.receive(data):
+        if self._tls is not None:
+            self._decrypt(self._tls, data)
+        elif self.receive(data):
             self._want = "close"
 
     def closed(self) -> None:
         """Record that the connection is closed."""
-        self._want = "done"
+        self._want = "connect" if self._rerouted else "done"
+        self._rerouted = False
 
     def failed(self, error: RequestError | OSError) -> None:
-        """Record the error that ends the attempt; BlockingIOError is no failure: the socket is just not ready."""
-        if not isinstance(error, BlockingIOError):
-            phase = _PHASES[self._want]
-            self._want = "close"
-            self._error = self._failure(error, phase)
+        """Record the error that ends the attempt, unless there is another address to try.
+
+        BlockingIOError is no failure: the socket is just not ready. Neither is a timeout before the deadline.
+        """
+        if isinstance(error, BlockingIOError):
+            return
+        now = monotonic()
+        late = isinstance(error, TimeoutError) and error.errno is None  # a deadline of ours, not the network's
+        if late and now < self.deadline:
+            return
+        phase = self._phase()
+        self._want = "close"
+        if phase == "connect" and now < self._connect_deadline and self._can_go_elsewhere(error):
+            if late:
+                self._others.append(self.address)
+                self._turn *= 1.5
+            self._rerouted = True
+            self._reroute(self._others.pop(0))
+        else:
+            self._error = self._failure(error, phase, late and now < self._last)
             self._error.phase = phase
 
     def finish(self) -> Response:
@@ -124,13 +177,60 @@ class Attempt(Exchange):
         error.elapsed = elapsed
         return Response(self.url, start=self.started, elapsed=elapsed, error=error)
 
-    def _failure(self, error: RequestError | OSError, phase: str) -> RequestError:
+    def _phase(self) -> str:
+        if self._tls is not None and not self._tls.secured:
+            return "handshake"
+        return _PHASES[self._want]
+
+    def _can_go_elsewhere(self, error: RequestError | OSError) -> bool:
+        return bool(self._others) and not isinstance(error, RequestError) and error.errno not in SHORTAGES
+
+    def _reroute(self, address: tuple[str, int]) -> None:
+        """Connect to this address next. (RFC 8305 tries several at a time; an exchange has one socket.)"""
+        self.address = address
+        turn_ends = monotonic() + self._turn
+        self.deadline = min(self._connect_deadline, turn_ends) if self._others else self._connect_deadline
+
+    def _begin_tls(self, host: str) -> None:
+        from .tls import Tls  # here, since ssl takes long to import
+
+        self._request, self.unsent = self.unsent, b""
+        self.deadline = self._connect_deadline
+        self._tls = Tls(self._terms.verify, host)
+        self.unsent = self._tls.outgoing()
+
+    def _decrypt(self, tls: Tls, data: bytes) -> None:
+        """Process encrypted bytes from the server; ``b""`` means the end of the stream."""
+        if not data:
+            from .tls import cut_off, truncated
+
+            if not tls.secured:
+                raise cut_off()
+            # Anybody can cut a connection off: where only its end tells the body's, the body may be incomplete.
+            if self.receive(data):
+                raise truncated()
+            return
+        plain = b""
+        if tls.secured:
+            plain = tls.receive(data)
+        else:
+            tls.shake_hands(data)
+            if tls.secured:
+                self.deadline = self._last
+                tls.send(self._request)
+        if (plain and self.receive(plain)) or (tls.ended and self.receive(b"")):
+            self._want = "close"
+        else:
+            self.unsent = tls.outgoing()
+            self._want = "send" if self.unsent else "receive"
+
+    def _failure(self, error: RequestError | OSError, phase: str, late_connecting: bool) -> RequestError:
         if isinstance(error, RequestError):
             return error
         if isinstance(error, TimeoutError) and error.errno is None:  # a deadline of ours, not the network's ETIMEDOUT
-            if phase == "connect":
-                return ConnectTimeout(f"no connection within {self.timeout:g} s")
-            return TotalTimeout(f"no whole response within {self.timeout:g} s")
+            limit = (late_connecting and self._terms.connect_timeout) or self._terms.timeout
+            kind = ConnectTimeout if phase in ("connect", "handshake") else TotalTimeout
+            return kind(f"no {_LACKING[phase]} within {limit:g} s")
         # by the number, since asyncio words the message differently
         words = str(error) if error.errno is None else f"[Errno {error.errno}] {os.strerror(error.errno)}"
         failure = _ERRORS[phase](f"{_DOING[phase]} failed: {words}", errno=error.errno)

@@ -12,20 +12,37 @@ from typing import Any, NamedTuple, Protocol
 from ..exceptions import NetworkError
 from ..results import Response
 from ..targets import Target
+from .exchange import Options
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds to wait before trying again, if no exchange is in flight whose end would free resources."""
 
 # connect() fails with EADDRNOTAVAIL when all local ports are in use.
-_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+
+
+class Terms(NamedTuple):
+    """What a call asks of each of its exchanges.
+
+    Attributes:
+        timeout: the limit on the whole exchange in seconds, from connecting to the last byte.
+        connect_timeout: the limit on connecting, the TLS handshake included, if that is less; None for none.
+        options: the method, further header fields, the limits on the response's size.
+        verify: whom to trust over TLS, as in ``trust.ssl_context``.
+    """
+
+    timeout: float
+    connect_timeout: float | None = None
+    options: Options = Options()
+    verify: bool | str = True
 
 
 class Assignment(NamedTuple):
-    """One URL to fetch, and the limit on the whole exchange in seconds; ``ticket`` is the work's number for it."""
+    """One URL to fetch, and how; ``ticket`` is the work's number for it."""
 
     ticket: int
     target: Target
-    timeout: float
+    terms: Terms
 
 
 class Wait(NamedTuple):
@@ -110,12 +127,12 @@ def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) 
 class WorkList:
     """The work of one call: a list of URLs, each with an optional time before which it must not begin."""
 
-    def __init__(self, targets: list[Target], concurrency: int, timeout: float) -> None:
+    def __init__(self, targets: list[Target], concurrency: int, terms: Terms) -> None:
         self.waiters = min(concurrency, len(targets))
         self.shortage: int | None = None
         """The system's error number that kept the call below ``concurrency`` exchanges in flight."""
         self._targets = targets
-        self._timeout = timeout
+        self._terms = terms
         self._lock = threading.Lock()
         self._todo = iter(range(len(targets)))
         self._again: deque[int] = deque()  # those that could not begin
@@ -147,12 +164,12 @@ class WorkList:
                 return self._wait(slot, target.due)
             slot.claimed = None
             self._in_flight.add(slot)
-            return Assignment(ticket, target, self._timeout)
+            return Assignment(ticket, target, self._terms)
 
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
         """Take the response to an assignment of the waiter."""
         error = response.error
-        if error and isinstance(error, NetworkError) and error.phase == "connect" and error.errno in _SHORTAGES:
+        if error and isinstance(error, NetworkError) and error.phase == "connect" and error.errno in SHORTAGES:
             with self._lock:
                 self.shortage = error.errno
                 self._in_flight.discard(slot)
@@ -191,4 +208,4 @@ class WorkList:
         now = time.monotonic()
         if self._stuck_since is None:
             self._stuck_since = now
-        return now - self._stuck_since >= self._timeout
+        return now - self._stuck_since >= self._terms.timeout

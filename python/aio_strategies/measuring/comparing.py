@@ -31,6 +31,7 @@ def compare(
     concurrency: int = 10,
     latency: float | None = None,
     rate: float | None = None,
+    https: bool = False,
     timeout: float = 30.0,
     rounds: int | None = None,
     budget: float = 30.0,
@@ -66,6 +67,8 @@ def compare(
         latency: seconds before the lab answers; None for 0.02, or for the latency of ``lab``. Ignored with ``urls``.
         rate: requests per second that are due to start (the open model: the response time of a request that starts late
             counts from when it was due); None for all at once.
+        https: whether to fetch the lab's pages over https: every fetch then pays a whole TLS handshake. Programs find
+            the lab's authority where ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` is heeded.
         timeout: the limit on each fetch, in seconds.
         rounds: how often each arm is timed, however long that takes; None for at least 10, if the budget allows, and up
             to 60, until every interval is within ±5 %.
@@ -106,6 +109,7 @@ def compare(
         concurrency=concurrency,
         latency=latency,
         rate=rate,
+        https=https,
         timeout=timeout,
         rounds=rounds,
         budget=budget,
@@ -135,6 +139,7 @@ async def acompare(
     concurrency: int = 10,
     latency: float | None = None,
     rate: float | None = None,
+    https: bool = False,
     timeout: float = 30.0,
     rounds: int | None = None,
     budget: float = 30.0,
@@ -168,6 +173,7 @@ async def acompare(
         concurrency=concurrency,
         latency=latency,
         rate=rate,
+        https=https,
         timeout=timeout,
         rounds=rounds,
         budget=budget,

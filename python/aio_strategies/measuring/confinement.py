@@ -1,4 +1,7 @@
-"""Confines a program that names its own pages: the lab stands in for its hosts, and it can reach no other.
+"""Confines a program that names its own pages: the lab stands in for its hosts, and all others are refused.
+
+This keeps a mistake from reaching a public host; it is no sandbox. What does not connect through ``socket.socket`` gets
+past it: other programs (curl), native code, UDP.
 
 That holds for the processes that it starts, too, by whatever method of ``multiprocessing``. A forked process inherits
 everything. Any other is a fresh interpreter, which would import the file of the main module and find the program's

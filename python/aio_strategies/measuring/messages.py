@@ -30,6 +30,7 @@ class Assignment(NamedTuple):
         program: the caller's program: a packed callable, or source text.
         options: the strategy's keyword arguments.
         urls: all URLs of the comparison.
+        ca_file: the certificate of the authority to trust over https; None to trust whom the system trusts.
         bounds: the limits on a program that names its own pages; None for others, whose connections are not
             redirected.
         lab_port: the port of the lab server.
@@ -42,6 +43,7 @@ class Assignment(NamedTuple):
     program: bytes | str | None
     options: Mapping[str, Any]
     urls: Sequence[str]
+    ca_file: str | None = None
     bounds: Bounds | None = None
     lab_port: int = 0
     time_limit: float = math.inf

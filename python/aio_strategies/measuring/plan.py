@@ -16,6 +16,7 @@ from ..checks import (
     check_budget,
     check_concurrency,
     check_fetchable_urls,
+    check_flag,
     check_latency,
     check_names,
     check_program_name,
@@ -83,6 +84,7 @@ def make_plan(
     latency: float | None = None,
     rate: float | None = None,
     timeout: float = 30.0,
+    https: bool = False,
     rounds: int | None = None,
     budget: float = 30.0,
     seed: int | None = None,
@@ -91,7 +93,7 @@ def make_plan(
     """Check the arguments of ``compare``, and draw a seed if there is none. Nothing is started.
 
     With ``bounds``, the programs name their own pages: each fetches ``requests`` pages from the hosts, if any, that
-    the lab stands in for. They can reach no other hosts, and each run may take ``timeout`` seconds.
+    the lab stands in for. Their Python code is refused other hosts, and each run may take ``timeout`` seconds.
 
     Raises:
         ComparisonError: none of the arms is available here.
@@ -137,7 +139,11 @@ def make_plan(
         budget=check_budget(budget),
         hosts=None if bounds is None else tuple(map(str, bounds.hosts)),
         **_of_the_lab(
-            lab, urls=fetched, latency=None if latency is None else check_latency(latency), requests=requests
+            lab,
+            urls=fetched,
+            latency=None if latency is None else check_latency(latency),
+            https=check_flag("https", https),
+            requests=requests,
         ),
     )
     _check_room(settings, len(chosen))
@@ -165,7 +171,7 @@ def _check_room(settings: Settings, arms: int) -> None:
 
 
 def _of_the_lab(
-    lab: LabServer | None, *, urls: Sequence[str] | None, latency: float | None, requests: int
+    lab: LabServer | None, *, urls: Sequence[str] | None, latency: float | None, https: bool, requests: int
 ) -> dict[str, Any]:
     """Return the settings of the lab server: the caller's, or the one that will be started, or none.
 
@@ -176,9 +182,11 @@ def _of_the_lab(
     """
     if lab is None:
         if urls is not None:
+            if https:
+                raise ValueError("https=True is for the lab server's pages: what urls= holds is fetched as it says")
             return {"latency": None}
         latency = DEFAULT_LATENCY if latency is None else latency
-        return {"latency": latency, "jitter": 0.0, "body_size": DEFAULT_BODY_SIZE}
+        return {"latency": latency, "jitter": 0.0, "body_size": DEFAULT_BODY_SIZE, "https": https}
     if not isinstance(lab, LabServer):
         raise TypeError(f"lab must be a LabServer, not {lab!r}")
     if urls is not None:
@@ -188,12 +196,20 @@ def _of_the_lab(
             f"latency={latency:g} conflicts with lab=, whose latency is {lab.latency:g}: leave latency out, or start a"
             " LabServer with it"
         )
+    if https and lab.ca_file is None:
+        raise ValueError("https=True conflicts with lab=, which serves plain http: start a LabServer(https=True)")
     if lab.closed:
         raise ValueError("lab is closed: give a running LabServer, for example inside its with block")
     if lab.log_limit < requests:
         raise ValueError(f"lab keeps only log_limit={lab.log_limit} records, but requests={requests} need one each")
     lab.stats()  # raises if it is dead
-    return {"latency": lab.latency, "jitter": lab.jitter, "body_size": lab.body_size, "bandwidth": lab.bandwidth}
+    return {
+        "latency": lab.latency,
+        "jitter": lab.jitter,
+        "body_size": lab.body_size,
+        "bandwidth": lab.bandwidth,
+        "https": lab.ca_file is not None,
+    }
 
 
 def schedule(arms: Sequence[Arm], seed: int) -> Iterator[list[Arm]]:

@@ -85,7 +85,7 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
             lab.reset()
         elif settings.urls is None:
             assert settings.latency is not None
-            lab = stack.enter_context(LabServer(latency=settings.latency))
+            lab = stack.enter_context(LabServer(latency=settings.latency, https=settings.https))
         urls: Sequence[str] = settings.urls or (lab.page_urls(settings.requests) if lab else ())
         arms = (*plan.arms, plan.baseline.twin())
         crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
@@ -117,6 +117,7 @@ def assignment(plan: Plan, arm: Arm, urls: Sequence[str], lab: LabServer | None)
         program=plan.programs.get(arm.twin_of or arm.name),
         options={"concurrency": settings.concurrency, "timeout": settings.timeout, "rate": settings.rate},
         urls=urls,
+        ca_file=None if lab is None else lab.ca_file,
     )
     if not arm.own_work or lab is None:
         return told

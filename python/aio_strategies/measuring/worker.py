@@ -43,6 +43,9 @@ def main() -> None:
     assignment: Assignment = receive(orders)
     _native.die_with(assignment.parent)
     _native.allow_tracing()
+    if assignment.ca_file is not None:
+        # OpenSSL, rustls, aiohttp and httpx read the first; requests and curl the others.
+        os.environ |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), assignment.ca_file)
     try:
         arm = _arm(assignment)
     except Exception as error:

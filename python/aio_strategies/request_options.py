@@ -1,0 +1,135 @@
+"""What a caller may ask of every exchange of a call, besides its URLs."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from inspect import Parameter, Signature
+from typing import Any, NamedTuple, TypedDict
+
+from .checks import (
+    check_choice,
+    check_connect_timeout,
+    check_count,
+    check_flag,
+    check_headers,
+    check_timeout,
+    check_verify,
+)
+from .lecture.exchange import Options
+from .lecture.work import Terms
+
+__all__ = ["OPTIONS", "Asked", "RequestOptions", "checked", "with_options", "without_secrets"]
+
+METHODS = ("GET", "HEAD")
+
+_SECRETS = {"authorization", "cookie"}
+
+
+class RequestOptions(TypedDict, total=False):
+    """The keyword arguments that all strategies take; see ``OPTIONS``."""
+
+    connect_timeout: float | None
+    method: str
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None
+    follow_redirects: bool
+    max_redirects: int
+    verify: bool | str | os.PathLike[str]
+    max_header_bytes: int
+    max_headers: int
+    max_body_bytes: int
+
+
+_DEFAULTS = {
+    "connect_timeout": None,
+    "method": "GET",
+    "headers": None,
+    "follow_redirects": False,
+    "max_redirects": 20,
+    "verify": True,
+    "max_header_bytes": Options().max_header_bytes,
+    "max_headers": Options().max_headers,
+    "max_body_bytes": Options().max_body_bytes,
+}
+
+OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake included; None for ``timeout`` alone.
+        method: ``"GET"`` or ``"HEAD"``.
+        headers: header fields to send, as a mapping or as pairs. They replace ours of the same name (``User-Agent``,
+            ``Accept``). ``Authorization`` and ``Cookie`` are not sent on to another host that a redirect leads to.
+        follow_redirects: whether to go where a reply with status 301, 302, 303, 307 or 308 leads. The replies on the
+            way are in ``Response.history``. All URLs of the call are fetched before the first redirect is followed.
+        max_redirects: how many redirects may follow one another.
+        verify: whom to trust over ``https``: True, those whom the system trusts (``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
+            replace them); the path of a file of PEM certificates, or of a folder as ``openssl rehash`` makes it; or
+            False, anybody, which a RuntimeWarning points out.
+        max_header_bytes: the most bytes of status line and header fields, and of a chunked body's trailers.
+        max_headers: the most header fields.
+        max_body_bytes: the most bytes of a body, before and after it is decoded."""
+
+
+class Asked(NamedTuple):
+    """The options, checked.
+
+    Attributes:
+        terms: what each exchange needs to know.
+        max_redirects: how many redirects to follow, one after another.
+    """
+
+    terms: Terms
+    max_redirects: int
+
+
+def checked(timeout: float, options: RequestOptions) -> Asked:
+    """Check the timeout and the options.
+
+    Raises:
+        TypeError: an argument is of the wrong type, or unknown.
+        ValueError: an argument is out of range.
+    """
+    timeout = check_timeout(timeout)
+    if not options:
+        return Asked(Terms(timeout), 0)
+    for name in options:
+        if name not in _DEFAULTS:
+            raise TypeError(
+                f"there is no argument {name!r}; besides concurrency, timeout and rate: {', '.join(_DEFAULTS)}"
+            )
+    given: dict[str, Any] = {**_DEFAULTS, **options}
+    verify = check_verify(given["verify"])
+    if verify is False:
+        warnings.warn(
+            "verify=False: anybody can answer in the place of an https server, and read what is sent to it",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    request = Options(
+        check_choice("method", given["method"], METHODS),
+        check_headers(given["headers"]),
+        check_count("max_header_bytes", given["max_header_bytes"]),
+        check_count("max_headers", given["max_headers"]),
+        check_count("max_body_bytes", given["max_body_bytes"]),
+    )
+    redirects = check_count("max_redirects", given["max_redirects"])
+    follow = check_flag("follow_redirects", given["follow_redirects"])
+    terms = Terms(timeout, check_connect_timeout(given["connect_timeout"]), request, verify)
+    return Asked(terms, redirects if follow else 0)
+
+
+def without_secrets(terms: Terms) -> Terms:
+    """Return the terms without the header fields that only the first host may know."""
+    headers = tuple(field for field in terms.options.headers if field[0].lower() not in _SECRETS)
+    return terms._replace(options=terms.options._replace(headers=headers))
+
+
+def with_options(function: Any) -> Any:
+    """Name the options in the function's signature, and explain them in its docstring where it has ``{options}``."""
+    signature = Signature.from_callable(function, eval_str=False)
+    parameters = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    parameters += [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind)
+        for name, kind in RequestOptions.__annotations__.items()
+    ]
+    function.__signature__ = signature.replace(parameters=parameters)
+    function.__doc__ = (function.__doc__ or "").replace("{options}", OPTIONS)
+    return function

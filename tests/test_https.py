@@ -1,0 +1,259 @@
+"""https in all sixteen implementations: verified, with the reason where it fails, and never beyond its deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aio_strategies as aio
+import pytest
+import trustme
+
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(range(250)) * 4000
+
+
+class Server:
+    """Serves each connection in a thread, by the script that it is given."""
+
+    def __init__(self, script: Callable[[socket.socket], None]) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}/"
+        self._script = script
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self._open.add(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError, ssl.SSLError), connection:
+            connection.settimeout(20)
+            self._script(connection)
+        self._open.discard(connection)
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def serving(script: Callable[[socket.socket], None]) -> Iterator[str]:
+    server = Server(script)
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
+def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(made)
+    return made
+
+
+def over_tls(certificate: trustme.LeafCert, reply: bytes, *, farewell: bool = True) -> Callable[[socket.socket], None]:
+    """Reply over TLS; without a farewell, the connection just ends."""
+    tls = context(certificate)
+
+    def script(connection: socket.socket) -> None:
+        with tls.wrap_socket(connection, server_side=True) as secured:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += secured.recv(4096)
+            secured.sendall(reply)
+            if farewell:
+                secured.unwrap()
+
+    return script
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: trustme.CA) -> trustme.LeafCert:
+    return authority.issue_cert("127.0.0.1", "localhost")
+
+
+@pytest.fixture(scope="module")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def test_ten_urls_with_a_verified_certificate(way, certificate, ca_file):
+    with serving(over_tls(certificate, REPLY)) as url:
+        run = way([f"{url}{number}" for number in range(10)], verify=ca_file).raise_for_errors()
+    assert [response.content for response in run] == [b"ok"] * 10
+
+
+def test_a_body_of_many_records(way, certificate, ca_file):
+    with serving(over_tls(certificate, BIG)) as url:
+        [response] = way([url], verify=ca_file).raise_for_errors()
+    assert response.content == BIG.partition(b"\r\n\r\n")[2]
+
+
+YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+TOMORROW = YESTERDAY + datetime.timedelta(days=2)
+
+
+def self_signed() -> trustme.LeafCert:
+    """A certificate that is its own authority."""
+    authority = trustme.CA()
+    return trustme.LeafCert(authority.private_key_pem.bytes(), authority.cert_pem.bytes(), [])
+
+
+BAD = {
+    "expired": (
+        lambda authority: authority.issue_cert(
+            "127.0.0.1", not_before=YESTERDAY.replace(year=2020), not_after=YESTERDAY
+        ),
+        "the certificate has expired",
+    ),
+    "not valid yet": (
+        lambda authority: authority.issue_cert(
+            "127.0.0.1", not_before=TOMORROW, not_after=TOMORROW + datetime.timedelta(days=1)
+        ),
+        "the certificate is not valid yet",
+    ),
+    "for another host": (
+        lambda authority: authority.issue_cert("example.org"),
+        "the certificate is not for 127.0.0.1",
+    ),
+    "self-signed": (lambda _: self_signed(), "the certificate is self-signed"),
+    "of an unknown authority": (
+        lambda _: trustme.CA().issue_cert("127.0.0.1"),
+        "the certificate's issuer is unknown",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=BAD)
+def bad(request, authority) -> Iterator[tuple[str, str]]:
+    make, reason = BAD[request.param]
+    with serving(over_tls(make(authority), REPLY)) as url:
+        yield url, reason
+
+
+def test_a_certificate_that_cannot_be_trusted(way, bad, ca_file, certificate):
+    url, reason = bad
+    with serving(over_tls(certificate, REPLY)) as good:
+        first, second = way([url, good], verify=ca_file)
+    assert type(first.error) is aio.SSLError
+    assert str(first.error) == f"the TLS handshake failed: {reason} (while fetching {url})"
+    assert (first.error.phase, first.error.bytes_received, first.error.strategy) == ("handshake", 0, way.key)
+    assert second.content == b"ok"
+
+
+def test_a_server_that_does_not_speak_tls(way, ca_file):
+    with serving(lambda connection: (connection.recv(4096), connection.sendall(REPLY), connection.recv(1))) as url:
+        [response] = way([url], verify=ca_file, timeout=10)
+    assert isinstance(response.error, aio.SSLError)
+    assert "the TLS handshake failed: the server does not speak TLS" in str(response.error)
+
+
+def test_a_server_that_goes_away(way, ca_file):
+    with serving(lambda connection: connection.recv(4096)) as url:
+        [response] = way([url], verify=ca_file, timeout=10)
+    assert isinstance(response.error, aio.SSLError)
+    assert "the TLS handshake failed: the server closed the connection" in str(response.error)
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 0.3}, {"timeout": 20.0, "connect_timeout": 0.3}])
+def test_a_handshake_that_stalls_ends_at_the_deadline(way, ca_file, limits):
+    with serving(lambda connection: connection.recv(1 << 20) and connection.recv(1 << 20)) as url:
+        [response] = way([url], verify=ca_file, **limits)
+    assert isinstance(response.error, aio.ConnectTimeout)
+    assert "no TLS handshake within 0.3 s" in str(response.error)
+    assert response.error.phase == "handshake"
+    assert 0.3 <= response.error.elapsed < 10
+
+
+def test_the_time_for_connecting_is_not_that_of_the_reply(way, certificate, ca_file):
+    tls = context(certificate)
+
+    def late(connection: socket.socket) -> None:
+        with tls.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(4096)
+            threading.Event().wait(0.6)
+            secured.sendall(REPLY)
+
+    with serving(late) as url:
+        [response] = way([url], verify=ca_file, connect_timeout=0.4).raise_for_errors()
+    assert response.content == b"ok"
+
+
+def test_an_end_that_anybody_could_have_made_is_no_end_of_a_body(way, certificate, ca_file):
+    until_end = b"HTTP/1.1 200 OK\r\n\r\nperhaps all of it"
+    with (
+        serving(over_tls(certificate, until_end)) as whole,
+        serving(over_tls(certificate, until_end, farewell=False)) as cut,
+        serving(over_tls(certificate, REPLY, farewell=False)) as counted,
+    ):
+        first, second, third = way([whole, cut, counted], verify=ca_file)
+    assert first.content == b"perhaps all of it"
+    assert isinstance(second.error, aio.ReadError)
+    assert "the connection ended without the closing message of TLS" in str(second.error)
+    assert third.content == b"ok"
+
+
+def test_verify_false_trusts_anybody_and_warns(way):
+    with serving(over_tls(self_signed(), REPLY)) as url:
+        with pytest.warns(RuntimeWarning, match="verify=False: anybody can answer"):
+            run = way([url], verify=False)
+        assert run.raise_for_errors()[0].content == b"ok"
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_a_folder_of_authorities(language, certificate, ca_file, tmp_path):
+    import subprocess
+
+    name = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", ca_file], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (tmp_path / f"{name}.0").write_bytes(Path(ca_file).read_bytes())
+    with serving(over_tls(certificate, REPLY)) as url:
+        run = aio.run("thread", [url], language=language, verify=tmp_path)
+    assert run.raise_for_errors()[0].content == b"ok"
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_the_system_trusts_whom_the_environment_says(language, certificate, ca_file, monkeypatch):
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, aio_strategies as aio\n"
+        f"print(aio.run('process', sys.argv[1:], language={language!r}, concurrency=2).raise_for_errors()[0].content)"
+    )
+    with serving(over_tls(certificate, REPLY)) as url:
+        monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+        done = subprocess.run([sys.executable, "-c", program, url, url], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("b'ok'\n", "")
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_what_is_no_certificate(language, tmp_path):
+    nothing = tmp_path / "nothing.pem"
+    nothing.write_text("no certificate at all\n")
+    with pytest.raises(ValueError, match="has no certificate of an authority to trust"):
+        aio.run("thread", ["https://127.0.0.1:1/"], language=language, verify=nothing)
+    with pytest.raises(ValueError, match="verify must be True, False, or the path of a file or folder"):
+        aio.run("thread", ["https://127.0.0.1:1/"], language=language, verify=tmp_path / "absent")
+    with pytest.raises(TypeError, match="verify must be True, False, or the path of certificates, not 1"):
+        aio.run("thread", ["https://127.0.0.1:1/"], language=language, verify=1)
