@@ -2,8 +2,8 @@
 
 - aa: 40 comparisons of Python's thread pool with itself, while other programs compute and sleep in turn
 - power: 40 comparisons with an arm that takes 10 % longer by construction
-- diff: 20 pairs of saved comparisons, of the same build, and of one whose arm takes 10 % longer; the second of a pair is
-  measured on the machine as it is, and under the load of `aa`
+- diff: 20 pairs of saved comparisons, of the same arm, and of one that takes 10 % longer; the second of a pair is
+  measured without and with the load of `aa`
 - budget: all arms within 30 s, also with a blocking arm that alone would take 500 s
 - overhead: a run's wall time, less the span of the lab server's log from the first accept to the last close
 """

@@ -1,4 +1,4 @@
-"""The lecture's assignment as somebody would do it: its seven programs as cells of one notebook, both languages beside them.
+"""The lecture's assignment as students do it: its seven programs as cells of one notebook, beside both languages.
 
 Runs the notebook in a real kernel with the magic's own budgets; prints the seconds and the verdicts, and writes
 results/seven_cells.json. With a path as argument, the notebook is kept there.

@@ -12,7 +12,8 @@ from typing import Any
 
 from aio_strategies._native import receive
 from aio_strategies.exceptions import RequestError
-from aio_strategies.lecture.exchange import DEFAULT_OPTIONS, Exchange, Options
+from aio_strategies.lecture.exchange import Exchange
+from aio_strategies.terms import DEFAULT_OPTIONS, Options
 
 Choose = Callable[[Sequence[Any]], Any]
 

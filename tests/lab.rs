@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-use aio_strategies::lab::{Config, Counters, Lab, Record};
+use aio_strategies::lab::{Config, Counters, Fault, Kind, Lab, Record, Step};
 
 /// Far beyond what anything here should take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -103,6 +103,7 @@ fn wrong_requests_are_refused_and_their_replies_arrive() {
         ("GET /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 400),
         ("GET /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         ("GET /x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        ("POST /x HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         ("DELETE /x HTTP/1.1\r\n\r\n", 405),
         (&upload, 405),
         (&fields, 431),
@@ -118,10 +119,13 @@ fn wrong_requests_are_refused_and_their_replies_arrive() {
         assert!(reply.contains("\r\nConnection: close\r\n"));
     }
     eventually(|| lab.counters().open_connections == 0);
-    assert_eq!((lab.counters().served, lab.counters().errors), (0, 7));
+    assert_eq!((lab.counters().served, lab.counters().errors), (0, 8));
     let records = lab.records();
-    assert_eq!(records.iter().map(|record| record.status).collect::<Vec<_>>(), [400, 400, 400, 400, 405, 405, 431]);
-    assert_eq!(records[5].path, "/form");
+    assert_eq!(
+        records.iter().map(|record| record.status).collect::<Vec<_>>(),
+        [400, 400, 400, 400, 400, 405, 405, 431]
+    );
+    assert_eq!(records[6].path, "/form");
     records.iter().for_each(assert_in_order);
 }
 
@@ -178,6 +182,66 @@ fn a_half_closed_client_gets_its_reply() {
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     assert_eq!(body(&reply).len(), 1024);
+}
+
+#[test]
+fn a_half_closed_client_is_told_from_one_that_has_gone() {
+    let latency = Duration::from_millis(400);
+    let lab = Lab::start(&Config { latency, ..fast() }).unwrap();
+    let (mut waiting, mut gone) = (connect(&lab), connect(&lab));
+    waiting.write_all(b"GET /waiting HTTP/1.1\r\n\r\n").unwrap();
+    gone.write_all(b"GET /gone HTTP/1.1\r\n\r\n").unwrap();
+    eventually(|| lab.counters().in_flight == 2);
+    let start = Instant::now();
+    waiting.shutdown(Shutdown::Write).unwrap();
+    drop(gone);
+    eventually(|| lab.counters().open_connections == 1);
+    assert!(start.elapsed() < latency, "it waited until the reply was due");
+    let record = &lab.records()[0];
+    assert_eq!((record.path.as_str(), record.status, record.first_byte), ("/gone", 0, 0));
+    let mut reply = String::new();
+    waiting.read_to_string(&mut reply).unwrap();
+    assert_eq!((status(&reply), body(&reply).len()), (200, 1024));
+    let record = &lab.records()[1];
+    assert_in_order(record);
+    assert!(record.first_byte - record.request >= latency.as_nanos() as u64);
+}
+
+#[test]
+fn a_head_that_takes_too_long_is_refused() {
+    let head_timeout = Duration::from_millis(200);
+    let lab = Lab::start(&Config { head_timeout, ..fast() }).unwrap();
+    let mut idle = connect(&lab);
+    let mut stream = connect(&lab);
+    let start = Instant::now();
+    let mut reply = [0; 12];
+    stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    while stream.read_exact(&mut reply).is_err() {
+        assert!(start.elapsed() < PATIENCE);
+        stream.write_all(b"G").unwrap();
+    }
+    assert!(start.elapsed() >= head_timeout);
+    assert_eq!(&reply, b"HTTP/1.1 408");
+    idle.write_all(b"GET /x HTTP/1.0\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    idle.read_to_string(&mut reply).unwrap();
+    assert_eq!(status(&reply), 200);
+}
+
+#[test]
+fn raw_replies_and_faults_do_what_they_say() {
+    let faults = vec![Fault { path: Some("/cut*".to_owned()), ..Kind::LimitData(30).into() }];
+    let lab = Lab::start(&Config { faults, ..fast() }).unwrap();
+    lab.reply("/raw", Some(vec![Step::Send(b"HT".to_vec()), Step::Wait(Duration::from_millis(20)), Step::Reset]));
+    assert_eq!(get(&lab, "/cut/short").len(), 30);
+    let mut stream = connect(&lab);
+    stream.write_all(b"GET /raw HTTP/1.1\r\n\r\n").unwrap();
+    let mut reply = Vec::new();
+    assert_eq!(stream.read_to_end(&mut reply).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(reply, b"HT");
+    lab.reply("/raw", None);
+    assert_eq!(status(&get(&lab, "/raw")), 200);
+    assert_eq!(lab.records().iter().map(|record| record.last_byte > 0).collect::<Vec<_>>(), [false, false, true]);
 }
 
 #[test]

@@ -36,7 +36,6 @@ LOCAL = "http://127.0.0.1:9/"
         ([LOCAL], {"rate": "1"}, TypeError, "requests per second or None, not '1'"),
         ([LOCAL], {"rate": True}, TypeError, "True"),
         ([LOCAL, "ftp://a/"], {}, aio.UnsupportedProtocol, '"ftp"; allowed: "http"'),
-        (["https://a/"], {}, aio.UnsupportedProtocol, '"https"; allowed: "http"'),
         (["a.org/path"], {}, aio.InvalidURL, "no scheme"),
         (["http://"], {}, aio.InvalidURL, "empty host"),
         (["http://a:99999/"], {}, aio.InvalidURL, "port"),

@@ -385,7 +385,7 @@ class TestGate:
 
     def test_the_lab_s_log_speaks_for_an_arm_that_does_not(self):
         def record(path, status=200, size=4):
-            return LogRecord(1, 1, path, status, size, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            return LogRecord(1, 1, path, status, size, 0.0, None, 0.0, 0.0, 0.0, 0.0, 0.0)
 
         gate = Gate(["http://lab/", "http://lab/1"])
         gate.check(Arm("first"), [outcome(), outcome()], 2)

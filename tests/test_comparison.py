@@ -723,7 +723,10 @@ class TestFiles:
         assert [arm.name for arm in comparison.arms] == [arm["arm"] for arm in old["arms"]]
         assert (comparison.settings.programs, comparison.settings.body_size) == (("mine",), 1024)
         kept = old["requests"]
-        assert comparison.kept_exchanges.to_dict() == kept | {"begun": kept["accepted"]}
+        assert comparison.kept_exchanges.to_dict() == kept | {
+            "begun": kept["accepted"],
+            "secured": [None] * len(kept["run"]),
+        }
         assert len(comparison.exchanges) == len(old["requests"]["run"])
         now = comparison.to_dict(exchanges=True)
         assert now["schema"] == SCHEMA

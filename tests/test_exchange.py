@@ -14,7 +14,8 @@ import pytest
 import zstandard
 from aio_strategies._native import decode_content, request
 from aio_strategies.checks import check_headers
-from aio_strategies.lecture.exchange import DEFAULT_OPTIONS, Exchange, Options
+from aio_strategies.lecture.exchange import Exchange
+from aio_strategies.terms import DEFAULT_OPTIONS, Options
 from both_exchanges import OPTIONS, mutated, pieces, python_outcome, reply, rust_outcome
 from conftest import saying
 from hypothesis import given, settings
@@ -277,7 +278,7 @@ import gzip, resource, sys, zlib
 import brotli, zstandard
 from aio_strategies._native import receive
 from aio_strategies.exceptions import ResponseTooLarge
-from aio_strategies.lecture.exchange import Options
+from aio_strategies.terms import Options
 size, limit = 200_000_000, 1_000_000
 name = sys.argv[1]
 def zeros(compressor, flush):

@@ -25,10 +25,12 @@ FLOORS = [
     {"calling"},
     {"rust", "python"},
     {"strategy_function", "lecture", "background"},
+    {"http_redirects", "request_options"},
     {"results", "targets", "sources"},
     {"catalogue", "frame"},
     {"display", "lab"},
-    {"exceptions", "checks", "helper", "program_file", "units"},
+    {"checks", "helper", "program_file", "terms", "trust", "units"},
+    {"exceptions"},
 ]
 
 

@@ -58,7 +58,7 @@ def compared(requests, concurrency, arms=FOUR, *, latency=0.02, phases=True, err
             heapq.heappush(free, start + service)
             clients.append((start, service))
             end = start + service
-            times = start, start, start + 0.002, end - 0.002, end, end
+            times = start, None, start, start + 0.002, end - 0.002, end, end
             records.append(LogRecord(request + 1, request + 1, "/", 200, 100, *times) if phases else None)
         exchanges.add(1000 * number + 1, 0, 0.0, clients, records, errors or {})
         walls[arm] = around(max(start + service for start, service in clients), 12)

@@ -14,9 +14,10 @@ from importlib import import_module
 
 import aio_strategies as aio
 import pytest
-from aio_strategies.lecture.work import Assignment, Terms, Wait, WorkList
+from aio_strategies.lecture.work import Assignment, Wait, WorkList
 from aio_strategies.results import Response
 from aio_strategies.targets import Target
+from aio_strategies.terms import Terms
 
 KEYS = [strategy.key for strategy in aio.strategies()]
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .display.picture import Picture
     from .display.timeline import Exchange
     from .frame import Field, Frame
+    from .lab.fault import Fault
     from .lab.log import ExchangeLog, LogRecord
     from .lab.server import LabServer, LabStats
     from .measuring.sweeping import scaling
@@ -68,6 +69,7 @@ _LATER = {
     "Exchange": ".display.timeline",
     "ExchangeLog": ".lab.log",
     "Explanation": ".comparison.explanation",
+    "Fault": ".lab.fault",
     "Field": ".frame",
     "Frame": ".frame",
     "KeptBatch": ".comparison.kept_exchanges",
@@ -110,6 +112,7 @@ __all__ = [
     "Exchange",
     "ExchangeLog",
     "Explanation",
+    "Fault",
     "Field",
     "Frame",
     "Headers",

@@ -7,8 +7,8 @@ from typing import Literal, final
 from typing_extensions import CapsuleType
 
 from .exceptions import RequestError
-from .lecture.exchange import Options
 from .targets import Target
+from .terms import Options
 
 __all__ = [
     "Background",

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ._native import parse_urls
 from .exceptions import InvalidURL
@@ -22,10 +22,12 @@ __all__ = [
     "COMPARISON_SUFFIXES",
     "DATA_SUFFIXES",
     "DEFAULT_BODY_SIZE",
+    "DEFAULT_HEAD_TIMEOUT",
     "DEFAULT_LATENCY",
     "DEFAULT_LOG_LIMIT",
     "REPORT_SUFFIX",
     "Lang",
+    "check_all_of",
     "check_bandwidth",
     "check_baseline",
     "check_body_size",
@@ -34,9 +36,13 @@ __all__ = [
     "check_concurrency",
     "check_connect_timeout",
     "check_count",
+    "check_fault_number",
+    "check_fault_settings",
     "check_fetchable_urls",
     "check_flag",
+    "check_head_timeout",
     "check_headers",
+    "check_host_names",
     "check_jitter",
     "check_lang",
     "check_latency",
@@ -46,13 +52,16 @@ __all__ = [
     "check_names",
     "check_number_of_urls",
     "check_output_file",
+    "check_path",
     "check_port",
+    "check_probability",
     "check_program_name",
     "check_programs",
     "check_progress",
     "check_rate",
     "check_requests",
     "check_rounds",
+    "check_script",
     "check_seed",
     "check_suffix",
     "check_text",
@@ -68,6 +77,9 @@ DEFAULT_LATENCY = 0.02
 DEFAULT_BODY_SIZE = 1024
 """The default size of a lab server's pages, in bytes."""
 
+DEFAULT_HEAD_TIMEOUT = 10.0
+"""How long a lab server waits for the head of a request by default, in seconds."""
+
 DEFAULT_LOG_LIMIT = 1_000_000
 """The default number of records that a lab server's log keeps."""
 
@@ -82,6 +94,8 @@ COMPARISON_SUFFIXES = (*DATA_SUFFIXES, REPORT_SUFFIX)
 
 Lang = Literal["en", "zh"]
 """The reader's language: English or Chinese. (``language`` is the programming language: ``"python"`` or ``"rust"``.)"""
+
+_T = TypeVar("_T")
 
 #: The longest latency and jitter, in seconds: a day.
 _LONGEST = 86_400.0
@@ -323,6 +337,126 @@ def check_seed(seed: int) -> int:
 def check_log_limit(log_limit: int) -> int:
     """Return ``log_limit``, 1 to 2**32 - 1."""
     return _integer("log_limit", log_limit, 1, (1 << 32) - 1)
+
+
+def check_head_timeout(head_timeout: float) -> float:
+    """Return ``head_timeout`` in seconds, 0.001 to a day."""
+    return _between("head_timeout", head_timeout, 0.001, _LONGEST, "seconds")
+
+
+def check_host_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return ``names``, the further hosts of a certificate: ASCII names and IP addresses.
+
+    Raises:
+        TypeError: not an iterable of strings.
+        ValueError: one is empty, has spaces or is not ASCII.
+    """
+    if isinstance(names, str | bytes):
+        raise TypeError(f"names must be an iterable of strings, not a single {type(names).__name__}: write [{names!r}]")
+    try:
+        checked = tuple(names)
+    except TypeError:
+        raise TypeError(f"names must be an iterable of strings, not {type(names).__name__}") from None
+    for name in checked:
+        if not isinstance(name, str):
+            raise TypeError(f"names must hold strings, not {type(name).__name__}: {name!r}")
+        if not name or not name.isascii() or not name.isprintable() or " " in name:
+            raise ValueError(f"names must hold ASCII host names (xn--… for others) and IP addresses, not {name!r}")
+    return checked
+
+
+def check_fault_settings(kind: str, takes: Collection[str], given: Collection[str]) -> None:
+    """Check the names of a fault's settings.
+
+    Args:
+        kind: the kind of fault.
+        takes: what it takes; a question mark follows what may be missing.
+        given: what it was given.
+
+    Raises:
+        TypeError: one is missing, or is not for this kind.
+    """
+    names = [name.rstrip("?") for name in takes]
+    for name in given:
+        if name not in names:
+            raise TypeError(f"{kind} takes {' and '.join(names)}, not {name}")
+    for name in takes:
+        if not name.endswith("?") and name not in given:
+            raise TypeError(f"{kind} needs {name}=")
+
+
+def check_fault_number(kind: str, name: str, value: Any) -> float:
+    """Return a setting of a fault: a time in seconds (up to a day), a size in bytes, a rate in bytes/s, or a limit."""
+    if name in ("size", "limit"):
+        least = 0 if kind == "limit_data" else 1
+        return _integer(name, value, least, (1 << 40) if name == "size" else sys.maxsize)
+    if name == "rate":
+        return _between(name, value, 1, 1e15, "bytes per second")
+    return _between(name, value, 0, _LONGEST, "seconds")
+
+
+def check_path(path: str) -> str:
+    """Return the path of a URL, which begins with a slash.
+
+    Raises:
+        TypeError: it is not text.
+        ValueError: it does not begin with a slash.
+    """
+    if not check_text("path", path).startswith("/"):
+        raise ValueError(f"path must begin with '/', not {path!r}")
+    return path
+
+
+def check_all_of(name: str, values: Iterable[_T], kind: type[_T]) -> tuple[_T, ...]:
+    """Return the values as a tuple, if all of them are of a kind.
+
+    Raises:
+        TypeError: not an iterable, or one is of another kind.
+    """
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be an iterable of {kind.__name__}s, not {values!r}")
+    checked = tuple(values)
+    for value in checked:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must hold {kind.__name__}s, not {value!r}")
+    return checked
+
+
+def check_probability(probability: float) -> float:
+    """Return ``probability``, 0 to 1.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: below 0, above 1, or not a number (nan).
+    """
+    share = _real("probability", probability, "a number from 0 to 1")
+    if not 0 <= share <= 1:
+        raise ValueError(f"probability must be 0 to 1, not {probability!r}")
+    return share
+
+
+def check_script(reply: bytes | Iterable[bytes | float | str]) -> list[bytes | float | str]:
+    """Return a raw reply as a list of its steps: bytes, seconds to wait, ``"close"``, ``"reset"`` or ``"hang"``.
+
+    Raises:
+        TypeError: a step is none of these types, or the reply is text.
+        ValueError: a time is out of range, or a word is unknown.
+    """
+    if isinstance(reply, bytes | bytearray | memoryview):
+        return [bytes(reply)]
+    if isinstance(reply, str) or not isinstance(reply, Iterable):
+        raise TypeError(f"reply must be bytes, a sequence of steps, or None, not {reply!r}")
+    steps: list[bytes | float | str] = []
+    for step in reply:
+        if isinstance(step, bytes | bytearray | memoryview):
+            steps.append(bytes(step))
+        elif isinstance(step, str):
+            steps.append(check_choice("a step", step, ("close", "reset", "hang")))
+        elif isinstance(step, numbers.Real) and not isinstance(step, bool):
+            steps.append(_between("a wait", float(step), 0, _LONGEST, "seconds"))
+        else:
+            raise TypeError(f"a step must be bytes, seconds to wait, 'close', 'reset' or 'hang', not {step!r}")
+    return steps
 
 
 def check_text(name: str, value: str) -> str:

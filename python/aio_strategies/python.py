@@ -12,10 +12,11 @@ from typing import Any
 
 from .background import in_thread
 from .exceptions import InternalError
-from .lecture.work import Terms, WorkList
+from .lecture.work import WorkList
 from .results import Response
 from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
 from .targets import Target
+from .terms import Terms
 
 __all__ = [
     "asyncio_way",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter, Signature
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from .checks import (
     check_choice,
@@ -17,10 +17,11 @@ from .checks import (
     check_timeout,
     check_verify,
 )
-from .lecture.exchange import Options
-from .lecture.work import Terms
+from .terms import Options, Terms
 
 __all__ = ["OPTIONS", "Asked", "RequestOptions", "checked", "with_options", "without_secrets"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 METHODS = ("GET", "HEAD")
 
@@ -122,7 +123,7 @@ def without_secrets(terms: Terms) -> Terms:
     return terms._replace(options=terms.options._replace(headers=headers))
 
 
-def with_options(function: Any) -> Any:
+def with_options(function: Function) -> Function:
     """Name the options in the function's signature, and explain them in its docstring where it has ``{options}``."""
     signature = Signature.from_callable(function, eval_str=False)
     parameters = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
@@ -130,6 +131,6 @@ def with_options(function: Any) -> Any:
         Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind)
         for name, kind in RequestOptions.__annotations__.items()
     ]
-    function.__signature__ = signature.replace(parameters=parameters)
+    vars(function)["__signature__"] = signature.replace(parameters=parameters)
     function.__doc__ = (function.__doc__ or "").replace("{options}", OPTIONS)
     return function

@@ -7,10 +7,10 @@ from functools import partial
 from . import _native
 from .background import until_done
 from .helper import PROGRAM
-from .lecture.work import Terms
 from .results import Response
 from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
 from .targets import Target
+from .terms import Terms
 from .trust import native_client
 
 __all__ = [

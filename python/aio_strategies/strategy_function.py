@@ -15,11 +15,11 @@ from typing import NamedTuple, Protocol, Unpack
 from .catalogue import STRATEGIES
 from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
-from .lecture.work import Terms
-from .redirects import Redirect, is_other_origin, redirect
+from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, with_options, without_secrets
 from .results import CPUTime, Response, Run
 from .targets import Target, are_addresses, locate, resolve
+from .terms import Terms
 from .trust import native_client, ssl_context
 
 __all__ = [

@@ -1,8 +1,9 @@
 //! Commands to the lab: one line each on its standard input, answered on its standard output.
 //!
 //! `stats` is answered with the counters as a line of JSON, `log` with a line of JSON and the binary records that it
-//! announces (see `Snapshot::write`), `reset` with the line `ok`, and `sync WORD` with the line `WORD`, so that a
-//! reader that was interrupted can skip the answers that it has not read. `stop`, or the end of input, ends the lab.
+//! announces (see `Snapshot::write`), `reset` and `reply …` (see `script::parse`) with the line `ok`, and `sync WORD`
+//! with the line `WORD`, so that a reader that was interrupted can skip the answers that it has not read. Empty lines
+//! are ignored: one ends a command that was cut off. `stop`, or the end of input, ends the lab.
 
 use std::io::{self, BufRead, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,20 +11,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 
 use super::log::{Counters, Log, Record};
+use super::script::{self, RawReplies, Step};
 use crate::clock::monotonic_ns;
 
 /// A handle of the lab for other threads than that of its loop.
 #[derive(Debug, Clone)]
 pub(super) struct Control {
     log: Arc<Mutex<Log>>,
+    raw: Arc<RawReplies>,
     stop: Arc<Waker>,
     /// When the lab began.
     started: u64,
 }
 
 impl Control {
-    pub(super) fn new(log: Arc<Mutex<Log>>, stop: Arc<Waker>) -> Self {
-        Self { log, stop, started: monotonic_ns() }
+    pub(super) fn new(log: Arc<Mutex<Log>>, raw: Arc<RawReplies>, stop: Arc<Waker>) -> Self {
+        Self { log, raw, stop, started: monotonic_ns() }
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -41,6 +44,10 @@ impl Control {
 
     pub(super) fn reset(&self) {
         self.log().reset();
+    }
+
+    pub(super) fn reply(&self, path: String, steps: Option<Vec<Step>>) {
+        self.raw.set(path, steps);
     }
 
     pub(super) fn stop(&self) {
@@ -61,6 +68,14 @@ impl Control {
                     self.reset();
                     writeln!(output, "ok")?;
                 }
+                ("reply", text) => match script::parse(text) {
+                    Some((path, steps)) => {
+                        self.reply(path, steps);
+                        writeln!(output, "ok")?;
+                    }
+                    None => writeln!(output, "this is not a reply")?,
+                },
+                ("", _) => {}
                 ("sync", word) => writeln!(output, "{word}")?,
                 ("stop", _) => break,
                 (command, _) => writeln!(output, "there is no command {command:?}")?,

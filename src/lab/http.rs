@@ -49,7 +49,7 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
     // By default, HTTP/1.1 keeps a connection and HTTP/1.0 closes it.
     let mut keep_alive = parsed.version == Some(1);
     let mut close = false;
-    let mut has_body = false;
+    let (mut has_length, mut has_body, mut has_coding) = (false, false, false);
     for field in parsed.headers.iter() {
         if field.name.eq_ignore_ascii_case("connection") {
             for option in field.value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
@@ -57,13 +57,16 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
                 keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
             }
         } else if field.name.eq_ignore_ascii_case("content-length") {
+            has_length = true;
             has_body |= field.value.trim_ascii() != b"0";
         } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
-            has_body = true;
+            has_coding = true;
         }
     }
     let status = match method {
-        "GET" | "HEAD" if has_body => 400,
+        // two lengths, which readers could understand differently (RFC 9112, 6.1)
+        _ if has_length && has_coding => 400,
+        "GET" | "HEAD" if has_body || has_coding => 400,
         "GET" | "HEAD" => 200,
         _ => 405,
     };
@@ -74,15 +77,21 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
 /// The extra delay of a path, uniform in `0..bound` over paths. It depends only on the seed and the path, not on the
 /// order of arrival, so that every client gets the same delay for the same URL.
 pub(super) fn jitter(seed: u64, path: &str, bound: u64) -> u64 {
-    // FNV-1a over the path, then the finaliser of SplitMix64 over hash and seed
-    let hash = path
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    let mut mixed = hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((u128::from(mix(seed, hash(path))) * u128::from(bound)) >> 64) as u64
+}
+
+/// A number for a path (FNV-1a).
+pub(super) fn hash(path: &str) -> u64 {
+    path.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// A number that looks random, for a seed and another number (the finaliser of SplitMix64).
+pub(super) fn mix(seed: u64, number: u64) -> u64 {
+    let mut mixed = number ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    ((u128::from(mixed) * u128::from(bound)) >> 64) as u64
+    mixed ^ (mixed >> 31)
 }
 
 /// What all replies of a lab have in common.
@@ -116,6 +125,7 @@ impl Replies {
         } else {
             explanation = match request.status {
                 405 => "405 Method Not Allowed",
+                408 => "408 Request Timeout",
                 431 => "431 Request Header Fields Too Large",
                 _ => "400 Bad Request",
             };
@@ -210,7 +220,7 @@ mod tests {
 
     #[test]
     fn judges_requests() {
-        let cases: [(&str, u16, bool); 18] = [
+        let cases: [(&str, u16, bool); 20] = [
             ("GET /a HTTP/1.1\r\n\r\n", 200, true),
             ("GET /a HTTP/1.0\r\n\r\n", 200, false),
             ("GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", 200, true),
@@ -224,6 +234,8 @@ mod tests {
             ("GET /a HTTP/1.1\r\nContent-Length: -0\r\n\r\n", 400, false),
             ("GET /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, false),
             ("POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n", 405, false),
+            ("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 405, false),
+            ("POST /a HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, false),
             ("get /a HTTP/1.1\r\n\r\n", 405, false),
             ("GET /a HTTP/2.0\r\n\r\n", 400, false),
             ("GET /a\r\n\r\n", 400, false),

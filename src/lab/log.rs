@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Records in a block, unless the limit of the whole log requires smaller blocks.
 const BLOCK_RECORDS: usize = 4096;
+/// Bytes of a record as it is written for Python.
+const RECORD: usize = 96;
 /// Bytes of paths that a block holds before it counts as full.
 const BLOCK_PATHS: usize = 1 << 20;
 /// Bytes of paths that the whole log holds before its oldest block is dropped.
@@ -24,12 +26,14 @@ pub struct Record {
     pub connection: u64,
     /// The request's target; empty if no readable request arrived.
     pub path: String,
-    /// The reply's status; 0 if no byte of a reply was sent.
+    /// The reply's status; 0 if no byte of a reply was sent, or if a raw reply has none.
     pub status: u16,
-    /// Bytes of the body that were handed to the kernel.
+    /// Bytes of the body, or of a raw reply, that were handed to the kernel (or, with https, encrypted).
     pub size: u64,
     /// When the connection was accepted.
     pub accepted: u64,
+    /// When its TLS handshake had ended.
+    pub secured: u64,
     /// When it began: the first on a connection when that was accepted; a later one when the first byte of its request
     /// had arrived, and the one before had ended.
     pub begun: u64,
@@ -48,7 +52,7 @@ pub struct Record {
 pub struct Counters {
     /// Exchanges that ended with a complete 200 reply.
     pub served: u64,
-    /// Exchanges that ended with a complete 4xx reply.
+    /// Exchanges that ended with a complete reply of another status.
     pub errors: u64,
     /// Connections accepted.
     pub connections: u64,
@@ -70,6 +74,7 @@ pub(super) struct Entry {
     pub(super) id: u64,
     pub(super) connection: u64,
     pub(super) accepted: u64,
+    pub(super) secured: u64,
     pub(super) begun: u64,
     pub(super) request: u64,
     pub(super) first_byte: u64,
@@ -120,6 +125,8 @@ pub(super) struct Log {
     last_exchange: u64,
     /// Number of the connection that was accepted last.
     last_connection: u64,
+    /// When the first request since the start or the last reset came, if that matters; else 0.
+    origin: u64,
 }
 
 impl Log {
@@ -137,7 +144,21 @@ impl Log {
             full_paths: 0,
             last_exchange: 0,
             last_connection: 0,
+            origin: 0,
         }
+    }
+
+    /// When the first request since the start or the last reset came, if one has.
+    pub(super) fn origin(&self) -> Option<u64> {
+        (self.origin != 0).then_some(self.origin)
+    }
+
+    /// The same, with a request that comes `now`.
+    pub(super) fn origin_with(&mut self, now: u64) -> u64 {
+        if self.origin == 0 {
+            self.origin = now;
+        }
+        self.origin
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -214,6 +235,7 @@ impl Log {
         self.current = Block::default();
         self.kept = 0;
         self.full_paths = 0;
+        self.origin = 0;
     }
 
     /// The present contents of the log.
@@ -256,6 +278,7 @@ impl Snapshot {
                 status: entry.status,
                 size: entry.size,
                 accepted: entry.accepted,
+                secured: entry.secured,
                 begun: entry.begun,
                 request: entry.request,
                 first_byte: entry.first_byte,
@@ -271,20 +294,20 @@ impl Snapshot {
     }
 
     /// Writes the log as Python's `lab/log.py` reads it: a line of JSON that says how many bytes follow, and of what;
-    /// the records of 88 bytes; the closings, which are pairs of a connection and its time of closing, for records
+    /// the records of 96 bytes; the closings, which are pairs of a connection and its time of closing, for records
     /// without one; and the paths. Integers are little-endian, and 8 bytes long except for a path's length (4) and the
     /// status (2).
     pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let sum = |of: fn(&Block) -> usize| self.blocks.iter().map(|block| of(block)).sum::<usize>();
         let (records, closings) = (sum(|block| block.entries.len()), sum(|block| block.closings.len()));
-        let bytes = 88 * records + 16 * closings + sum(|block| block.paths.len());
+        let bytes = RECORD * records + 16 * closings + sum(|block| block.paths.len());
         let dropped = self.dropped;
         writeln!(
             output,
             r#"{{"bytes": {bytes}, "records": {records}, "closings": {closings}, "dropped": {dropped}}}"#
         )?;
 
-        let mut bytes = Vec::with_capacity(88 * BLOCK_RECORDS);
+        let mut bytes = Vec::with_capacity(RECORD * BLOCK_RECORDS);
         let mut paths_before = 0;
         for block in &self.blocks {
             bytes.clear();
@@ -293,6 +316,7 @@ impl Snapshot {
                     entry.id,
                     entry.connection,
                     entry.accepted,
+                    entry.secured,
                     entry.begun,
                     entry.request,
                     entry.first_byte,

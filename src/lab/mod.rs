@@ -9,28 +9,37 @@
 //! - `server`: the loop: one thread, one edge-triggered poll.
 //! - `connection`: a connection: requests in, replies out, each at its time.
 //! - `http`: the little HTTP that it needs, without I/O.
+//! - `tls`: its certificate, and the encrypted side of a connection.
+//! - `faults`: what it does wrong on purpose; `script`: raw replies.
 //! - `timer`: the loop's timers, precise to about 0.1 ms.
 //! - `log`: the referee's log and the counters.
 //! - `control`: commands on standard input.
 
 mod connection;
 mod control;
+mod faults;
 mod http;
 mod log;
+mod script;
 mod server;
 mod timer;
+mod tls;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use control::Control;
+pub use faults::{Fault, Kind};
 use log::Log;
 pub use log::{Counters, Record};
+use script::RawReplies;
+pub use script::Step;
 use server::Server;
 
 /// The length of the request's head at the start of `input`, and the status of its reply; None while it is incomplete.
@@ -42,7 +51,7 @@ pub fn request_at(input: &[u8]) -> Option<(usize, u16)> {
 }
 
 /// The configuration of a lab.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// From the arrival of a request to the first byte of its reply.
     pub latency: Duration,
@@ -52,12 +61,20 @@ pub struct Config {
     pub body_size: u64,
     /// Bytes of the body per second and connection.
     pub bandwidth: Option<NonZeroU64>,
-    /// The seed of the jitter.
+    /// The seed of the jitter and of the faults.
     pub seed: u64,
     /// The port to listen on; 0 lets the system choose.
     pub port: u16,
     /// The most records that the log keeps.
     pub log_limit: usize,
+    /// What a client has for the head of a request, and for a TLS handshake.
+    pub head_timeout: Duration,
+    /// Whether it serves HTTP over TLS instead of plain HTTP.
+    pub https: bool,
+    /// Hosts that its certificate is for, besides `localhost` and the addresses of the loopback.
+    pub names: Vec<String>,
+    /// What it does wrong on purpose.
+    pub faults: Vec<Fault>,
 }
 
 impl Default for Config {
@@ -70,6 +87,10 @@ impl Default for Config {
             seed: 0,
             port: 0,
             log_limit: 1_000_000,
+            head_timeout: Duration::from_secs(10),
+            https: false,
+            names: Vec::new(),
+            faults: Vec::new(),
         }
     }
 }
@@ -79,6 +100,7 @@ impl Default for Config {
 pub struct Lab {
     control: Control,
     addresses: Vec<SocketAddr>,
+    ca: Option<String>,
     /// None once joined.
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -86,16 +108,27 @@ pub struct Lab {
 impl Lab {
     /// Starts a lab, which is listening when this returns.
     pub fn start(config: &Config) -> io::Result<Self> {
-        let (server, control) = bind(config)?;
+        let (server, control, ca) = bind(config)?;
         let addresses = server.addresses()?;
         let thread = thread::Builder::new().name("lab".into()).spawn(move || server.run())?;
-        Ok(Self { control, addresses, thread: Some(thread) })
+        Ok(Self { control, addresses, ca, thread: Some(thread) })
     }
 
     /// The addresses that it listens on, 127.0.0.1 first.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// With https: the certificate (PEM) of the authority that has signed its own.
+    #[must_use]
+    pub fn ca(&self) -> Option<&str> {
+        self.ca.as_deref()
+    }
+
+    /// Sets a raw reply for a path, or with None removes it. A reset does not.
+    pub fn reply(&self, path: &str, steps: Option<Vec<Step>>) {
+        self.control.reply(path.to_owned(), steps);
     }
 
     /// The counters.
@@ -128,16 +161,16 @@ impl Drop for Lab {
 /// Runs `aio-strategies-helper lab …`: prints `ready`, the port and the addresses, serves, and obeys commands on
 /// standard input. If it cannot listen, it prints `error`, the errno and its text.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
-    let (parent, config) = match parse(arguments) {
-        Ok(parsed) => parsed,
+    let options = match parse(arguments) {
+        Ok(options) => options,
         Err(message) => {
             eprintln!("aio-strategies-helper lab: {message}");
             return ExitCode::from(2);
         }
     };
-    crate::parent::exit_with(parent);
+    crate::parent::exit_with(options.parent);
     raise_descriptor_limit();
-    match serve(&config) {
+    match serve(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stdout(), "error {} {error}", error.raw_os_error().unwrap_or(0));
@@ -147,8 +180,11 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
 }
 
 /// Serves in this process. The commands have a thread of their own, so that the loop never waits for them.
-fn serve(config: &Config) -> io::Result<()> {
-    let (server, control) = bind(config)?;
+fn serve(options: &Options) -> io::Result<()> {
+    let (server, control, ca) = bind(&options.config)?;
+    if let (Some(file), Some(ca)) = (&options.ca_file, ca) {
+        std::fs::write(file, ca)?;
+    }
     let addresses = server.addresses()?;
     let ips: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
     writeln!(io::stdout(), "ready {} {}", addresses[0].port(), ips.join(" "))?;
@@ -160,19 +196,50 @@ fn serve(config: &Config) -> io::Result<()> {
     server.run()
 }
 
-fn bind(config: &Config) -> io::Result<(Server, Control)> {
+/// A server that listens, the handle to control it, and with https the certificate that its clients must trust.
+fn bind(config: &Config) -> io::Result<(Server, Control, Option<String>)> {
     let log = Arc::new(Mutex::new(Log::new(config.log_limit)));
-    let server = Server::bind(config, Arc::clone(&log))?;
-    let control = Control::new(log, server.stop());
-    Ok((server, control))
+    let raw = Arc::new(RawReplies::default());
+    let (tls, ca) = if config.https { Some(tls::identity(&config.names)?) } else { None }.unzip();
+    let server = Server::bind(config, tls, Arc::clone(&raw), Arc::clone(&log))?;
+    let control = Control::new(log, raw, server.stop());
+    Ok((server, control, ca))
 }
 
-/// Reads the options, each `--name value`; returns them with the parent's process ID.
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(u32, Config), String> {
+/// What the command line says.
+#[derive(Debug, PartialEq)]
+struct Options {
+    /// The parent's process ID.
+    parent: u32,
+    /// Where to write the certificate that clients must trust.
+    ca_file: Option<PathBuf>,
+    config: Config,
+}
+
+/// Reads the options, each `--name value`.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut parent = None;
+    let mut ca_file = None;
     let mut config = Config::default();
     while let Some(name) = arguments.next() {
         let text = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+        match name.as_str() {
+            // it serves HTTPS
+            "--ca-file" => {
+                config.https = true;
+                ca_file = Some(text.into());
+                continue;
+            }
+            "--name" => {
+                config.names.push(text);
+                continue;
+            }
+            "--fault" => {
+                config.faults.push(text.parse()?);
+                continue;
+            }
+            _ => {}
+        }
         let value: u64 = text.parse().map_err(|_| format!("{name} takes a whole number, not {text:?}"))?;
         let too_large = |_| format!("{name} is too large");
         match name.as_str() {
@@ -184,10 +251,11 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<(u32, Config), S
             "--seed" => config.seed = value,
             "--port" => config.port = u16::try_from(value).map_err(too_large)?,
             "--log-limit" => config.log_limit = usize::try_from(value).map_err(too_large)?,
+            "--head-timeout-ns" => config.head_timeout = Duration::from_nanos(value),
             _ => return Err(format!("there is no option {name}")),
         }
     }
-    Ok((parent.ok_or("--parent is missing")?, config))
+    Ok(Options { parent: parent.ok_or("--parent is missing")?, ca_file, config })
 }
 
 /// Raises the limit on file descriptors as far as the system allows.
@@ -210,10 +278,15 @@ mod tests {
     #[test]
     fn options_are_read_or_refused() {
         let parse = |line: &str| parse(line.split_whitespace().map(String::from));
-        let (parent, config) = parse("--parent 7 --latency-ns 5 --body-size 9 --bandwidth 0 --port 80").unwrap();
-        assert_eq!(parent, 7);
-        let expected = Config { latency: Duration::from_nanos(5), body_size: 9, port: 80, ..Config::default() };
-        assert_eq!(config, expected);
+        let config = Config { latency: Duration::from_nanos(5), body_size: 9, port: 80, ..Config::default() };
+        let expected = Options { parent: 7, ca_file: None, config };
+        assert_eq!(parse("--parent 7 --latency-ns 5 --body-size 9 --bandwidth 0 --port 80"), Ok(expected));
+        let options = parse("--parent 7 --ca-file a/b --name x.test --fault timeout").unwrap();
+        assert_eq!((options.config.https, options.ca_file), (true, Some("a/b".into())));
+        assert_eq!(
+            (options.config.names, options.config.faults),
+            (vec!["x.test".to_owned()], vec![Kind::Timeout(None).into()])
+        );
         for wrong in ["", "--parent", "--parent x", "--parent 7 --port 65536", "--parent 7 --color 1", "--parent -1"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustls::ServerConfig;
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
 use super::Config;
 use super::connection::{Connection, Next, Service};
 use super::log::Log;
+use super::script::RawReplies;
 use super::timer::{Timer, Timers};
 use crate::clock::monotonic_ns;
 use crate::target::client_ports;
@@ -70,7 +72,12 @@ pub(super) struct Server {
 
 impl Server {
     /// Binds the sockets and listens.
-    pub(super) fn bind(config: &Config, log: Arc<Mutex<Log>>) -> io::Result<Self> {
+    pub(super) fn bind(
+        config: &Config,
+        tls: Option<Arc<ServerConfig>>,
+        raw: Arc<RawReplies>,
+        log: Arc<Mutex<Log>>,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
         let mut listeners = Vec::new();
@@ -84,7 +91,7 @@ impl Server {
             poll,
             listeners,
             seats: Slab::new(),
-            service: Service::new(config, log),
+            service: Service::new(config, tls, raw, log),
             accepted: Vec::new(),
             again: Vec::new(),
         })
@@ -198,7 +205,8 @@ impl Server {
                     Ok((stream, _)) => {
                         #[cfg(not(target_os = "linux"))]
                         let _ = stream.set_nodelay(true);
-                        self.accepted.push(Connection::new(stream, monotonic_ns(), log.open_connection()));
+                        let tls = self.service.tls();
+                        self.accepted.push(Connection::new(stream, tls, monotonic_ns(), log.open_connection()));
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         listener.ready = false;

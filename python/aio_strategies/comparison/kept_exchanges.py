@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..display.timeline import Exchange
@@ -16,12 +16,13 @@ from ..lab.log import LogRecord
 __all__ = ["KeptBatch", "KeptExchanges"]
 
 _WHOLE = ("run", "batch", "request")
-_TIMES = ("start", "service", "begun", "accepted", "asked", "first_byte", "last_byte", "closed")
+_TIMES = ("start", "service", "begun", "accepted", "secured", "asked", "first_byte", "last_byte", "closed")
 _COUNTS = ("status", "size")
 #: The server's times, and their names in a LogRecord.
 _SERVER = {
     "begun": "begun",
     "accepted": "accepted",
+    "secured": "secured",
     "asked": "request",
     "first_byte": "first_byte",
     "last_byte": "last_byte",
@@ -38,8 +39,8 @@ class KeptExchanges:
     - ``request``: the index of the URL
     - ``start``, ``service``: when the client began, before it connected, and the seconds from then to the end; unknown
       for a program
-    - ``begun``, ``accepted``, ``asked``, ``first_byte``, ``last_byte``, ``closed``: as in ``LogRecord`` (``asked`` is
-      its ``request``)
+    - ``begun``, ``accepted``, ``secured``, ``asked``, ``first_byte``, ``last_byte``, ``closed``: as in ``LogRecord``
+      (``asked`` is its ``request``)
     - ``status`` and ``size`` of the reply; ``error``: what went wrong
 
     Unknown values are None.
@@ -121,7 +122,7 @@ class KeptExchanges:
         start, end = self.span(place)
         if math.isnan(start) or math.isnan(end):
             return None
-        names = ("accepted", "asked", "first_byte", "last_byte", "closed", *_COUNTS)
+        names = ("accepted", "secured", "asked", "first_byte", "last_byte", "closed", *_COUNTS)
         known = {name: _all_known(name, (self._columns[name][place],))[0] for name in names}
         error = self._errors.get(place)
         return Exchange(url, intended, start, end, **known, error=error, request=self.request(place))
@@ -190,13 +191,13 @@ class KeptExchanges:
         return {name: self.column(name) for name in self.columns}
 
     @classmethod
-    def from_dict(cls, columns: Mapping[str, Iterable[Any]]) -> KeptExchanges:
+    def from_dict(cls, columns: Mapping[str, Collection[Any]]) -> KeptExchanges:
         """Restore what ``to_dict`` returned."""
         exchanges = cls()
         for name in (*_WHOLE, *_COUNTS):
             exchanges._columns[name].extend(-1 if value is None else value for value in columns[name])
-        # Older files have no ``begun``: each of their exchanges is taken to have its own connection.
-        columns = {"begun": columns["accepted"], **columns}
+        # Older files have no ``begun``: each of their exchanges is taken to have its own connection. None has TLS.
+        columns = {"begun": columns["accepted"], "secured": [None] * len(columns["run"]), **columns}
         for name in _TIMES:
             exchanges._columns[name].extend(math.nan if value is None else value for value in columns[name])
         exchanges._errors = {place: error for place, error in enumerate(columns["error"]) if error is not None}

@@ -87,6 +87,7 @@ _EXCHANGES: tuple[tuple[str, Kind, str], ...] = (
     ("service", "real", "service time: from its start to its end, s"),
     ("response", "real", "response time: from when it was due to its end, s"),
     ("accepted", "real", "when the lab server accepted the connection, s from the batch's start"),
+    ("secured", "real", "when the TLS handshake had ended, s from the batch's start"),
     ("asked", "real", "when the request had reached the lab server, s from the batch's start"),
     ("first_byte", "real", "when the first byte of the reply was sent, s from the batch's start"),
     ("last_byte", "real", "when the last byte of the reply had been sent, s from the batch's start"),

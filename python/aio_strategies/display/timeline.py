@@ -32,6 +32,7 @@ class Exchange:
         size: bytes of the reply's body, or None.
         error: what went wrong, or None.
         request: the index of the URL among those of the batch.
+        secured: when the connection's TLS handshake had ended, or None if unknown, or without TLS.
     """
 
     url: str
@@ -47,6 +48,7 @@ class Exchange:
     size: int | None = None
     error: str | None = None
     request: int = 0
+    secured: float | None = None
 
     @property
     def queued(self) -> float:
@@ -106,7 +108,7 @@ def phases(exchange: Exchange) -> list[Phase]:
     next; one that took no time is left out, such as ``connect`` on a connection that was already open.
     """
     times: dict[PhaseName, float | None] = {
-        "connect": exchange.accepted,
+        "connect": exchange.accepted if exchange.secured is None else exchange.secured,
         "send": exchange.asked,
         "wait": exchange.first_byte,
     }

@@ -8,9 +8,9 @@ from typing import NamedTuple, SupportsIndex, overload
 
 __all__ = ["ExchangeLog", "LogRecord"]
 
-#: A record: id, connection, accepted, begun, request, first_byte, last_byte, closed, size, path (start and length),
-#: status.
-_RECORD = struct.Struct("<10QIHxx")
+#: A record: id, connection, accepted, secured, begun, request, first_byte, last_byte, closed, size, path (start and
+#: length), status.
+_RECORD = struct.Struct("<11QIHxx")
 #: The end of a connection: its number, and when it was closed.
 _CLOSING = struct.Struct("<QQ")
 
@@ -27,12 +27,14 @@ class LogRecord(NamedTuple):
     connection: int
     #: The request's target; empty if no readable request came.
     path: str
-    #: The reply's status; None if no byte of a reply was sent.
+    #: The reply's status; None if no byte of a reply was sent, or if a raw reply has none.
     status: int | None
-    #: Bytes of the reply's body that were sent.
+    #: Bytes of the reply's body that were sent; of all of a raw reply.
     size: int
     #: When the connection was accepted.
     accepted: float
+    #: When the connection's TLS handshake had ended; None for plain HTTP, or if it never did.
+    secured: float | None
     #: When the exchange began. The first on a connection began when that was accepted; a later one began when the first
     #: byte of its request had arrived and the one before it had ended.
     begun: float
@@ -91,7 +93,7 @@ class ExchangeLog(Sequence[LogRecord]):
 
     def _decode(self, fields: tuple[int, ...]) -> LogRecord:
         id_, connection, *times, closed, size, path, length, status = fields
-        accepted, begun, request, first_byte, last_byte = times
+        accepted, secured, begun, request, first_byte, last_byte = times
         closed = closed or self._closed.get(connection, 0)
         return LogRecord(
             id_,
@@ -100,6 +102,7 @@ class ExchangeLog(Sequence[LogRecord]):
             status or None,
             size,
             accepted / 1e9,
+            secured / 1e9 if secured else None,
             begun / 1e9,
             request / 1e9 if request else None,
             first_byte / 1e9 if first_byte else None,

@@ -11,32 +11,43 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from ..checks import (
     DEFAULT_BODY_SIZE,
+    DEFAULT_HEAD_TIMEOUT,
     DEFAULT_LATENCY,
     DEFAULT_LOG_LIMIT,
+    check_all_of,
     check_bandwidth,
     check_body_size,
+    check_flag,
+    check_head_timeout,
+    check_host_names,
     check_jitter,
     check_latency,
     check_log_limit,
     check_number_of_urls,
+    check_path,
     check_port,
+    check_script,
     check_seed,
     check_text,
 )
 from ..exceptions import ForkedProcessError
 from ..helper import PROGRAM
 from . import redirect
+from .fault import Fault
 from .log import ExchangeLog
 from .page_urls import PageUrls
 
@@ -58,7 +69,7 @@ class LabStats:
 
     #: Exchanges that ended with a complete 200 reply.
     served: int
-    #: Exchanges that ended with a complete 4xx reply.
+    #: Exchanges that ended with a complete reply of another status.
     errors: int
     #: Connections accepted.
     connections: int
@@ -92,15 +103,27 @@ class LabServer:
     Every path gets a 200 reply with ``body_size`` bytes of text: the path, a newline, and filler. It accepts GET and
     HEAD, keeps a connection alive if the client wants that, and otherwise closes it before the client does.
 
+    With ``https=True`` it serves the same over TLS 1.2 and 1.3, with a certificate that it makes when it starts. A
+    client must trust ``ca_file``. No session is ever resumed: each connection costs every client a whole handshake.
+
+    A connection whose client has gone is dropped at once. To tell that from a client which only ends its sending side,
+    the latter gets the first byte of its reply ahead of time, except over TLS, where no client does so.
+
     Args:
         latency: seconds from the arrival of a request to the first byte of its reply; at most a day.
         jitter: upper bound of an extra delay in seconds, at most a day. It is uniform over paths, and depends only on
             ``seed`` and the path, so that every client meets the same delay at the same URL.
         body_size: size of a reply's body in bytes.
         bandwidth: bytes of the body per second and connection, sent in portions of about 10 ms; None for no limit.
-        seed: the seed of the jitter, 0 to 2**64 - 1.
+        seed: the seed of the jitter and of the faults, 0 to 2**64 - 1.
         port: the port to listen on; 0 lets the system choose.
         log_limit: the most records that the log keeps; older ones are dropped, in blocks, and counted.
+        https: whether it serves HTTPS instead of plain HTTP.
+        names: with https, further hosts that the certificate is for, besides ``localhost``, 127.0.0.1 to 127.0.0.4 and
+            ::1, such as the ones that ``as_host`` is told.
+        faults: what it does wrong on purpose.
+        head_timeout: how many seconds a client may take for the head of a request from its first byte on, before it
+            gets a 408 and is disconnected; and for a TLS handshake.
 
     Raises:
         TypeError: an argument is of the wrong type. (A bool does not count as a number.)
@@ -123,6 +146,10 @@ class LabServer:
         seed: int = 0,
         port: int = 0,
         log_limit: int = DEFAULT_LOG_LIMIT,
+        https: bool = False,
+        names: Iterable[str] = (),
+        faults: Iterable[Fault] | None = None,
+        head_timeout: float = DEFAULT_HEAD_TIMEOUT,
     ) -> None:
         self._latency = check_latency(latency)
         self._jitter = check_jitter(jitter)
@@ -130,6 +157,10 @@ class LabServer:
         self._bandwidth = check_bandwidth(bandwidth)
         self._seed = check_seed(seed)
         self._log_limit = check_log_limit(log_limit)
+        self._https = check_flag("https", https)
+        self._names = check_host_names(names)
+        self._faults = () if faults is None else check_all_of("faults", faults, Fault)
+        self._head_timeout = check_head_timeout(head_timeout)
         port = check_port(port)
 
         options = {
@@ -141,15 +172,19 @@ class LabServer:
             "seed": self._seed,
             "port": port,
             "log-limit": self._log_limit,
+            "head-timeout-ns": round(self._head_timeout * 1e9),
         }
-        self._channel = _Channel([f"--{name}={value}" for name, value in options.items()])
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        words += [word for name in self._names for word in ("--name", name)]
+        words += [word for fault in self._faults for word in ("--fault", fault.option())]
+        self._channel = _Channel(words, https=self._https)
         self._finalizer = weakref.finalize(self, self._channel.stop)
         self._port, self._addresses = self._channel.wait_until_ready(port)
 
     @property
     def url(self) -> str:
-        """The URL of the root: ``"http://127.0.0.1:PORT/"``."""
-        return f"http://127.0.0.1:{self._port}/"
+        """The URL of the root: ``"http://127.0.0.1:PORT/"``, or ``"https://…"``."""
+        return f"{self._scheme}://127.0.0.1:{self._port}/"
 
     @property
     def port(self) -> int:
@@ -178,13 +213,41 @@ class LabServer:
 
     @property
     def seed(self) -> int:
-        """The seed of the jitter."""
+        """The seed of the jitter and of the faults."""
         return self._seed
 
     @property
     def log_limit(self) -> int:
         """The most records that the log keeps."""
         return self._log_limit
+
+    @property
+    def https(self) -> bool:
+        """Whether it serves HTTPS instead of plain HTTP."""
+        return self._https
+
+    @property
+    def ca_file(self) -> str | None:
+        """With https, the path of a PEM file: the certificate authority that clients must trust. Else None.
+
+        ``close()`` removes the file.
+        """
+        return self._channel.ca_file
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Further hosts that the certificate is for."""
+        return self._names
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What it does wrong on purpose."""
+        return self._faults
+
+    @property
+    def head_timeout(self) -> float:
+        """How many seconds a client may take for the head of a request, and for a TLS handshake."""
+        return self._head_timeout
 
     @property
     def pid(self) -> int:
@@ -217,7 +280,7 @@ class LabServer:
         """
         n = check_number_of_urls(n)
         addresses = self._addresses if n > _ONE_ADDRESS else self._addresses[:1]
-        return PageUrls([f"http://{address}:{self._port}" for address in addresses], n)
+        return PageUrls([f"{self._scheme}://{address}:{self._port}" for address in addresses], n)
 
     def log(self) -> ExchangeLog:
         """Return the log: a record of every exchange that has ended.
@@ -250,6 +313,35 @@ class LabServer:
             ForkedProcessError: this process was forked from the one that started the server.
         """
         self._ask("reset")
+
+    def reply(self, path: str, reply: bytes | Iterable[bytes | float | str] | None) -> None:
+        """Answer a path with a raw reply from now on, also after ``reset()``.
+
+        It begins when a normal reply would, and replaces it: nothing is added, and the connection is closed after it.
+        Of the faults, only those that delay a reply apply. ::
+
+            lab.reply("/early", b"HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\nhalf")
+            lab.reply("/drip", [b"HTTP/1.1 200 OK\\r\\n", 0.5, b"X: y\\r\\n", "reset"])
+
+        Args:
+            path: the path, with the query, as the client sends it.
+            reply: the bytes to send; or a script: a sequence of bytes to send, numbers of seconds to wait, and one of
+                ``"close"``, ``"reset"`` and ``"hang"`` (which keeps the connection open, silently, until the client
+                closes it). None removes the path's raw reply.
+
+        Raises:
+            TypeError: an argument is of the wrong type.
+            ValueError: the path does not begin with a slash, or a step is none of the above.
+            RuntimeError: the server is closed, or has died.
+            ForkedProcessError: this process was forked from the one that started the server.
+        """
+        words = ["reply", check_path(path).encode().hex()]
+        for step in ["remove"] if reply is None else check_script(reply):
+            if isinstance(step, bytes):
+                words.append(f"send={step.hex()}")
+            else:
+                words.append(step if isinstance(step, str) else f"wait={round(step * 1e9)}")
+        self._ask(" ".join([*words, "end"]))
 
     def as_host(self, host: str, port: int = 80) -> contextlib.AbstractContextManager[None]:
         """Stand in for ``host:port`` during a ``with`` block, in this process and those forked from it.
@@ -288,11 +380,16 @@ class LabServer:
     def __repr__(self) -> str:
         bandwidth = "" if self._bandwidth is None else f" bandwidth={self._bandwidth:g}"
         jitter = f" jitter={self._jitter:g} seed={self._seed}" if self._jitter else ""
+        faults = f" faults={list(self._faults)}" if self._faults else ""
         state = " closed" if self.closed else ""
         return (
             f"<{type(self).__name__} {self.url} latency={self._latency:g}{jitter} body_size={self._body_size}"
-            f"{bandwidth}{state}>"
+            f"{bandwidth}{faults}{state}>"
         )
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self._https else "http"
 
     def _ask(self, command: str) -> tuple[bytes, bytes]:
         if os.getpid() != self._channel.owner:
@@ -305,7 +402,7 @@ class LabServer:
 class _Channel:
     """The server's process, and commands to it."""
 
-    def __init__(self, options: list[str]) -> None:
+    def __init__(self, options: Sequence[str], *, https: bool) -> None:
         #: The process that started the server.
         self.owner = os.getpid()
         self._lock = threading.Lock()
@@ -315,7 +412,11 @@ class _Channel:
         self._in_step = True
         self._stopped = False
 
-        arguments = [word for option in options for word in option.split("=", 1)]
+        self._folder = tempfile.mkdtemp(prefix="aio-strategies-") if https else None
+        #: The certificate that clients must trust, which the server writes.
+        self.ca_file = None if self._folder is None else os.path.join(self._folder, "ca.pem")
+        if self.ca_file is not None:
+            options = [*options, "--ca-file", self.ca_file]
         # Its own process group: Ctrl-C in a terminal must reach only the clients.
         group: dict[str, Any] = {"process_group": 0}
         if sys.platform == "win32":
@@ -323,9 +424,10 @@ class _Channel:
         try:
             # Unbuffered: such pipes have no locks that a fork could leave locked.
             self.process = subprocess.Popen(
-                [PROGRAM, "lab", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **group
+                [PROGRAM, "lab", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **group
             )
         except FileNotFoundError:
+            self._remove_folder()
             raise FileNotFoundError(
                 errno.ENOENT,
                 "the lab server's program is missing (the wheel of aio-strategies contains it, and maturin builds it "
@@ -358,7 +460,7 @@ class _Channel:
             if not self._in_step:
                 # A KeyboardInterrupt cut the last command off, and may have lost some bytes of its answer.
                 word = secrets.token_hex()
-                self._send(f"sync {word}")
+                self._send(f"\nsync {word}")  # the line break ends what may have been cut off
                 while not self._read_line().endswith(f"{word}\n".encode()):
                     pass
             self._in_step = False
@@ -386,6 +488,7 @@ class _Channel:
                 self.process.wait()
             finally:
                 self._stdout.close()
+                self._remove_folder()
 
     def forget(self) -> None:
         """In a forked process: close the pipes, so that only the parent decides when the server sees end of input."""
@@ -394,9 +497,15 @@ class _Channel:
         self._stdout.close()
         self.process.returncode = 0  # not this process's child, so no ResourceWarning
 
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
     def _send(self, command: str) -> None:
+        rest = memoryview(f"{command}\n".encode())
         try:
-            self._stdin.write(f"{command}\n".encode())
+            while rest:  # a pipe may take only a part of it
+                rest = rest[self._stdin.write(rest) :]
         except OSError:
             self._died()
 

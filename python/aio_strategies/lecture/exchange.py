@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
 
 from .._native import decode_content
 from ..exceptions import HeadersTooLarge, IncompleteBody, RemoteProtocolError, ResponseTooLarge
+from ..terms import DEFAULT_OPTIONS, Options
 
 # The Rust version has the same limits, in src/exchange/limits.rs.
 MAX_INTERIM = 32
@@ -18,27 +18,6 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80
 _FIELD = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?\n", re.MULTILINE)
 _LENGTH = re.compile(rb"0*([0-9]{1,20})")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
-
-
-class Options(NamedTuple):
-    """What to ask the server for, and how large the response may be.
-
-    Attributes:
-        method: ``"GET"`` or ``"HEAD"``.
-        headers: the caller's header fields: they replace the defaults of the same name, or follow them.
-        max_header_bytes: the limit on the status line and headers, in bytes; also on a chunked body's trailers.
-        max_headers: the limit on the number of header fields.
-        max_body_bytes: the limit on the body, in bytes, both as it is received and after decoding.
-    """
-
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    max_header_bytes: int = 64 * 1024
-    max_headers: int = 128
-    max_body_bytes: int = 256 * 1024 * 1024
-
-
-DEFAULT_OPTIONS = Options()
 
 
 class Exchange:

@@ -12,29 +12,13 @@ from typing import Any, NamedTuple, Protocol
 from ..exceptions import NetworkError
 from ..results import Response
 from ..targets import Target
-from .exchange import Options
+from ..terms import Terms
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds to wait before trying again, if no exchange is in flight whose end would free resources."""
 
 # connect() fails with EADDRNOTAVAIL when all local ports are in use.
 SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
-
-
-class Terms(NamedTuple):
-    """What a call asks of each of its exchanges.
-
-    Attributes:
-        timeout: the limit on the whole exchange in seconds, from connecting to the last byte.
-        connect_timeout: the limit on connecting, the TLS handshake included, if that is less; None for none.
-        options: the method, further header fields, the limits on the response's size.
-        verify: whom to trust over TLS, as in ``trust.ssl_context``.
-    """
-
-    timeout: float
-    connect_timeout: float | None = None
-    options: Options = Options()
-    verify: bool | str = True
 
 
 class Assignment(NamedTuple):
