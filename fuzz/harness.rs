@@ -88,7 +88,8 @@ pub(crate) fn url(data: &[u8]) {
     assert!(location.port != 0 && !location.host.is_empty() && location.path.starts_with('/'));
     let clean = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(clean(&location.authority) && clean(&location.path), "{location:?}");
-    let anew = Location::parse(&format!("http://{}{}", location.authority, location.path)).unwrap();
+    let scheme = if location.is_secure { "https" } else { "http" };
+    let anew = Location::parse(&format!("{scheme}://{}{}", location.authority, location.path)).unwrap();
     assert_eq!((anew.authority, anew.path), (location.authority, location.path));
 }
 

@@ -555,6 +555,7 @@ class TestExport:
             "strategies": ["blocking", "thread"],
             "languages": ["python", "rust"],
             "programs": [],
+            "https": False,
             "beside": {},
             "baseline": "python/blocking",
             "urls": None,

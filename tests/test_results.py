@@ -29,7 +29,7 @@ def test_headers_ignore_case_and_join_repeated_fields():
 @pytest.mark.parametrize(
     ("content_type", "content", "text"),
     [
-        (b"text/plain; charset=latin-1", b"caf\xe9", "café"),
+        (b"text/plain; charset=latin1", b"caf\xe9", "café"),
         (b"text/plain; charset=gb18030", "异步".encode("gb18030"), "异步"),
         (b'text/plain; charset="no-such"', "中".encode(), "中"),
         (b"text/plain", b"\xff", "\ufffd"),
