@@ -19,7 +19,7 @@ RATE = 300.0
 SCENARIOS = {
     "healthy": [],
     "hiccup": [aio.Fault("hiccup", at=0.8, seconds=0.15)],
-    "ramp": [aio.Fault("ramp", at=0.4, until=1.2, seconds=0.1)],
+    "ramp": [aio.Fault("ramp", at=0.4, until=1.2, seconds=0.03)],
     "pauses": [aio.Fault("pauses", every=0.5, seconds=0.15)],
     # one request at a time makes 200 per second
     "saturation": [aio.Fault("saturation", limit=1)],
@@ -45,7 +45,7 @@ def main() -> None:
     for scenario, faults in SCENARIOS.items():
         for loop, settings in LOOPS.items():
             with aio.LabServer(latency=LATENCY, faults=faults) as lab:
-                more = {"requests": REQUESTS, "rounds": 2, "seed": 1, "progress": False, **settings}
+                more = {"requests": REQUESTS, "rounds": 1, "seed": 1, "progress": False, **settings}
                 comparison = aio.compare(["thread", "asyncio"], "rust", lab=lab, **more)
             for arm in comparison.arms:
                 name = f"{arm.language}/{arm.strategy}"

@@ -103,6 +103,7 @@ impl Attempt {
     #[must_use]
     pub fn begin(assignment: &Assignment) -> Self {
         let Assignment { target, terms, .. } = assignment;
+        let started = monotonic_ns(); // before the deadlines are set, so that none seems to pass early
         let now = Instant::now();
         let deadline = now + terms.timeout;
         Attempt {
@@ -114,7 +115,7 @@ impl Attempt {
             ended: None,
             rerouted: false,
             closed: false,
-            started: monotonic_ns(),
+            started,
             deadline,
             connect_deadline: terms.connect_timeout.map_or(deadline, |limit| deadline.min(now + limit)),
         }

@@ -118,7 +118,8 @@ impl Tls {
             Err(_) => ServerName::try_from(host.to_owned())
                 .map_err(|_| format!("{host:?} is no name that a certificate can be for"))?,
         };
-        let connection = ClientConnection::new(Arc::clone(&client.config), name).map_err(|error| reason(&error, host))?;
+        let connection =
+            ClientConnection::new(Arc::clone(&client.config), name).map_err(|error| reason(&error, host))?;
         let mut tls = Tls { connection, outgoing: Vec::new(), sent: 0, host: host.to_owned() };
         tls.collect();
         Ok(tls)

@@ -160,8 +160,8 @@ impl Work for List {
         state.in_flight -= 1;
         if let Some(errno) = outcome.shortage() {
             state.shortage = Some(errno);
-            let stuck =
-                state.in_flight == 0 && state.stuck_since.get_or_insert_with(Instant::now).elapsed() >= self.terms.timeout;
+            let stuck = state.in_flight == 0
+                && state.stuck_since.get_or_insert_with(Instant::now).elapsed() >= self.terms.timeout;
             if !stuck {
                 slot.starved = true;
                 state.again.push_back(outcome.ticket);

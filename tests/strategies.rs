@@ -315,11 +315,7 @@ impl Work for Feed {
         if let Some(target) = fed.found.get(fed.begun).cloned() {
             let ticket = fed.begun;
             fed.begun += 1;
-            return Next::Begin(Assignment {
-                ticket,
-                target,
-                terms: Arc::new(Terms::within(Duration::from_secs(20))),
-            });
+            return Next::Begin(Assignment { ticket, target, terms: Arc::new(Terms::within(Duration::from_secs(20))) });
         }
         if fed.closed {
             return Next::End;

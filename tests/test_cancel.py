@@ -1,4 +1,4 @@
-"""Cancelling ``arun``: when CancelledError arrives, nothing of the native call is left, whatever the strategy."""
+"""Cancelling ``arun``: when CancelledError arrives, nothing of the call is left, whatever the strategy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 psutil = pytest.importorskip("psutil")
 
 PROGRAM = """
-import asyncio, json, multiprocessing, os, sys, time
+import asyncio, json, multiprocessing, os, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor
 import psutil
 import aio_strategies as aio
 
-key, with_pool = sys.argv[1], json.loads(sys.argv[2])
+key, language, with_pool = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 here = psutil.Process()
 lab_pid = 0
 
@@ -27,12 +27,13 @@ def left(pool):
     pools = set(pool._processes) if pool else set()
     return {
         "sockets": [c.raddr.port for c in here.net_connections(kind="tcp") if c.raddr],
-        "threads": [name for name in tasks if name.startswith("aio-")],
+        "threads": [name for name in tasks if name.startswith("aio-")]
+        + [t.name for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")],
         "children": [child.pid for child in here.children() if child.pid not in pools | {lab_pid}],
     }
 
 async def main(lab):
-    task = asyncio.create_task(aio.arun(key, lab.urls(20), concurrency=5, timeout=30))
+    task = asyncio.create_task(aio.arun(key, lab.urls(20), language=language, concurrency=5, timeout=30))
     while lab.stats().in_flight < (1 if key in ("blocking", "nonblocking") else 5):
         await asyncio.sleep(0.01)
     pool = None
@@ -60,17 +61,22 @@ with aio.LabServer(latency=20) as lab:
 """
 
 
+def cancelled(key: str, language: str, with_pool: bool) -> dict:
+    arguments = [sys.executable, "-c", PROGRAM, key, language, json.dumps(with_pool)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    seen = json.loads(done.stdout)
+    assert seen["outcome"] == "CancelledError"
+    return seen
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
 @pytest.mark.parametrize("with_pool", [False, True], ids=["alone", "with_a_process_pool"])
 @pytest.mark.parametrize("key", [strategy.key for strategy in aio.strategies()])
 def test_nothing_is_left(key, with_pool):
     took = []
     for _ in range(3):  # one try may meet a busy machine
-        arguments = [sys.executable, "-c", PROGRAM, key, json.dumps(with_pool)]
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        seen = json.loads(done.stdout)
-        assert seen["outcome"] == "CancelledError"
+        seen = cancelled(key, "rust", with_pool)
         assert seen["under_way"]["threads"], "this looks for the wrong names"
         assert seen["under_way"]["children" if key == "process" else "sockets"], "this looks in the wrong place"
         assert seen["after"] == {"sockets": [], "threads": [], "children": []}
@@ -78,3 +84,13 @@ def test_nothing_is_left(key, with_pool):
         if took[-1] < 0.2:
             break
     assert min(took) < 0.2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
+@pytest.mark.parametrize("key", [strategy.key for strategy in aio.strategies()])
+def test_nothing_is_left_in_python(key):
+    seen = cancelled(key, "python", with_pool=False)
+    assert seen["under_way"]["children" if key == "process" else "sockets"], "this looks in the wrong place"
+    assert bool(seen["under_way"]["threads"]) == (key == "thread")
+    assert seen["after"] == {"sockets": [], "threads": [], "children": []}
+    assert seen["took"] < 5  # what is in flight would take 20 s

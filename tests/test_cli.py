@@ -499,7 +499,10 @@ class TestArguments:
             (["run", "fork"], "no strategy 'fork'; allowed: blocking, "),
             (["run", "thread", "-c", "many"], "'many' is not a whole number"),
             (["serve", "--port", "65536"], "port must be 0 to 65535, not 65536"),
-            (["compare", "--url", "ftp://x/"], 'argument --url: "ftp://x/" has the scheme "ftp"; allowed: "http", "https"'),
+            (
+                ["compare", "--url", "ftp://x/"],
+                '--url: "ftp://x/" has the scheme "ftp"; allowed: "http", "https"',
+            ),
             (["compare", "--timeout", "0"], "argument --timeout: timeout must be a finite number of seconds above 0"),
             (
                 ["compare", "--rate", "0"],

@@ -8,6 +8,8 @@ import os
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -219,6 +221,15 @@ def test_the_file_of_the_authority_is_private_and_removed() -> None:
     file = Path(lab.ca_file)
     del lab
     assert not file.parent.exists()
+    # nor does it stay behind when its owner is killed
+    code = "import aio_strategies as aio, time; lab = aio.LabServer(https=True)"
+    code += "; print(lab.ca_file, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        file = Path(owner.stdout.readline().strip())
+        assert file.exists()
+        owner.kill()
+    eventually(lambda: not file.parent.exists())
 
 
 @pytest.mark.parametrize(

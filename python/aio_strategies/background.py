@@ -47,7 +47,7 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
 
     Args:
         work: what to do.
-        stop: called in the event loop's thread if this task is cancelled. ``work`` should then end soon; it is awaited.
+        stop: called in the event loop's thread if this task is cancelled, again and again until ``work`` has ended.
 
     Raises:
         CancelledError: this task was cancelled; ``work`` has ended.
@@ -59,8 +59,9 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
         await _done(worker)
         return worker.result()
     except asyncio.CancelledError:
-        stop()
-        await asyncio.wait([worker])
+        while not worker.done():
+            stop()
+            await asyncio.wait([worker], timeout=_LOOK_EVERY)
         if not worker.cancelled():
             worker.exception()  # retrieved, so that asyncio does not log it as lost
         raise

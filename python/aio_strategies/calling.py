@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Unpack, cast
 
 from . import python, rust
@@ -67,8 +69,8 @@ async def arun(
     """Fetch URLs with a strategy while the event loop's other coroutines run.
 
     Python's ``asyncio`` runs in the event loop itself; every other strategy, of either language, runs in a thread
-    beside it. When a Rust call is cancelled, it closes its connections and ends its threads and processes before
-    ``CancelledError`` is raised. A Python call in a thread begins no more exchanges, and waits for those in flight.
+    beside it. When a call is cancelled, it closes its connections and ends its threads and processes before
+    ``CancelledError`` is raised.
 
     Args and exceptions are those of ``run``.
     """
@@ -90,45 +92,38 @@ def _run_coroutine(coroutine: Any) -> Run:
         asyncio.get_running_loop()
     except RuntimeError:
         return cast(Run, asyncio.run(coroutine))
-    return _Beside(coroutine).result()
+    return _run_beside(coroutine)
 
 
-class _Beside:
-    """A coroutine in its own event loop, in its own thread."""
+def _run_beside(coroutine: Coroutine[Any, Any, Run]) -> Run:
+    """Run a coroutine in an event loop of its own, in a thread of its own. Ctrl-C cancels it."""
+    import asyncio
+    from concurrent.futures import FIRST_COMPLETED, Future, wait
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Run]) -> None:
-        self._coroutine = coroutine
-        self._started = threading.Event()
-        self._outcome: Run | BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="aio-run")
+    begun: Future[Any] = Future()  # its result cancels the task
+    ended: Future[Run] = Future()
 
-    def _work(self) -> None:
-        import asyncio
+    async def main() -> Run:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.set_result(partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel))
+        return await coroutine
 
-        async def main() -> Run:
-            self._loop = asyncio.get_running_loop()
-            self._task = asyncio.current_task()
-            self._started.set()
-            return await self._coroutine
-
+    def work() -> None:
         try:
-            self._outcome = asyncio.run(main())
-        except BaseException as error:  # result() raises it again
-            self._outcome = error
-        finally:
-            self._started.set()
+            ended.set_result(asyncio.run(main()))
+        except BaseException as error:
+            ended.set_exception(error)
 
-    def result(self) -> Run:
-        self._thread.start()
-        try:
-            self._thread.join()
-        except BaseException:  # Ctrl-C
-            self._started.wait()
-            if self._task is not None and self._thread.is_alive():
-                self._loop.call_soon_threadsafe(self._task.cancel)
-            self._thread.join()
-            raise
-        if isinstance(self._outcome, BaseException):
-            raise self._outcome
-        assert self._outcome is not None
-        return self._outcome
+    thread = threading.Thread(target=work, name="aio-run")
+    thread.start()
+    try:
+        wait([ended])  # not join(), which takes a thread for ended if it is interrupted, before Python 3.13
+    except BaseException:  # Ctrl-C
+        if wait([begun, ended], return_when=FIRST_COMPLETED).done == {begun}:
+            with suppress(RuntimeError):  # its event loop has just been closed
+                begun.result()()
+        wait([ended])
+        raise
+    thread.join()
+    return ended.result()

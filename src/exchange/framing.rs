@@ -1,7 +1,7 @@
 //! Finding the end of the body: RFC 9112, section 6.
 
 use super::fault::Fault;
-use super::head::{Header, field, is_text, without_line_end};
+use super::head::{Header, field, is_text};
 use super::limits::{Limits, MAX_CHUNK_LINE};
 
 /// Where the body ends.
@@ -121,7 +121,10 @@ impl Chunks {
             data = &data[end + 1..];
             self.bound_line(limits)?;
             let line = std::mem::take(&mut self.line);
-            let line = without_line_end(&line);
+            // A head may have bare line feeds; here, one would hide that a chunk's size is wrong by one.
+            let Some(line) = line.strip_suffix(b"\r") else {
+                return Err(Fault::protocol("bare line feed in a chunked body after", &line));
+            };
             match self.expected {
                 Expected::Size => {
                     let size = chunk_size(line).ok_or_else(|| Fault::protocol("invalid chunk size", line))?;

@@ -78,8 +78,8 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
-/// The line without its end, whether that is CR LF, LF, or a CR whose LF is cut off already.
-pub(super) fn without_line_end(line: &[u8]) -> &[u8] {
+/// The line without its end, CR LF or LF.
+fn without_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }

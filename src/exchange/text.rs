@@ -36,7 +36,7 @@ fn declared(mut html: &[u8]) -> Option<&'static Encoding> {
         let name = html[1..].strip_prefix(b"/").unwrap_or(&html[1..]);
         if name.first().is_some_and(u8::is_ascii_alphabetic) {
             let end = name.iter().position(|byte| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace())?;
-            let is_meta = html[1..1 + end].eq_ignore_ascii_case(b"meta");
+            let is_meta = html[1..=end].eq_ignore_ascii_case(b"meta");
             let mut attributes = Attributes { rest: &name[end..] };
             if is_meta && let Some(encoding) = encoding_of(&mut attributes) {
                 return Some(encoding);

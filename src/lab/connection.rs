@@ -265,6 +265,17 @@ enum Input {
     Ended,
 }
 
+/// What is known about a client that has ended its sending side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    /// It may still wait for its reply, or have gone.
+    Unprobed,
+    /// The same, but a byte was sent, which the system of a client that has gone answers with a reset.
+    Probed,
+    /// It has gone.
+    Gone,
+}
+
 /// A connection: a state machine. Events only update its state; all work is done in [`Connection::turn`].
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -282,10 +293,7 @@ pub(super) struct Connection {
     input: Input,
     /// The kernel takes no more bytes; an event will report when it does.
     blocked: bool,
-    /// The client has gone: it has neither input nor ears.
-    gone: bool,
-    /// A byte was sent to learn whether a client that has ended its sending side is still there.
-    probed: bool,
+    client: Client,
     /// The beginning of a head.
     head: Vec<u8>,
     /// When that arrived.
@@ -311,8 +319,7 @@ impl Connection {
             stage: Stage::Open,
             input: Input::Waiting, // the request may already be there
             blocked: false,
-            gone: false,
-            probed: false,
+            client: Client::Unprobed,
             head: Vec::new(),
             head_since: 0,
             arrived: accepted,
@@ -343,7 +350,9 @@ impl Connection {
             input => input,
         };
         self.blocked &= !(event.is_writable() || event.is_error());
-        self.gone |= event.is_write_closed();
+        if event.is_write_closed() {
+            self.client = Client::Gone;
+        }
     }
 
     /// Does what can be done now: reads, and sends the replies that are due.
@@ -353,7 +362,7 @@ impl Connection {
         }
         for _ in 0..BURST {
             match self.read(service) {
-                Ok(()) if !self.gone => {}
+                Ok(()) if self.client != Client::Gone => {}
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => return self.shut_down(service),
                 Ok(()) | Err(_) => return self.close(&mut service.log()),
             }
@@ -371,10 +380,9 @@ impl Connection {
                 continue;
             };
             let (due, waits) = (exchange.due, exchange.due > monotonic_ns());
-            if self.input == Input::Ended && !self.probed {
+            if self.input == Input::Ended && self.client == Client::Unprobed {
                 // A client that ends its sending side may still wait for its reply; over TLS, none does.
                 let in_vain = exchange.is_hopeless() || (waits && self.tls.is_some());
-                self.probed = waits;
                 if in_vain || (waits && self.probe(service).is_err()) {
                     return self.close(&mut service.log());
                 }
@@ -413,6 +421,7 @@ impl Connection {
     /// any more, it waits for the rest; if it has gone, its system answers with a reset. Nothing else tells the two
     /// apart.
     fn probe(&mut self, service: &Service) -> io::Result<()> {
+        self.client = Client::Probed;
         let (Some(exchange), Some(stream)) = (self.exchanges.front_mut(), &self.stream) else { return Ok(()) };
         if exchange.sent > 0 || exchange.length() == 0 || matches!(exchange.treatment, Treatment::Raw(_)) {
             return Ok(());

@@ -147,7 +147,7 @@ impl Met {
 /// The faults of a lab.
 #[derive(Debug)]
 pub(super) struct Faults {
-    faults: Vec<Fault>,
+    all: Vec<Fault>,
     seed: u64,
     /// When the first request came, which the times count from.
     origin: u64,
@@ -165,7 +165,7 @@ impl Faults {
         let limit = |fault: &Fault| if let Kind::Saturation(limit) = fault.kind { Some(limit.max(1)) } else { None };
         (!faults.is_empty()).then(|| Self {
             workers: faults.iter().filter_map(limit).min(),
-            faults: faults.to_vec(),
+            all: faults.to_vec(),
             seed,
             origin: 0,
             visits: HashMap::new(),
@@ -183,13 +183,13 @@ impl Faults {
         let mut met = Met { delay, ..Met::default() };
         let hash = http::hash(path);
         let mut visit = 0;
-        if self.faults.iter().any(|fault| fault.probability < 1.0) {
+        if self.all.iter().any(|fault| fault.probability < 1.0) {
             let visits = self.visits.entry(hash).or_default();
             *visits += 1;
             visit = *visits;
         }
         let elapsed = now - origin;
-        for (number, fault) in (1..).zip(&self.faults) {
+        for (number, fault) in (1..).zip(&self.all) {
             if !fault.concerns(path) || !fault.strikes(http::mix(self.seed ^ number, hash.wrapping_add(visit))) {
                 continue;
             }
@@ -242,7 +242,7 @@ impl Faults {
             let end = begin.saturating_add(duration);
             (begin <= elapsed && elapsed < end).then(|| origin.saturating_add(end))
         };
-        self.faults.iter().filter_map(end).max()
+        self.all.iter().filter_map(end).max()
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
         let late = |faults: &mut Faults, path: &str| faults.meet(path, 5, 5, 0).delay > 0;
         let one = Fault { probability: 0.3, ..Fault::from(Kind::Latency(MS)) };
         let paths: Vec<_> = (0..1_000).map(|number| format!("/{number}")).collect();
-        let (mut first, mut second) = (faults(&[one.clone()]), faults(&[one]));
+        let (mut first, mut second) = (faults(std::slice::from_ref(&one)), faults(&[one]));
         let forwards: Vec<_> = paths.iter().map(|path| late(&mut first, path)).collect();
         let mut backwards: Vec<_> = paths.iter().rev().map(|path| late(&mut second, path)).collect();
         backwards.reverse();

@@ -86,7 +86,7 @@ pub(super) fn hash(path: &str) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// A number that looks random, for a seed and another number (the finaliser of SplitMix64).
+/// A number that looks random, for a seed and another number (the finaliser of `SplitMix64`).
 pub(super) fn mix(seed: u64, number: u64) -> u64 {
     let mut mixed = number ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

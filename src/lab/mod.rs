@@ -193,7 +193,13 @@ fn serve(options: &Options) -> io::Result<()> {
         let _ = control.answer(io::stdin().lock(), io::stdout().lock());
         control.stop();
     });
-    server.run()
+    let result = server.run();
+    if let Some(file) = &options.ca_file {
+        // Python removes them, too, unless it was killed.
+        let _ = std::fs::remove_file(file);
+        let _ = file.parent().map(std::fs::remove_dir);
+    }
+    result
 }
 
 /// A server that listens, the handle to control it, and with https the certificate that its clients must trust.

@@ -32,12 +32,12 @@ pub(super) fn options(
 
 /// The body as it was before its content encodings, and never more than `limit` bytes of it.
 #[pyfunction]
-pub(super) fn decode_content<'py>(
-    py: Python<'py>,
+pub(super) fn decode_content(
+    py: Python<'_>,
     body: PyBackedBytes,
     encodings: Vec<PyBackedBytes>,
     limit: u64,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<Bound<'_, PyBytes>> {
     let decoded = py.detach(|| decoding::decode(body.to_vec(), encodings.iter().map(|value| &value[..]), limit));
     match decoded {
         Ok(decoded) => Ok(PyBytes::new(py, &decoded)),
@@ -65,11 +65,11 @@ pub(super) fn request<'py>(
 /// The response that these pieces are, and the bytes of them that were needed; None if more are. An empty piece is the
 /// end of the stream.
 #[pyfunction]
-pub(super) fn receive<'py>(
-    py: Python<'py>,
+pub(super) fn receive(
+    py: Python<'_>,
     options: OptionsTuple,
     pieces: Vec<PyBackedBytes>,
-) -> PyResult<Option<(ReplyTuple<'py>, u64)>> {
+) -> PyResult<Option<(ReplyTuple<'_>, u64)>> {
     let mut exchange = Exchange::new("", "/", &self::options(options)?);
     for piece in pieces {
         match exchange.receive(&piece) {

@@ -23,6 +23,7 @@ mod _native {
     use std::path::PathBuf;
     use std::sync::{Arc, Mutex, PoisonError};
 
+    use pyo3::exceptions::PyImportError;
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
@@ -44,6 +45,19 @@ mod _native {
     use crate::cancellation::Cancellation;
     use crate::target::Location;
     use crate::work::Work;
+
+    /// Refuses a sub-interpreter. From 3.12 on, Python itself does.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        if py.version_info() < (3, 12)
+            && let Ok(interpreters) = py.import("_xxsubinterpreters")
+            && interpreters.call_method0("get_current")?.ne(interpreters.call_method0("get_main")?)?
+        {
+            return Err(PyImportError::new_err("aio_strategies does not support sub-interpreters"));
+        }
+        Ok(())
+    }
 
     /// Parses URLs: returns the host, port, authority and path of each, and whether it is `https`.
     #[pyfunction]

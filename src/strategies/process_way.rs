@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::blocking_way::{fetch, fetch_urls};
+use super::blocking_way::{blocking_way, fetch, fetch_urls};
 use crate::attempt::{Assignment, Outcome};
 use crate::cancellation::Cancellation;
 use crate::channel::BlockingChannel;
@@ -30,7 +30,7 @@ pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &P
         work.waiters(),
         "aio-process",
         cancellation,
-        |cancellation| run_worker(&**work, &pool, cancellation),
+        |cancellation| run_worker(work, &pool, cancellation),
         |error| work.fewer_waiters(error),
         || pool.kill(),
     );
@@ -39,16 +39,17 @@ pub fn process_way(work: &Arc<dyn Work>, cancellation: &Cancellation, helper: &P
 }
 
 /// Has a worker process fetch URLs until there are none left. If it dies, the URL that it was fetching fails, and
-/// another worker replaces it. If it cannot be started, the other workers fetch its share.
-fn run_worker(work: &dyn Work, pool: &Pool<'_>, cancellation: &Cancellation) -> Result<(), Error> {
+/// another worker replaces it. If it cannot be started, the other workers fetch its share; if there are none, this
+/// thread does.
+fn run_worker(work: &Arc<dyn Work>, pool: &Pool<'_>, cancellation: &Cancellation) -> Result<(), Error> {
     let mut worker = match pool.start_first(cancellation)? {
         Ok(worker) => Some(worker),
         Err(error) => {
             work.fewer_waiters(&error);
-            return Ok(());
+            return if pool.lock().is_hopeless() { blocking_way(work, cancellation) } else { Ok(()) };
         }
     };
-    fetch_urls(work, cancellation, |assignment| {
+    fetch_urls(&**work, cancellation, |assignment| {
         let lost = |error| Ok(Outcome::lost(assignment.ticket, error));
         if worker.is_none() {
             match pool.start_one() {
@@ -83,6 +84,13 @@ struct State {
     killed: bool,
 }
 
+impl State {
+    /// Whether there are no workers, and will be none.
+    fn is_hopeless(&self) -> bool {
+        self.children.is_empty() && self.hopeful == 0
+    }
+}
+
 /// The pipes to a worker process.
 struct Worker {
     input: ChildStdin,
@@ -102,27 +110,25 @@ impl Pool<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread's first worker process, or returns why this thread gets none. Fails if the whole pool has none.
+    /// Starts a thread's first worker process, or returns what this thread lacks for one. Fails if there is no program.
     fn start_first(&self, cancellation: &Cancellation) -> Result<io::Result<Worker>, Error> {
         self.lock().hopeful += 1;
         let mut tries = 0;
         loop {
             let started = self.start_one();
             let mut state = self.lock();
-            let Err(error) = started else {
+            let Err(error) = &started else {
                 state.hopeful -= 1;
                 return Ok(started);
             };
-            if !state.children.is_empty() || state.hopeful > 1 {
+            // The threads may have used up what a process needs. If all others have given up, they are about to exit.
+            tries += 1;
+            let shortage = is_shortage(error);
+            if !shortage || !state.children.is_empty() || state.hopeful > 1 || tries > MOST_TRIES {
                 state.hopeful -= 1;
-                return Ok(Err(error));
+                return if shortage { Ok(started) } else { Err(self.not_started(error)) };
             }
             drop(state);
-            // The threads may have used up what a process needs. All others have given up, and are about to exit.
-            tries += 1;
-            if tries > MOST_TRIES || error.kind() != io::ErrorKind::WouldBlock {
-                return Err(self.not_started(&error));
-            }
             cancellation.park(None)?;
         }
     }
@@ -165,6 +171,15 @@ impl Pool<'_> {
             let _ = child.wait();
         }
     }
+}
+
+/// The system allows no more processes, or has no memory or descriptors for one.
+fn is_shortage(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let descriptors = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    #[cfg(not(unix))]
+    let descriptors = error.raw_os_error() == Some(4); // ERROR_TOO_MANY_OPEN_FILES
+    descriptors || matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
 }
 
 /// The worker: fetches what it is sent until its standard input ends.

@@ -1,6 +1,7 @@
 """Lecture 2.2.1, blocking: one URL after another; each call sleeps in the kernel until the network has answered."""
 
 import socket
+from contextlib import closing
 
 from ..results import Response
 from .attempt import FAILURES, READ_SIZE, Attempt
@@ -9,9 +10,9 @@ from .work import Assignment, Slot, ThreadSlot, Work, assignments
 
 def blocking_way(work: Work) -> None:
     """Fetch the URLs one after another."""
-    slot = ThreadSlot()
-    for assignment in assignments(work, slot, slot.sleep):
-        work.put(slot, assignment.ticket, fetch(assignment, slot))
+    with closing(ThreadSlot()) as slot:  # even after Ctrl-C
+        for assignment in assignments(work, slot, slot.sleep):
+            work.put(slot, assignment.ticket, fetch(assignment, slot))
 
 
 def fetch(assignment: Assignment, slot: Slot) -> Response:

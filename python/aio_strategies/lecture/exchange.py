@@ -181,7 +181,10 @@ class Exchange:
                 return False
             self._pending = b""
             start = end + 1
-            line = line.removesuffix(b"\r")
+            # A head may have bare line feeds; here, one would hide that a chunk's size is wrong by one.
+            if not line.endswith(b"\r"):
+                raise RemoteProtocolError(f"bare line feed in a chunked body after {_quoted(line)}")
+            line = line[:-1]
             if self._expected == "size":
                 size = _CHUNK_SIZE.fullmatch(line)
                 if size is None:

@@ -4,6 +4,7 @@ a Task resumes it when that future has its result."""
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from types import TracebackType
 
 
 class Future:
@@ -40,3 +41,23 @@ class Task:
         except StopIteration:
             return
         future.add_done_callback(self.step)
+
+
+class TaskGroup:
+    """The tasks of one call. Those that have not ended at the end of a ``with`` block, as after Ctrl-C, are closed."""
+
+    def __init__(self) -> None:
+        self._tasks: list[Task] = []
+
+    def create_task(self, coroutine: Generator[Future, None, None]) -> None:
+        """Run the coroutine until it first pauses."""
+        self._tasks.append(Task(coroutine))
+
+    def __enter__(self) -> TaskGroup:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.coroutine.close()

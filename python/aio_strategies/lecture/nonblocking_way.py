@@ -1,6 +1,7 @@
 """Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. Still one URL after another."""
 
 import socket
+from contextlib import closing
 from errno import EISCONN
 from os import strerror
 
@@ -11,9 +12,9 @@ from .work import Assignment, Slot, Work, assignments
 
 def nonblocking_way(work: Work) -> None:
     """Fetch the URLs one after another, keeping a processor busy all the time."""
-    slot = Slot()
-    for assignment in assignments(work, slot, spin):
-        work.put(slot, assignment.ticket, fetch(assignment, slot))
+    with closing(Slot()) as slot:  # even after Ctrl-C
+        for assignment in assignments(work, slot, spin):
+            work.put(slot, assignment.ticket, fetch(assignment, slot))
 
 
 def fetch(assignment: Assignment, slot: Slot) -> Response:

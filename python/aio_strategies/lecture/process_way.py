@@ -1,57 +1,57 @@
 """Lecture 2.2.2, multi-process: the blocking ``fetch``, in as many processes as exchanges may be in flight."""
 
-import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing import Pipe
 
 from ..results import Response
 from .attempt import lost
-from .blocking_way import fetch
-from .descriptors import enough_for
-from .work import Assignment, Slot, ThreadSlot, Work, assignments
-
-DESCRIPTORS = 2
-"""File descriptors that this process needs for each worker."""
+from .blocking_way import blocking_way, fetch
+from .work import Assignment, Work, assignments
+from .worker_pool import SLOT, PoolSlot, start_pool
 
 
 def process_way(work: Work) -> None:
     """Fetch the URLs in a process pool, which lasts as long as the call."""
-    workers = enough_for(work, DESCRIPTORS)
-    # Two for each worker: the URL that it fetches, and the next, so that it need not wait for this process.
-    idle = IdleSlots(2 * workers)
-    # A terminal sends Ctrl-C to all processes: only this one must react, and then ends the others.
-    ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(workers, initializer=signal.signal, initargs=ignore_interrupts) as pool:
-        try:
-            while slots := idle.take():
-                for slot in slots:
-                    if assignment := next(assignments(work, slot, slot.sleep), None):
-                        submit(pool, assignment).add_done_callback(partial(put, work, assignment, slot, idle))
-                    else:
-                        idle.end_one()
-        except BaseException:  # Ctrl-C: finish what has begun, and begin nothing more
-            pool.shutdown(cancel_futures=True)
-            raise
+    cancelled, cancel = Pipe(duplex=False)
+    with cancelled, cancel:
+        pool, workers = start_pool(work, cancelled)
+        # Two for each worker: the URL that it fetches, and the next, so that it need not wait for this process.
+        idle = IdleSlots([PoolSlot(cancelled, cancel) for _ in range(2 * workers)])
+        with pool:
+            try:
+                while slots := idle.take():
+                    for slot in slots:
+                        if assignment := next(assignments(work, slot, slot.sleep), None):
+                            submit(pool, assignment).add_done_callback(partial(put, work, assignment, slot, idle))
+                        else:
+                            idle.end_one()
+            except BaseException:  # Ctrl-C
+                work.cancel()
+                pool.shutdown(cancel_futures=True)
+                raise
+    if not workers:
+        blocking_way(work)
 
 
 class IdleSlots:
     """The slots that have no URL now. They are taken by the half: waking the main thread for each would cost more."""
 
-    def __init__(self, count: int) -> None:
-        self._slots = [ThreadSlot() for _ in range(count)]
-        self._count = count
+    def __init__(self, slots: list[PoolSlot]) -> None:
+        self._slots = slots
+        self._count = len(slots)
         self._changed = threading.Condition()
 
-    def take(self) -> list[ThreadSlot]:
+    def take(self) -> list[PoolSlot]:
         """Return the idle slots, as soon as they are half of those that have not ended; an empty list if all have."""
         with self._changed:
             self._changed.wait_for(self._enough)
             taken, self._slots = self._slots, []
         return taken
 
-    def put(self, slot: ThreadSlot) -> None:
+    def put(self, slot: PoolSlot) -> None:
         """Put back a slot; may be called from any thread."""
         with self._changed:
             self._slots.append(slot)
@@ -79,10 +79,10 @@ def submit(pool: ProcessPoolExecutor, assignment: Assignment) -> Future[Response
 
 def fetch_one(assignment: Assignment) -> Response:
     """Fetch one URL, in a worker process."""
-    return fetch(assignment, Slot())
+    return fetch(assignment, SLOT)
 
 
-def put(work: Work, assignment: Assignment, slot: ThreadSlot, idle: IdleSlots, future: Future[Response]) -> None:
+def put(work: Work, assignment: Assignment, slot: PoolSlot, idle: IdleSlots, future: Future[Response]) -> None:
     """Put back what a worker sent home, or that it died."""
     if not future.cancelled():
         error = future.exception()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from ..exceptions import NetworkError
@@ -60,6 +62,13 @@ class Slot:
             self.sock.close()
             self.sock = None
 
+    def break_off(self) -> None:
+        """Break off the exchange from another thread: whoever waits for its connection sees it end."""
+        sock = self.sock
+        if sock is not None:
+            with suppress(OSError):  # it is not connected, or has just been closed
+                sock.shutdown(socket.SHUT_RDWR)
+
 
 class ThreadSlot(Slot):
     """The slot of a waiter that has its own thread, which may sleep."""
@@ -96,7 +105,10 @@ class Work(Protocol):
         """Record that there are fewer waiters than wanted, because the system does not allow more."""
 
     def cancel(self) -> None:
-        """End the call: begin nothing more, and wake all that wait."""
+        """End the call: begin nothing more, break off what has begun, and wake all that wait.
+
+        It may miss an exchange that begins at this very moment, so call it again until all waiters have ended.
+        """
 
 
 def assignments(work: Work, slot: Slot, wait: Callable[[float | None], object]) -> Iterator[Assignment]:
@@ -172,11 +184,13 @@ class WorkList:
         self.shortage = getattr(why, "errno", None) or errno.EAGAIN
 
     def cancel(self) -> None:
-        """End the call: begin nothing more, and wake all that wait."""
+        """End the call: begin nothing more, break off what has begun, and wake all that wait."""
         with self._lock:
             self._cancelled = True
             for slot in self._asleep:
                 slot.wake()
+        for slot in list(self._in_flight):
+            slot.break_off()
 
     def responses(self) -> list[Response | None]:
         """Return all responses, in the order of the URLs; None for those that were never finished."""

@@ -7,15 +7,15 @@ from collections.abc import Generator
 
 from .attempt import FAILURES, READ_SIZE, Attempt
 from .event_loop import READ, WRITE, EventLoop
-from .executor import Future, Task
+from .executor import Future, TaskGroup
 from .work import Slot, Wait, Work
 
 
 def yield_from_way(work: Work) -> None:
     """Fetch the URLs with coroutines that are made of smaller coroutines."""
-    with EventLoop() as event_loop:
+    with EventLoop() as event_loop, TaskGroup() as tasks:
         for _ in range(work.waiters):
-            Task(fetch_urls(work, event_loop))
+            tasks.create_task(fetch_urls(work, event_loop))
         event_loop.run()
 
 

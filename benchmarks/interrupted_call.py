@@ -1,0 +1,147 @@
+"""Interrupts a call by SIGINT in each situation in which a strategy may wait, and prints what came of it, as JSON.
+
+usage: interrupted_call.py KEY LANGUAGE
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+OK = b"HTTP/1.1 200 OK\r\n"
+MEGABYTE = bytes(1 << 20)
+SITUATIONS = {
+    "connecting": "to a server whose backlog is full",
+    "first byte": "of a server that says nothing",
+    "drip": "a byte every 5 ms, without end",
+    "stream": "100 MB in each response, as fast as it goes",
+    "due time": "of the next request, in eleven days (rate=)",
+}
+#: Seconds from the start of a call to its interruption.
+UNDER_WAY = 0.15
+
+
+def main(key: str, language: str) -> None:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    server = os.fork()  # a process of its own, forked before anything has threads
+    if server == 0:
+        serve(listener)
+    try:
+        with listener, full_backlog() as full:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            print(json.dumps(interrupted_everywhere(key, language, url, full)))
+    finally:
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+
+
+def interrupted_everywhere(key: str, language: str, url: str, full: str) -> dict[str, dict]:
+    import aio_strategies as aio
+    import psutil
+
+    here = psutil.Process()
+
+    def call(url: str, **settings) -> None:
+        aio.run(key, [url] * 20, language=language, concurrency=5, timeout=60, **settings)
+
+    def state() -> list[int]:
+        gc.collect()
+        return [here.num_fds(), here.num_threads(), len(here.children(recursive=True))]
+
+    def interrupted(call: Callable[[], None]) -> dict:
+        before = state()
+        outcome, took = interrupt(call)
+        deadline = time.monotonic() + 5
+        while (after := state()) != before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return {"outcome": outcome, "seconds": took, "left behind": after != before and [before, after]}
+
+    call(f"{url}ok")  # all is imported
+    return {
+        "connecting": interrupted(lambda: call(full)),
+        "first byte": interrupted(lambda: call(f"{url}silent")),
+        "drip": interrupted(lambda: call(f"{url}drip")),
+        "stream": interrupted(lambda: call(f"{url}stream")),
+        "due time": interrupted(lambda: call(f"{url}ok", rate=1e-6)),
+    }
+
+
+def interrupt(call: Callable[[], None]) -> tuple[str, float | None]:
+    """Interrupt a call; return how it ended, and the seconds that this took."""
+    sent = []
+
+    def send() -> None:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(UNDER_WAY, send)
+    timer.start()
+    try:
+        call()
+        outcome = "it ended before"
+        timer.cancel()
+    except KeyboardInterrupt:
+        outcome = "KeyboardInterrupt"
+    except BaseException as error:
+        outcome = repr(error)
+    took = time.monotonic() - sent[0] if sent else None
+    timer.join()
+    return outcome, took
+
+
+def serve(listener: socket.socket) -> None:
+    """Answer each connection in a thread, until the parent process ends."""
+    parent = os.getppid()
+    listener.settimeout(0.5)
+    while os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            connection, _ = listener.accept()
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+    os._exit(0)
+
+
+def answer(connection: socket.socket) -> None:
+    """Answer one request as its path says."""
+    with connection, contextlib.suppress(OSError):
+        connection.settimeout(60)
+        match connection.recv(4096).partition(b" HTTP")[0]:
+            case b"GET /silent":
+                connection.recv(1)
+            case b"GET /drip":
+                connection.sendall(OK + b"\r\n")
+                while True:
+                    connection.sendall(b".")
+                    time.sleep(0.005)
+            case b"GET /stream":
+                connection.sendall(OK + b"Content-Length: %d\r\n\r\n" % (100 * len(MEGABYTE)))
+                for _ in range(100):
+                    connection.sendall(MEGABYTE)
+            case _:
+                connection.sendall(OK + b"Content-Length: 2\r\n\r\nok")
+
+
+@contextlib.contextmanager
+def full_backlog() -> Iterator[str]:
+    """Yield the URL of a listening socket that accepts no further connection."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}/"
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where this runs in a shell's background
+    main(*sys.argv[1:])
