@@ -261,10 +261,8 @@ impl Attempt {
                 return Err(Error::Tls { phase: self.phase, reason: tls::cut_off() });
             }
             // Anybody can cut a connection off: where only its end tells the body's, the body may be incomplete.
-            return match self.exchange.receive(data)? {
-                true => Err(Error::network(self.phase, &tls::truncated())),
-                false => Ok(false),
-            };
+            let whole = self.exchange.receive(data)?;
+            return if whole { Err(Error::network(self.phase, &tls::truncated())) } else { Ok(false) };
         }
         let mut whole = false;
         while !data.is_empty() && !whole {

@@ -59,9 +59,12 @@ mod _native {
         Ok(())
     }
 
+    /// `aio_strategies.targets.Location`.
+    type LocationTuple = (String, u16, String, String, bool);
+
     /// Parses URLs: returns the host, port, authority and path of each, and whether it is `https`.
     #[pyfunction]
-    fn parse_urls(py: Python<'_>, urls: Vec<String>) -> PyResult<Vec<(String, u16, String, String, bool)>> {
+    fn parse_urls(py: Python<'_>, urls: Vec<String>) -> PyResult<Vec<LocationTuple>> {
         let parse = |url: String| match Location::parse(&url) {
             Ok(Location { host, port, authority, path, is_secure }) => Ok((host, port, authority, path, is_secure)),
             Err(error) => Err(to_python(py, &error, None)?),
