@@ -35,9 +35,9 @@ def main(key: str, language: str) -> None:
     if server == 0:
         serve(listener)
     try:
-        with listener, full_backlog() as full:
+        with listener, full_backlog() as (host, port):
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-            print(json.dumps(interrupted_everywhere(key, language, url, full)))
+            print(json.dumps(interrupted_everywhere(key, language, url, f"http://{host}:{port}/")))
     finally:
         os.kill(server, signal.SIGKILL)
         os.waitpid(server, 0)
@@ -129,8 +129,8 @@ def answer(connection: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def full_backlog() -> Iterator[str]:
-    """Yield the URL of a listening socket that accepts no further connection."""
+def full_backlog() -> Iterator[tuple[str, int]]:
+    """Yield an address that takes no further connection: its backlog is full."""
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.socket())
         full.bind(("127.0.0.1", 0))
@@ -139,7 +139,7 @@ def full_backlog() -> Iterator[str]:
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
-        yield f"http://127.0.0.1:{full.getsockname()[1]}/"
+        yield full.getsockname()
 
 
 if __name__ == "__main__":

@@ -87,9 +87,6 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// There are no certificates of authorities to trust.
-    #[error("{0}")]
-    Certificates(String),
     /// The received bytes are not an acceptable response.
     #[error(transparent)]
     Response(#[from] Fault),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, OtherError,
@@ -42,15 +42,7 @@ impl Client {
     pub fn new(trust: Trust) -> Result<Self, Error> {
         let provider = Arc::new(ring::default_provider());
         let failed = |error: TlsError| Error::Internal(format!("preparing TLS: {error}"));
-        let verifier: Arc<dyn ServerCertVerifier> = match &trust {
-            Trust::Anybody => Arc::new(NoVerifier(Arc::clone(&provider))),
-            Trust::System => Verifier::new(rustls_native_certs::load_native_certs(), "the system", &provider)?,
-            Trust::Authorities(path) => {
-                let (file, folder) = if path.is_dir() { (None, Some(&**path)) } else { (Some(&**path), None) };
-                let found = rustls_native_certs::load_certs_from_paths(file, folder);
-                Verifier::new(found, &path.display().to_string(), &provider)?
-            }
-        };
+        let verifier = Arc::new(Verifier::new(&trust, &provider)?);
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(failed)?
@@ -194,25 +186,42 @@ pub enum Failure<E> {
 
 /// Verifies certificates as browsers do, and says in our own words what is wrong with one.
 #[derive(Debug)]
-struct Verifier(Arc<WebPkiServerVerifier>);
+struct Verifier {
+    /// Accepts what leads to an authority; None accepts every certificate.
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    /// Also of a server that is not verified: it must own its certificate's key, or TLS could not work.
+    algorithms: WebPkiSupportedAlgorithms,
+}
 
 impl Verifier {
-    fn new(
-        found: rustls_native_certs::CertificateResult,
-        whose: &str,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<Self>, Error> {
-        let mut roots = RootCertStore::empty();
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
-            return Err(Error::Certificates(format!("{whose} has no certificate of an authority to trust{why}")));
-        }
-        WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider))
-            .build()
-            .map(|verifier| Arc::new(Verifier(verifier)))
-            .map_err(|error| Error::Internal(format!("preparing TLS: {error}")))
+    fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+        let authorities = match trust {
+            Trust::Anybody => None,
+            Trust::System => Some((rustls_native_certs::load_native_certs(), "the system".to_owned())),
+            Trust::Authorities(path) => {
+                let (file, folder) = if path.is_dir() { (None, Some(&**path)) } else { (Some(&**path), None) };
+                Some((rustls_native_certs::load_certs_from_paths(file, folder), path.display().to_string()))
+            }
+        };
+        let authorities = authorities.map(|(found, whose)| verifier(found, &whose, provider)).transpose()?;
+        Ok(Verifier { authorities, algorithms: provider.signature_verification_algorithms })
     }
+}
+
+fn verifier(
+    found: rustls_native_certs::CertificateResult,
+    whose: &str,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(Error::Internal(format!("{whose} has no certificate of an authority to trust{why}")));
+    }
+    WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider))
+        .build()
+        .map_err(|error| Error::Internal(format!("preparing TLS: {error}")))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -224,7 +233,8 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        self.0.verify_server_cert(leaf, intermediates, name, ocsp, now).map_err(|error| match error {
+        let Some(authorities) = &self.authorities else { return Ok(ServerCertVerified::assertion()) };
+        authorities.verify_server_cert(leaf, intermediates, name, ocsp, now).map_err(|error| match error {
             TlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))
                 if is_self_signed(leaf) =>
             {
@@ -240,7 +250,7 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls12_signature(message, leaf, signed)
+        verify_tls12_signature(message, leaf, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -249,50 +259,11 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls13_signature(message, leaf, signed)
+        verify_tls13_signature(message, leaf, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Accepts every certificate. The server must still own its key, or TLS could not work.
-#[derive(Debug)]
-struct NoVerifier(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for NoVerifier {
-    fn verify_server_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        rustls::crypto::verify_tls12_signature(message, leaf, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        rustls::crypto::verify_tls13_signature(message, leaf, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 

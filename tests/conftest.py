@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import aio_strategies as aio
+import interrupted_call
 import pytest
 from aio_strategies.catalogue import STRATEGIES
 
@@ -104,15 +105,8 @@ def refusing() -> Iterator[str]:
 @pytest.fixture
 def full_backlog() -> Iterator[tuple[str, int]]:
     """An address that takes no further connection: its backlog is full."""
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
-        yield full.getsockname()
+    with interrupted_call.full_backlog() as address:
+        yield address
 
 
 def reset(connection: socket.socket) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import socket
+import threading
 
 import aio_strategies as aio
 import pytest
 from aio_strategies import resolver
+from aio_strategies.request_options import RequestOptions
 from conftest import saying
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -134,6 +137,32 @@ def test_another_host_is_not_told_the_secrets(way, scripted, told):
     assert [fields(head)["X-Two"] for head in told.heads] == ["2", "2", "2"]
 
 
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_the_event_loop_goes_on_while_the_name_in_a_redirect_is_resolved(scripted, monkeypatch, language):
+    """A bug once: only the names in the caller's URLs were resolved beside the loop."""
+    scripted.scripts |= {"a": saying(moved("http://slow.invalid/b")), "b": saying(OK)}
+    port = scripted._server.server_address[1]
+    resolving, looked = threading.Event(), threading.Event()
+
+    def slow(name: str, _: int) -> list[tuple[str, int]]:
+        resolving.set()
+        assert looked.wait(20)
+        return [("127.0.0.1", port)]
+
+    monkeypatch.setattr(resolver, "_ask", slow)
+
+    async def main() -> aio.Run:
+        fetching = asyncio.create_task(
+            aio.arun("thread", [scripted.url("a")], language=language, follow_redirects=True, timeout=20)
+        )
+        while not resolving.is_set():
+            await asyncio.sleep(0.01)
+        looked.set()  # by the event loop, while the name is being resolved
+        return await fetching
+
+    assert asyncio.run(main()).raise_for_errors()[0].content == b"ok"
+
+
 def test_head(way, scripted, told):
     told("a", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
     [response] = way([scripted.url("a")], method="HEAD").raise_for_errors()
@@ -221,6 +250,16 @@ def test_bad_arguments_are_refused_at_the_call(options, error, words):
     with pytest.raises(error) as raised:
         aio.run("thread", ["http://127.0.0.1:1/"], **options)
     assert words in str(raised.value)
+
+
+def test_both_signatures_have_the_same_options():
+    one, other = (inspect.signature(function).parameters for function in (aio.run, aio.rust.thread_way))
+    options = list(RequestOptions.__annotations__)
+    assert [one[name] for name in options] == [other[name] for name in options]
+    assert list(one)[-len(options) :] == list(other)[-len(options) :] == options
+    assert {name: one[name].annotation for name in options} == {
+        name: annotation.__forward_arg__ for name, annotation in RequestOptions.__annotations__.items()
+    }
 
 
 @pytest.mark.parametrize("function", [aio.run, aio.arun, aio.rust.thread_way, aio.python.asyncio_way])

@@ -10,14 +10,14 @@ from typing import Any, Unpack, cast
 
 from . import python, rust
 from .catalogue import find
-from .request_options import RequestOptions, with_options
+from .request_options import RequestOptions, of_run, shown_as
 from .results import Run
 from .strategy_function import AsyncStrategyFunction, StrategyFunction
 
 __all__ = ["arun", "run"]
 
 
-@with_options
+@shown_as(of_run)
 def run(
     strategy: str,
     urls: Iterable[str],
@@ -55,7 +55,7 @@ def run(
     return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
 
 
-@with_options
+@shown_as(of_run)
 async def arun(
     strategy: str,
     urls: Iterable[str],

@@ -167,17 +167,18 @@ def check_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]] | None)
     for name, value in fields:
         if not isinstance(name, str) or not isinstance(value, str):
             raise wrong
-        if not _TOKEN.fullmatch(name):
+        if not re.fullmatch(_TOKEN, name):
             raise ValueError(f"the name of a header must be ASCII letters, digits or !#$%&'*+-.^_`|~, not {name!r}")
         if name.lower() in _NOT_THE_CALLERS:
             raise ValueError(f"headers must not set {name}, which says how this connection is used")
-        if not _VALUE.fullmatch(value):  # which may be a secret: the message does not quote it
+        if not re.fullmatch(_VALUE, value):  # which may be a secret: the message does not quote it
             raise ValueError(f"the value of the header {name} must be without CR, LF, NUL and surrogates")
     return fields
 
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[^\r\n\0\ud800-\udfff]*")
+# patterns, compiled when they are used: that takes long, and few calls have headers
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_VALUE = r"[^\r\n\0\ud800-\udfff]*"
 _NOT_THE_CALLERS = {"connection", "content-length", "transfer-encoding"}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, Signature
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from .checks import (
@@ -17,9 +16,9 @@ from .checks import (
     check_timeout,
     check_verify,
 )
-from .terms import Options, Terms
+from .terms import DEFAULT_OPTIONS, Options, Terms
 
-__all__ = ["OPTIONS", "Asked", "RequestOptions", "checked", "with_options", "without_secrets"]
+__all__ = ["OPTIONS", "Asked", "RequestOptions", "checked", "of_a_strategy", "of_run", "shown_as", "without_secrets"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,17 +41,51 @@ class RequestOptions(TypedDict, total=False):
     max_body_bytes: int
 
 
-_DEFAULTS = {
-    "connect_timeout": None,
-    "method": "GET",
-    "headers": None,
-    "follow_redirects": False,
-    "max_redirects": 20,
-    "verify": True,
-    "max_header_bytes": Options().max_header_bytes,
-    "max_headers": Options().max_headers,
-    "max_body_bytes": Options().max_body_bytes,
-}
+# The signatures that help and completion show, with the options by name; a test holds the two together. (The module
+# `inspect` could put them together, but takes as long to import as all the rest.)
+
+
+def of_a_strategy(
+    urls: Iterable[str],
+    *,
+    concurrency: int = 10,
+    timeout: float = 30.0,
+    rate: float | None = None,
+    connect_timeout: float | None = None,
+    method: str = "GET",
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+    follow_redirects: bool = False,
+    max_redirects: int = 20,
+    verify: bool | str | os.PathLike[str] = True,
+    max_header_bytes: int = DEFAULT_OPTIONS.max_header_bytes,
+    max_headers: int = DEFAULT_OPTIONS.max_headers,
+    max_body_bytes: int = DEFAULT_OPTIONS.max_body_bytes,
+) -> None:
+    """The signature of a strategy's function."""
+
+
+def of_run(
+    strategy: str,
+    urls: Iterable[str],
+    *,
+    language: str = "rust",
+    concurrency: int = 10,
+    timeout: float = 30.0,
+    rate: float | None = None,
+    connect_timeout: float | None = None,
+    method: str = "GET",
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+    follow_redirects: bool = False,
+    max_redirects: int = 20,
+    verify: bool | str | os.PathLike[str] = True,
+    max_header_bytes: int = DEFAULT_OPTIONS.max_header_bytes,
+    max_headers: int = DEFAULT_OPTIONS.max_headers,
+    max_body_bytes: int = DEFAULT_OPTIONS.max_body_bytes,
+) -> None:
+    """The signature of ``run`` and ``arun``."""
+
+
+_DEFAULTS = {name: (of_a_strategy.__kwdefaults__ or {})[name] for name in RequestOptions.__annotations__}
 
 OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake included; None for ``timeout`` alone.
         method: ``"GET"`` or ``"HEAD"``.
@@ -123,14 +156,12 @@ def without_secrets(terms: Terms) -> Terms:
     return terms._replace(options=terms.options._replace(headers=headers))
 
 
-def with_options(function: Function) -> Function:
-    """Name the options in the function's signature, and explain them in its docstring where it has ``{options}``."""
-    signature = Signature.from_callable(function, eval_str=False)
-    parameters = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
-    parameters += [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind)
-        for name, kind in RequestOptions.__annotations__.items()
-    ]
-    vars(function)["__signature__"] = signature.replace(parameters=parameters)
-    function.__doc__ = (function.__doc__ or "").replace("{options}", OPTIONS)
-    return function
+def shown_as(signature: Callable[..., None]) -> Callable[[Function], Function]:
+    """Show a function with this signature, and explain the options in its docstring where that has ``{options}``."""
+
+    def show(function: Function) -> Function:
+        vars(function)["__wrapped__"] = signature
+        function.__doc__ = (function.__doc__ or "").replace("{options}", OPTIONS)
+        return function
+
+    return show

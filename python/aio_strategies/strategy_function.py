@@ -16,7 +16,7 @@ from .catalogue import STRATEGIES
 from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
 from .http_redirects import Redirect, is_other_origin, redirect
-from .request_options import RequestOptions, checked, with_options, without_secrets
+from .request_options import RequestOptions, checked, of_a_strategy, shown_as, without_secrets
 from .results import CPUTime, Response, Run
 from .targets import Target, are_addresses, locate, resolve
 from .terms import Terms
@@ -156,7 +156,7 @@ def async_strategy_function(
 
 async def _next(rounds: Iterator[Round], call: Call) -> Round | None:
     """Return the next round; if names must be resolved for it, the event loop goes on meanwhile."""
-    if call.must_not_wait:
+    if call.needs_no_names:
         return next(rounds, None)
     import asyncio
 
@@ -175,7 +175,7 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
         waits_by=strategy.waits_by[language],
         alone=" This strategy never has more than 1." if STRATEGIES[key].one_at_a_time else "",
     )
-    with_options(way)
+    shown_as(of_a_strategy)(way)
 
 
 class Call:
@@ -206,9 +206,9 @@ class Call:
         self._elsewhere: set[int] = set()
 
     @property
-    def must_not_wait(self) -> bool:
-        """Whether the next round resolves no names."""
-        return are_addresses(self._locations.values())
+    def needs_no_names(self) -> bool:
+        """Whether no round resolves names; where a redirect leads is not known before."""
+        return not self.max_redirects and are_addresses(self._locations.values())
 
     def rounds(self) -> Iterator[Round]:
         """Yield what to fetch: first the URLs, then what their replies lead to; put back what came with ``take``."""
@@ -234,10 +234,7 @@ class Call:
         """Take the responses of one round."""
         self._shortage = self._shortage or fetched.shortage
         for index, response in zip(self._fetched, fetched.responses, strict=True):
-            before = self._responses[index]
-            if before is not None:
-                response.history = (*before.history, before)
-            self._responses[index] = response
+            self._put(index, response)
 
     def finish(self) -> Run:
         """Stop the clocks and return the Run."""
@@ -270,7 +267,7 @@ class Call:
         """Resolve the hosts of what to fetch next; record which have no address."""
         targets, errors = resolve(self._urls, self._locations, timeout)
         for index, error in errors.items():
-            self._end(index, Response(self._urls[index], error=error))
+            self._put(index, Response(self._urls[index], error=error))
         return targets
 
     def _rounds(self, targets: dict[int, Target]) -> Iterator[Round]:
@@ -296,10 +293,11 @@ class Call:
                 if is_other_origin(location, leads.location):
                     self._elsewhere.add(index)
             elif leads is not None:
-                self._end(index, Response(response.url, error=leads))
+                self._put(index, Response(response.url, error=leads))
         return bool(self._urls)
 
-    def _end(self, index: int, response: Response) -> None:
+    def _put(self, index: int, response: Response) -> None:
+        """Put the response in its place; what a redirect has led from becomes its history."""
         before = self._responses[index]
         if before is not None:
             response.history = (*before.history, before)

@@ -16,7 +16,8 @@ use super::faults::{Faults, Met};
 use super::http::{self, MAX_HEAD, Replies, Reply, Request};
 use super::log::{Entry, Log};
 use super::script::{RawReplies, Script, Step};
-use super::tls::{SEND, SEND_LAST, Sender, Tls};
+use super::sender::{SEND, SEND_LAST, Sender};
+use super::tls::Tls;
 use crate::clock::monotonic_ns;
 
 /// How many requests of one connection may be pending before its input is left in the kernel.

@@ -9,6 +9,7 @@
 //! - `server`: the loop: one thread, one edge-triggered poll.
 //! - `connection`: a connection: requests in, replies out, each at its time.
 //! - `http`: the little HTTP that it needs, without I/O.
+//! - `sender`: sending to a socket with flags.
 //! - `tls`: its certificate, and the encrypted side of a connection.
 //! - `faults`: what it does wrong on purpose; `script`: raw replies.
 //! - `timer`: the loop's timers, precise to about 0.1 ms.
@@ -21,6 +22,7 @@ mod faults;
 mod http;
 mod log;
 mod script;
+mod sender;
 mod server;
 mod timer;
 mod tls;

@@ -10,23 +10,12 @@ use rcgen::{
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::{ServerConfig, ServerConnection};
-use socket2::SockRef;
 
+use super::sender::{SEND, SEND_LAST, Sender};
 use crate::clock::monotonic_ns;
 
 /// The hosts that the certificate of every lab is for.
 const HOSTS: [&str; 6] = ["localhost", "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "::1"];
-
-/// Never raises SIGPIPE.
-#[cfg(target_os = "linux")]
-pub(super) const SEND: i32 = libc::MSG_NOSIGNAL;
-/// Like `SEND`, for the last bytes before the connection is closed: response and FIN are sent in one segment.
-#[cfg(target_os = "linux")]
-pub(super) const SEND_LAST: i32 = libc::MSG_NOSIGNAL | libc::MSG_MORE;
-#[cfg(not(target_os = "linux"))]
-pub(super) const SEND: i32 = 0;
-#[cfg(not(target_os = "linux"))]
-pub(super) const SEND_LAST: i32 = 0;
 
 /// Makes a certificate for [`HOSTS`] and `names`, and a certificate authority that signs it; returns what connections
 /// need, and the authority's own certificate (PEM), which clients must trust.
@@ -131,26 +120,5 @@ impl Tls {
     pub(super) fn end(&mut self, stream: &TcpStream) {
         self.session.send_close_notify();
         let _ = self.flush(stream, SEND); // fails if the peer is gone
-    }
-}
-
-/// Sends to a socket with flags.
-#[derive(Debug)]
-pub(super) struct Sender<'a> {
-    pub(super) stream: &'a TcpStream,
-    pub(super) flags: i32,
-}
-
-impl Write for Sender<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.try_io(|| SockRef::from(self.stream).send_vectored_with_flags(slices, self.flags))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::errors::to_python;
 use crate::exchange::{Exchange, Fault, Header, Limits, Method, Options, decoding, text};
 
-/// `aio_strategies.lecture.exchange.Options`.
+/// `aio_strategies.terms.Options`.
 pub(super) type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64);
 
 /// Status, reason, minor version, headers and body.

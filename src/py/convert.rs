@@ -9,12 +9,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
+use super::content::{self, OptionsTuple};
 use super::errors::{failure, to_python};
 use super::tls::TlsClient;
 use crate::attempt::{Outcome, Terms};
 use crate::clock::monotonic_ns;
 use crate::error::Error;
-use crate::exchange::{Header, Limits, Method, Options};
 use crate::strategies::{self, Way};
 use crate::target::Target;
 use crate::work::List;
@@ -23,10 +23,8 @@ use crate::work::List;
 /// must be for, and when it is due.
 pub(super) type TargetTuple = (String, String, String, Vec<(IpAddr, u16)>, Option<String>, f64);
 
-/// `aio_strategies.lecture.work.Terms`, but for TLS: timeout and that of connecting, in seconds; method, header fields,
-/// and limits on the bytes of the head, its fields, and the bytes of the body.
+/// `aio_strategies.terms.Terms`: timeout and that of connecting, in seconds; the options; whom to trust over TLS.
 pub(super) type TermsTuple<'py> = (f64, Option<f64>, OptionsTuple, Option<PyRef<'py, TlsClient>>);
-type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64);
 
 /// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or everything
 /// before `started`, which is in seconds of `time.monotonic()`, 0 if unknown. Then the errno that kept the call from
@@ -50,16 +48,10 @@ pub(super) fn list(
     let instant = |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
     let duration =
         |seconds| Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()));
-    let (method, headers, max_header_bytes, max_headers, max_body_bytes) = options;
-    let bytes = |(name, value): (String, String)| Header { name: name.into(), value: value.into() };
     let terms = Terms {
         timeout: duration(timeout)?,
         connect_timeout: connect_timeout.map(duration).transpose()?,
-        options: Options {
-            method: if method == "HEAD" { Method::Head } else { Method::Get },
-            headers: headers.into_iter().map(bytes).collect(),
-            limits: Limits { max_header_bytes, max_headers, max_body_bytes },
-        },
+        options: content::options(options)?,
         tls: tls.map(|client| client.0.clone()),
     };
     let (urls, targets) = targets
