@@ -212,7 +212,7 @@ class Call:
 
     def rounds(self) -> Iterator[Round]:
         """Yield what to fetch: first the URLs, then what their replies lead to; put back what came with ``take``."""
-        targets = self._resolve(self.terms.timeout)
+        targets = self._resolve()
         if any(location.is_secure for location in self._locations.values()):
             # before the clock starts, and before a strategy forks its workers
             (ssl_context if self.language == "python" else native_client)(self.terms.verify)
@@ -227,7 +227,7 @@ class Call:
         if self.max_redirects:
             left = self.max_redirects
             while self._follow(left):
-                yield from self._rounds(self._resolve(self.terms.timeout))
+                yield from self._rounds(self._resolve())
                 left -= 1
 
     def take(self, fetched: Fetched) -> None:
@@ -242,9 +242,9 @@ class Call:
         user, system = cpu_now()
         responses = [response for response in self._responses if response is not None]
         for response in responses:
-            for each in (response, *response.history):
-                # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
-                each.start = max(0.0, each.start - self._began) if each.start else 0.0
+            self._set_clock(response)
+            for earlier in response.history:
+                self._set_clock(earlier)
             if response.error is not None:
                 response.error.strategy = self.key
         if self._shortage is not None:
@@ -263,22 +263,25 @@ class Call:
             cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
         )
 
-    def _resolve(self, timeout: float) -> dict[int, Target]:
+    def _set_clock(self, response: Response) -> None:
+        """Count the response's start from the start of the call."""
+        # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
+        response.start = max(0.0, response.start - self._began) if response.start else 0.0
+
+    def _resolve(self) -> dict[int, Target]:
         """Resolve the hosts of what to fetch next; record which have no address."""
-        targets, errors = resolve(self._urls, self._locations, timeout)
+        targets, errors = resolve(self._urls, self._locations, self.terms.timeout)
         for index, error in errors.items():
             self._put(index, Response(self._urls[index], error=error))
         return targets
 
     def _rounds(self, targets: dict[int, Target]) -> Iterator[Round]:
         """Yield the targets; those elsewhere on their own: they must not be told what only the first host may know."""
-        for elsewhere in (False, True):
-            self._fetched = [index for index in targets if (index in self._elsewhere) is elsewhere]
-            if self._fetched:
-                yield (
-                    [targets[index] for index in self._fetched],
-                    without_secrets(self.terms) if elsewhere else self.terms,
-                )
+        elsewhere = {index: targets.pop(index) for index in self._elsewhere & targets.keys()}
+        for group, terms in (targets, self.terms), (elsewhere, without_secrets(self.terms)):
+            if group:
+                self._fetched = list(group)
+                yield list(group.values()), terms
 
     def _follow(self, left: int) -> bool:
         """Find out where replies lead, if ``left`` more redirects may be followed; return whether any leads on."""

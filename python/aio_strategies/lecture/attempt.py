@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
@@ -69,6 +69,7 @@ class Attempt(Exchange):
     _tls: Tls | None = None
     _rerouted = False  # whether to close the connection, and to go on with the next address
     _turn = _TURN
+    _others: Sequence[tuple[str, int]] = ()  # the addresses to try after this one
 
     def __init__(self, assignment: Assignment) -> None:
         _, target, terms = assignment
@@ -82,8 +83,9 @@ class Attempt(Exchange):
             self._connect_deadline = min(self._last, self.started + terms.connect_timeout)
         # When to stop waiting and to ask again. It changes: read it before each wait.
         self.deadline = self._connect_deadline
-        self.address, *self._others = target.addresses
-        if self._others:
+        self.address = target.addresses[0]
+        if len(target.addresses) > 1:
+            self._others = target.addresses[1:]
             self._reroute(self.address)
 
     @property
@@ -148,11 +150,12 @@ class Attempt(Exchange):
         phase = self._phase()
         self._want = "close"
         if phase == "connect" and now < self._connect_deadline and self._can_go_elsewhere(error):
+            following, *self._others = self._others
             if late:
                 self._others.append(self.address)
                 self._turn *= 1.5
             self._rerouted = True
-            self._reroute(self._others.pop(0))
+            self._reroute(following)
         else:
             self._error = self._failure(error, phase, late and now < self._last)
             self._error.phase = phase
