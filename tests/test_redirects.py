@@ -264,6 +264,7 @@ def test_both_signatures_have_the_same_options():
 
 @pytest.mark.parametrize("function", [aio.run, aio.arun, aio.rust.thread_way, aio.python.asyncio_way])
 def test_help_names_and_explains_them(function):
+    assert inspect.signature(function).return_annotation == "Run"
     parameters = inspect.signature(function).parameters
     assert "options" not in parameters
     assert parameters["follow_redirects"].default is False

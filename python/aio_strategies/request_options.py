@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, TypeVar
 
 from .checks import (
     check_choice,
@@ -17,6 +17,9 @@ from .checks import (
     check_verify,
 )
 from .terms import DEFAULT_OPTIONS, Options, Terms
+
+if TYPE_CHECKING:
+    from .results import Run
 
 __all__ = ["OPTIONS", "Asked", "RequestOptions", "checked", "of_a_strategy", "of_run", "shown_as", "without_secrets"]
 
@@ -60,8 +63,9 @@ def of_a_strategy(
     max_header_bytes: int = DEFAULT_OPTIONS.max_header_bytes,
     max_headers: int = DEFAULT_OPTIONS.max_headers,
     max_body_bytes: int = DEFAULT_OPTIONS.max_body_bytes,
-) -> None:
+) -> Run:
     """The signature of a strategy's function."""
+    raise NotImplementedError
 
 
 def of_run(
@@ -81,8 +85,9 @@ def of_run(
     max_header_bytes: int = DEFAULT_OPTIONS.max_header_bytes,
     max_headers: int = DEFAULT_OPTIONS.max_headers,
     max_body_bytes: int = DEFAULT_OPTIONS.max_body_bytes,
-) -> None:
+) -> Run:
     """The signature of ``run`` and ``arun``."""
+    raise NotImplementedError
 
 
 _DEFAULTS = {name: (of_a_strategy.__kwdefaults__ or {})[name] for name in RequestOptions.__annotations__}
@@ -156,7 +161,7 @@ def without_secrets(terms: Terms) -> Terms:
     return terms._replace(options=terms.options._replace(headers=headers))
 
 
-def shown_as(signature: Callable[..., None]) -> Callable[[Function], Function]:
+def shown_as(signature: Callable[..., Run]) -> Callable[[Function], Function]:
     """Show a function with this signature, and explain the options in its docstring where that has ``{options}``."""
 
     def show(function: Function) -> Function:
