@@ -48,6 +48,11 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// When connecting that begins now must have ended.
+    fn connect_deadline(&self, now: Instant, deadline: Instant) -> Instant {
+        self.connect_timeout.map_or(deadline, |limit| deadline.min(now + limit))
+    }
+
     /// A GET within this time, over plain http.
     #[must_use]
     pub fn within(timeout: Duration) -> Self {
@@ -86,8 +91,10 @@ pub struct Attempt {
     phase: Phase,
     /// How it ended, if it has.
     ended: Option<Result<(), Error>>,
-    /// Whether to close the connection, and to go on with the next address.
+    /// Whether to close the connection, and to open another.
     rerouted: bool,
+    /// Whether the connection served an earlier attempt.
+    reused: bool,
     /// Whether the connection is closed again.
     closed: bool,
     /// When the try began, in ns of the monotonic clock.
@@ -99,14 +106,14 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Begins the attempt: the clock starts here.
+    /// Begins the attempt: the clock starts here. It goes over the waiter's idle connection, if that suits.
     #[must_use]
-    pub fn begin(assignment: &Assignment) -> Self {
+    pub fn begin(assignment: &Assignment, idle: &mut Option<Idle>) -> Self {
         let Assignment { target, terms, .. } = assignment;
         let started = monotonic_ns(); // before the deadlines are set, so that none seems to pass early
         let now = Instant::now();
         let deadline = now + terms.timeout;
-        Attempt {
+        let mut attempt = Attempt {
             assignment: assignment.clone(),
             exchange: Exchange::new(&target.authority, &target.path, &terms.options),
             tls: None,
@@ -114,11 +121,19 @@ impl Attempt {
             phase: Phase::Connect,
             ended: None,
             rerouted: false,
+            reused: false,
             closed: false,
             started,
             deadline,
-            connect_deadline: terms.connect_timeout.map_or(deadline, |limit| deadline.min(now + limit)),
+            connect_deadline: terms.connect_deadline(now, deadline),
+        };
+        if let Some(idle) = idle.take() {
+            attempt.rerouted = !idle.serves(target);
+            if !attempt.rerouted {
+                attempt.reuse(idle);
+            }
         }
+        attempt
     }
 
     /// What to do next. Ask again after each step and each wait.
@@ -206,7 +221,11 @@ impl Attempt {
                 };
                 match received {
                     Ok(false) => {}
-                    Ok(true) => self.ended = Some(Ok(())),
+                    Ok(true) | Err(_) if self.is_stale() => self.begin_anew(),
+                    Ok(true) => {
+                        self.ended = Some(Ok(()));
+                        self.closed = self.leaves_connection_open();
+                    }
                     Err(error) => self.ended = Some(Err(error)),
                 }
                 true
@@ -227,7 +246,9 @@ impl Attempt {
         if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
             return false;
         }
-        if self.phase == Phase::Connect && !is_shortage(error) && self.route.give_up() {
+        if self.is_stale() {
+            self.begin_anew();
+        } else if self.phase == Phase::Connect && !is_shortage(error) && self.route.give_up() {
             self.rerouted = true;
         } else {
             self.ended = Some(Err(Error::network(self.phase, error)));
@@ -235,9 +256,13 @@ impl Attempt {
         true
     }
 
-    /// The outcome, once the attempt is done. Before that, the outcome is that it was cancelled.
+    /// The outcome, once the attempt is done; and the connection, if it can serve another. Before that, the outcome is
+    /// that it was cancelled.
     #[must_use]
-    pub fn finish(self) -> Outcome {
+    pub fn finish(mut self, idle: &mut Option<Idle>) -> Outcome {
+        if self.leaves_connection_open() {
+            *idle = Some(Idle { target: Arc::clone(&self.assignment.target), tls: self.tls.take() });
+        }
         Outcome {
             ticket: self.assignment.ticket,
             phase: self.phase,
@@ -253,6 +278,39 @@ impl Attempt {
         self.tls.as_ref().map_or_else(|| self.exchange.unsent(), |tls| tls.unsent())
     }
 
+    /// Sends the request over a connection that served an earlier attempt.
+    fn reuse(&mut self, idle: Idle) {
+        self.reused = true;
+        self.phase = Phase::Write;
+        self.tls = idle.tls;
+        if let Some(tls) = &mut self.tls {
+            tls.send(self.exchange.unsent());
+        }
+    }
+
+    /// Whether the connection was idle for too long: the server has closed it, or said that it would.
+    fn is_stale(&self) -> bool {
+        self.reused && (self.exchange.bytes_received() == 0 || self.exchange.status() == Some(408))
+    }
+
+    /// Closes the connection, and sends the request over another.
+    fn begin_anew(&mut self) {
+        let Assignment { target, terms, .. } = &self.assignment;
+        let now = Instant::now();
+        (self.reused, self.rerouted) = (false, true);
+        (self.phase, self.tls) = (Phase::Connect, None);
+        self.exchange = Exchange::new(&target.authority, &target.path, &terms.options);
+        self.route = Route::new(&target.addresses, now);
+        self.connect_deadline = terms.connect_deadline(now, self.deadline);
+    }
+
+    /// Whether the response is complete and the connection can serve another attempt.
+    fn leaves_connection_open(&self) -> bool {
+        matches!(self.ended, Some(Ok(())))
+            && self.exchange.leaves_connection_open()
+            && !self.tls.as_ref().is_some_and(|tls| tls.has_ended())
+    }
+
     /// Takes encrypted bytes, none at the end of the stream. Returns whether the response is complete.
     fn decrypt(&mut self, mut data: &[u8]) -> Result<bool, Error> {
         let Some(tls) = &mut self.tls else { return Ok(false) };
@@ -265,24 +323,22 @@ impl Attempt {
             return if whole { Err(Error::network(self.phase, &tls::truncated())) } else { Ok(false) };
         }
         let mut whole = false;
-        while !data.is_empty() && !whole {
+        while !data.is_empty() {
             let exchange = &mut self.exchange;
-            let progress = tls
-                .receive(&mut data, |plain| {
-                    whole = whole || exchange.receive(plain)?;
-                    Ok(())
-                })
-                .map_err(|failure| match failure {
-                    Failure::Tls(reason) => Error::Tls { phase: self.phase, reason },
-                    Failure::Plain(error) => error,
-                })?;
+            let progress = tls.receive(&mut data, |plain| {
+                whole = exchange.receive(plain)?;
+                Ok(())
+            });
             match progress {
-                Progress::Secured => {
+                Err(Failure::Plain(error)) => return Err(error),
+                Err(Failure::Tls(_)) if whole => return Ok(true),
+                Err(Failure::Tls(reason)) => return Err(Error::Tls { phase: self.phase, reason }),
+                Ok(Progress::Secured) => {
                     tls.send(exchange.unsent());
                     self.phase = Phase::Write;
                 }
-                Progress::Ended if !whole => return self.exchange.receive(&[]).map_err(Error::from),
-                _ => {}
+                Ok(Progress::Ended) if !whole => return self.exchange.receive(&[]).map_err(Error::from),
+                Ok(_) => {}
             }
         }
         Ok(whole)
@@ -302,6 +358,22 @@ impl Attempt {
             let limit = if now < self.deadline { connect_timeout.unwrap_or(timeout) } else { timeout };
             self.ended = Some(Err(Error::Timeout { phase: self.phase, limit }));
         }
+    }
+}
+
+/// A connection between two attempts of a waiter, which keeps its socket as long as it has one of these.
+#[derive(Debug)]
+pub struct Idle {
+    /// What it served last.
+    target: Arc<Target>,
+    /// The TLS session, if the URL was `https`.
+    tls: Option<Box<Tls>>,
+}
+
+impl Idle {
+    /// Whether it leads to the same host and port, in the same scheme.
+    fn serves(&self, target: &Target) -> bool {
+        self.target.authority == target.authority && self.target.tls_host == target.tls_host
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Tls {
     /// Encrypted bytes to send, and how many of them were sent.
     outgoing: Vec<u8>,
     sent: usize,
+    /// Whether nothing more can be received.
+    ended: bool,
     host: String,
 }
 
@@ -112,7 +114,7 @@ impl Tls {
         };
         let connection =
             ClientConnection::new(Arc::clone(&client.config), name).map_err(|error| reason(&error, host))?;
-        let mut tls = Tls { connection, outgoing: Vec::new(), sent: 0, host: host.to_owned() };
+        let mut tls = Tls { connection, outgoing: Vec::new(), sent: 0, ended: false, host: host.to_owned() };
         tls.collect();
         Ok(tls)
     }
@@ -151,7 +153,8 @@ impl Tls {
         let _ = self.connection.read_tls(data);
         let state = self.connection.process_new_packets();
         self.collect();
-        let ended = state.map_err(|error| Failure::Tls(reason(&error, &self.host)))?.peer_has_closed();
+        self.ended = state.as_ref().map_or(true, rustls::IoState::peer_has_closed);
+        state.map_err(|error| Failure::Tls(reason(&error, &self.host)))?;
         let mut reader = self.connection.reader();
         while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
             plain(bytes).map_err(Failure::Plain)?;
@@ -161,9 +164,15 @@ impl Tls {
         Ok(match (handshaking, self.connection.is_handshaking()) {
             (_, true) => Progress::Handshaking,
             (true, false) => Progress::Secured,
-            (false, false) if ended => Progress::Ended,
+            (false, false) if self.ended => Progress::Ended,
             (false, false) => Progress::Open,
         })
+    }
+
+    /// Whether nothing more can be received: the server has ended the stream, or broken TLS.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Takes the bytes that rustls wants sent.

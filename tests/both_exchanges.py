@@ -18,8 +18,9 @@ from aio_strategies.terms import DEFAULT_OPTIONS, Options
 Choose = Callable[[Sequence[Any]], Any]
 
 OPTIONS = [
-    *([Options()] * 5),
-    Options("HEAD"),
+    *([Options(keep_alive=True)] * 5),
+    Options(),
+    Options("HEAD", keep_alive=True),
     Options(max_header_bytes=60),
     Options(max_headers=2),
     Options(max_body_bytes=7),
@@ -55,6 +56,10 @@ FIELDS = [
     *([b"Content-Length: 5"] * 20),
     *([b"Transfer-Encoding: chunked"] * 20),
     b"Transfer-Encoding: Chunked",
+    b"Connection: close",
+    b"Connection: Keep-Alive",
+    b"connection: upgrade , Close",
+    b"Connection: keep-alive, close",
     b"Content-Encoding: gzip",
     b"Content-Encoding: deflate",
     b"content-encoding: X-GZIP , identity",
@@ -186,7 +191,7 @@ def python_outcome(pieces: Sequence[bytes], options: Options = DEFAULT_OPTIONS) 
     except RequestError as error:
         return type(error).__name__, str(error), exchange.bytes_received
     reply = exchange.status, exchange.reason, exchange.version, exchange.headers, exchange.body
-    return *reply, exchange.bytes_received
+    return *reply, exchange.bytes_received, exchange.leaves_connection_open()
 
 
 def rust_outcome(pieces: Sequence[bytes], options: Options = DEFAULT_OPTIONS) -> tuple | None:
@@ -197,5 +202,5 @@ def rust_outcome(pieces: Sequence[bytes], options: Options = DEFAULT_OPTIONS) ->
         return type(error).__name__, str(error), error.bytes_received
     if whole is None:
         return None
-    (status, reason, version, headers, body), received = whole
-    return status, reason.decode(), f"HTTP/1.{version}", headers, body, received
+    (status, reason, version, headers, body), received, left_open = whole
+    return status, reason.decode(), f"HTTP/1.{version}", headers, body, received, left_open

@@ -261,9 +261,11 @@ fn a_connection_with_itself_is_refused() {
     let server = Server::start(Duration::ZERO);
     let list = server.list(1, 1);
     let Next::Begin(assignment) = list.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
-    let mut attempt = Attempt::begin(&assignment);
+    let mut attempt = Attempt::begin(&assignment, &mut None);
     assert!(attempt.connected(Ok(()), || Ok(assignment.target.addresses[0])));
-    let Err(Error::Network { errno, .. }) = attempt.finish().result else { panic!("it is connected with itself") };
+    let Err(Error::Network { errno, .. }) = attempt.finish(&mut None).result else {
+        panic!("it is connected with itself")
+    };
     assert_eq!(errno, Some(libc::ECONNREFUSED));
 }
 

@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_LATENCY",
     "DEFAULT_LOG_LIMIT",
     "REPORT_SUFFIX",
+    "TOLD",
     "Lang",
     "check_all_of",
     "check_bandwidth",
@@ -546,16 +547,17 @@ def _check_takes_urls(name: str, program: Callable[..., Any]) -> None:
     except TypeError:
         called = getattr(program, "__name__", "it")
         raise TypeError(
-            f"programs[{name!r}] must take one argument, the list of URLs (and may take {', '.join(_TOLD)} by name),"
+            f"programs[{name!r}] must take one argument, the list of URLs (and may take {', '.join(TOLD)} by name),"
             f" unlike {called}{signature}"
         ) from None
 
 
-_TOLD = ("concurrency", "rate", "timeout")
+TOLD = ("concurrency", "rate", "keep_alive", "timeout")
+"""The settings of a comparison that strategies and programs are told."""
 
 
 def settings_it_takes(program: Callable[..., Any]) -> list[str]:
-    """Return which of ``concurrency``, ``rate`` and ``timeout`` a program takes by name, besides the URLs.
+    """Return which of these settings a program takes by name, besides the URLs.
 
     What ``functools.partial`` has bound is the author's choice, and left out.
     """
@@ -569,7 +571,7 @@ def settings_it_takes(program: Callable[..., Any]) -> list[str]:
         return []
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     named = [parameter.name for parameter in parameters if parameter.kind in by_name]
-    return [name for name in _TOLD if name in named and name not in bound]
+    return [name for name in TOLD if name in named and name not in bound]
 
 
 def check_program_name(name: str, languages: Collection[str]) -> str:

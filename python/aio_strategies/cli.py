@@ -135,6 +135,7 @@ def _planned(options: argparse.Namespace) -> Plan:
         concurrency=options.concurrency,
         latency=options.latency,
         rate=options.rate,
+        keep_alive=options.keep_alive,
         https=options.https,
         timeout=options.timeout,
         rounds=options.rounds,
@@ -268,6 +269,7 @@ def _run_strategy(options: argparse.Namespace) -> int:
             headers=options.header,
             follow_redirects=options.follow_redirects,
             verify=verify,
+            keep_alive=options.keep_alive,
         )
 
     verify = not options.insecure and (options.ca_file or True)
@@ -479,6 +481,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ARM",
         help="what to compare the others with, such as rust/thread or FILE.py (default: the first)",
     )
+    _add_keep_alive(compare)
     compare.add_argument("--https", action="store_true", help="fetch the lab's pages over https")
     compare.add_argument(
         "--rate", type=arguments.rate, metavar="N", help="requests due per second (default: all at once)"
@@ -578,6 +581,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="limit on connecting, TLS handshake included (default: that of --timeout)",
     )
+    _add_keep_alive(run)
     run.add_argument("-L", "--follow-redirects", action="store_true", help="go where redirects lead")
     run.add_argument("-I", "--head", action="store_true", help="send HEAD instead of GET")
     run.add_argument(
@@ -648,6 +652,10 @@ def _add_requests(parser: argparse.ArgumentParser, default: str = str(_REQUESTS)
         metavar="N",
         help=f"number of lab pages to fetch (default: {default})",
     )
+
+
+def _add_keep_alive(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep-alive", action="store_true", help="use connections again")
 
 
 def _add_concurrency(parser: argparse.ArgumentParser) -> None:

@@ -39,6 +39,7 @@ class RequestOptions(TypedDict, total=False):
     follow_redirects: bool
     max_redirects: int
     verify: bool | str | os.PathLike[str]
+    keep_alive: bool
     max_header_bytes: int
     max_headers: int
     max_body_bytes: int
@@ -60,6 +61,7 @@ def of_a_strategy(
     follow_redirects: bool = False,
     max_redirects: int = 20,
     verify: bool | str | os.PathLike[str] = True,
+    keep_alive: bool = False,
     max_header_bytes: int = DEFAULT_OPTIONS.max_header_bytes,
     max_headers: int = DEFAULT_OPTIONS.max_headers,
     max_body_bytes: int = DEFAULT_OPTIONS.max_body_bytes,
@@ -82,6 +84,7 @@ def of_run(
     follow_redirects: bool = False,
     max_redirects: int = 20,
     verify: bool | str | os.PathLike[str] = True,
+    keep_alive: bool = False,
     max_header_bytes: int = DEFAULT_OPTIONS.max_header_bytes,
     max_headers: int = DEFAULT_OPTIONS.max_headers,
     max_body_bytes: int = DEFAULT_OPTIONS.max_body_bytes,
@@ -102,6 +105,9 @@ OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake 
         verify: whom to trust over ``https``: True, those whom the system trusts (``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
             replace them); the path of a file of PEM certificates, or of a folder as ``openssl rehash`` makes it; or
             False, anybody, which a RuntimeWarning points out.
+        keep_alive: whether each of the ``concurrency`` exchanges in flight leaves its connection open for the next one
+            (HTTP's persistent connections), as long as that goes to the same host. If the server has closed it
+            meanwhile, the next exchange opens another. False: a connection for each exchange.
         max_header_bytes: the most bytes of status line and header fields, and of a chunked body's trailers.
         max_headers: the most header fields.
         max_body_bytes: the most bytes of a body, before and after it is decoded."""
@@ -148,6 +154,7 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
         check_count("max_header_bytes", given["max_header_bytes"]),
         check_count("max_headers", given["max_headers"]),
         check_count("max_body_bytes", given["max_body_bytes"]),
+        check_flag("keep_alive", given["keep_alive"]),
     )
     redirects = check_count("max_redirects", given["max_redirects"])
     follow = check_flag("follow_redirects", given["follow_redirects"])

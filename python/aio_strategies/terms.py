@@ -16,6 +16,7 @@ class Options(NamedTuple):
         max_header_bytes: the limit on the status line and headers, in bytes; also on a chunked body's trailers.
         max_headers: the limit on the number of header fields.
         max_body_bytes: the limit on the body, in bytes, both as it is received and after decoding.
+        keep_alive: whether to ask for a connection that further exchanges can use.
     """
 
     method: str = "GET"
@@ -23,6 +24,7 @@ class Options(NamedTuple):
     max_header_bytes: int = 64 * 1024
     max_headers: int = 128
     max_body_bytes: int = 256 * 1024 * 1024
+    keep_alive: bool = False
 
 
 DEFAULT_OPTIONS = Options()

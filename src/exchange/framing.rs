@@ -43,25 +43,25 @@ impl Framing {
         })
     }
 
-    /// Moves the body's bytes from `data` to `body`; returns whether the body is complete.
-    pub(super) fn receive(&mut self, data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
-        let done = match self {
+    /// Moves the body's bytes from `data` to `body`; once the body is complete, returns how many are left.
+    pub(super) fn receive(&mut self, data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<Option<usize>, Fault> {
+        let rest = match self {
             Framing::Length(left) => {
                 let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                 body.extend_from_slice(&data[..taken]);
                 *left -= taken as u64;
-                *left == 0
+                (*left == 0).then(|| data.len() - taken)
             }
             Framing::Chunked(chunks) => chunks.receive(data, body, limits)?,
             Framing::UntilEnd => {
                 body.extend_from_slice(data);
-                false
+                None
             }
         };
         if body.len() as u64 > limits.max_body_bytes {
             return Err(Fault::BodyTooLarge { limit: limits.max_body_bytes });
         }
-        Ok(done)
+        Ok(rest)
     }
 }
 
@@ -100,7 +100,7 @@ enum Expected {
 }
 
 impl Chunks {
-    fn receive(&mut self, mut data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<bool, Fault> {
+    fn receive(&mut self, mut data: &[u8], body: &mut Vec<u8>, limits: Limits) -> Result<Option<usize>, Fault> {
         loop {
             if let Expected::Data(left) = &mut self.expected {
                 let taken = data.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -108,14 +108,14 @@ impl Chunks {
                 data = &data[taken..];
                 *left -= taken as u64;
                 if *left > 0 {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 self.expected = Expected::DataEnd;
             }
             let Some(end) = data.iter().position(|&byte| byte == b'\n') else {
                 self.line.extend_from_slice(data);
                 self.bound_line(limits)?;
-                return Ok(false);
+                return Ok(None);
             };
             self.line.extend_from_slice(&data[..end]);
             data = &data[end + 1..];
@@ -135,7 +135,7 @@ impl Chunks {
                 }
                 Expected::DataEnd if line.is_empty() => self.expected = Expected::Size,
                 Expected::DataEnd => return Err(Fault::protocol("no line end behind a chunk, but", line)),
-                Expected::Trailer if line.is_empty() => return Ok(true),
+                Expected::Trailer if line.is_empty() => return Ok(Some(data.len())),
                 Expected::Trailer if field(line).is_none() => return Err(Fault::protocol("invalid trailer", line)),
                 Expected::Trailer => {
                     self.trailers += line.len();

@@ -47,6 +47,22 @@ pub(super) fn parse(head: &mut [u8], max_headers: usize) -> Result<Reply, Fault>
     Ok(Reply { status, version, reason, headers, body: Vec::new() })
 }
 
+/// Whether the connection stays open after this response, as far as its head says: RFC 9112, section 9.3.
+pub(super) fn is_persistent(reply: &Reply) -> bool {
+    let values = |name: &'static [u8]| {
+        let named = reply.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+        named.flat_map(|header| header.value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+    };
+    let asks_for = |option: &[u8]| values(b"connection").any(|value| value.eq_ignore_ascii_case(option));
+    let is_coded = values(b"transfer-encoding").next().is_some();
+    // Where the head contradicts itself, nobody knows where the next response begins.
+    let contradicts_itself = match reply.status {
+        204 => is_coded || values(b"content-length").any(|length| length != b"0"),
+        _ => is_coded && (reply.version == 0 || values(b"content-length").next().is_some()),
+    };
+    !contradicts_itself && !asks_for(b"close") && (reply.version == 1 || asks_for(b"keep-alive"))
+}
+
 /// Version, status and reason.
 fn status_line(line: &[u8]) -> Option<(u8, u16, &[u8])> {
     let (&[version @ (b'0' | b'1'), b' ', hundreds @ b'1'..=b'9', tens, ones], rest) =

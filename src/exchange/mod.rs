@@ -57,6 +57,18 @@ impl Exchange {
         self.reader.receive(data)
     }
 
+    /// The status, after `receive` has returned true.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.reader.status()
+    }
+
+    /// Whether the connection can be used for another exchange, after `receive` has returned true.
+    #[must_use]
+    pub fn leaves_connection_open(&self) -> bool {
+        self.reader.leaves_connection_open()
+    }
+
     /// Bytes received so far.
     #[must_use]
     pub fn bytes_received(&self) -> u64 {

@@ -14,6 +14,8 @@ pub struct Options {
     pub headers: Vec<Header>,
     /// The limits on the response's size.
     pub limits: Limits,
+    /// Whether to ask for a connection that further exchanges can use.
+    pub keep_alive: bool,
 }
 
 /// A request's method.

@@ -2,7 +2,7 @@
 
 use super::options::Options;
 
-/// A request for one response on a connection of its own.
+/// A request.
 pub(super) fn write(authority: &str, path: &str, options: &Options) -> Vec<u8> {
     let defaults = [("Host", authority), ("User-Agent", "aio-strategies"), ("Accept", "*/*")];
     let is_default = |name: &[u8]| defaults.iter().any(|(default, _)| name.eq_ignore_ascii_case(default.as_bytes()));
@@ -29,7 +29,7 @@ pub(super) fn write(authority: &str, path: &str, options: &Options) -> Vec<u8> {
     for header in options.headers.iter().filter(|header| !is_default(&header.name)) {
         field(&header.name, &header.value);
     }
-    field(b"Connection", b"close");
+    field(b"Connection", if options.keep_alive { b"keep-alive" } else { b"close" });
     request.extend_from_slice(b"\r\n");
     request
 }

@@ -36,6 +36,10 @@ pub(super) struct Reader {
     /// How many interim responses came before.
     interim: usize,
     received: u64,
+    /// Whether the connection stays open after the response, as far as its head says.
+    persistent: bool,
+    /// Whether more came than the response.
+    surplus: bool,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,8 @@ impl Reader {
     pub(super) fn new(options: &Options) -> Self {
         Reader {
             head_only: options.method == Method::Head,
+            persistent: options.keep_alive,
+            surplus: false,
             limits: options.limits,
             state: State::Head { searched: 0 },
             head: Vec::new(),
@@ -75,12 +81,30 @@ impl Reader {
                 self.head.extend_from_slice(data);
                 self.read_head()
             }
-            State::Body(reply, framing) => {
-                let whole = framing.receive(data, &mut reply.body, self.limits)?;
-                if whole { self.body_is_whole() } else { Ok(false) }
+            State::Body(reply, framing) => match framing.receive(data, &mut reply.body, self.limits)? {
+                Some(rest) => {
+                    self.surplus = rest > 0;
+                    self.body_is_whole()
+                }
+                None => Ok(false),
+            },
+            State::Whole(_) => {
+                self.surplus = true;
+                Ok(true)
             }
-            State::Whole(_) => Ok(true),
         }
+    }
+
+    pub(super) fn status(&self) -> Option<u16> {
+        match &self.state {
+            State::Whole(reply) => Some(reply.status),
+            State::Head { .. } | State::Body(..) => None,
+        }
+    }
+
+    /// Whether another exchange can use the connection: RFC 9112, section 9.3.
+    pub(super) fn leaves_connection_open(&self) -> bool {
+        self.persistent && !self.surplus && matches!(self.state, State::Whole(_))
     }
 
     pub(super) fn into_reply(self) -> Reply {
@@ -150,8 +174,10 @@ impl Reader {
                 self.head = rest;
                 continue;
             }
+            self.persistent = self.persistent && head::is_persistent(&reply);
             // These have no body, whatever their headers say.
             if self.head_only || matches!(reply.status, 204 | 304) {
+                self.surplus = !rest.is_empty();
                 self.state = State::Whole(reply);
                 return Ok(true);
             }
@@ -164,8 +190,11 @@ impl Reader {
                 reply.body.reserve_exact(length.min(1 << 20) as usize);
             }
             let whole = framing.receive(&rest, &mut reply.body, self.limits)?;
+            self.persistent = self.persistent && !matches!(framing, Framing::UntilEnd);
             self.state = State::Body(reply, framing);
-            return if whole { self.body_is_whole() } else { Ok(false) };
+            let Some(rest) = whole else { return Ok(false) };
+            self.surplus = rest > 0;
+            return self.body_is_whole();
         }
     }
 

@@ -10,7 +10,7 @@ use super::errors::to_python;
 use crate::exchange::{Exchange, Fault, Header, Limits, Method, Options, decoding, text};
 
 /// `aio_strategies.terms.Options`.
-pub(super) type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64);
+pub(super) type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64, bool);
 
 /// Status, reason, minor version, headers and body.
 type ReplyTuple<'py> =
@@ -18,7 +18,7 @@ type ReplyTuple<'py> =
 
 /// What Python's options are in Rust.
 pub(super) fn options(
-    (method, headers, max_header_bytes, max_headers, max_body_bytes): OptionsTuple,
+    (method, headers, max_header_bytes, max_headers, max_body_bytes, keep_alive): OptionsTuple,
 ) -> PyResult<Options> {
     let method = match &method[..] {
         "GET" => Method::Get,
@@ -27,7 +27,7 @@ pub(super) fn options(
     };
     let header = |(name, value): (String, String)| Header { name: name.into_bytes(), value: value.into_bytes() };
     let limits = Limits { max_header_bytes, max_headers, max_body_bytes };
-    Ok(Options { method, headers: headers.into_iter().map(header).collect(), limits })
+    Ok(Options { method, headers: headers.into_iter().map(header).collect(), limits, keep_alive })
 }
 
 /// The body as it was before its content encodings, and never more than `limit` bytes of it.
@@ -62,25 +62,25 @@ pub(super) fn request<'py>(
     Ok(PyBytes::new(py, Exchange::new(authority, path, &self::options(options)?).unsent()))
 }
 
-/// The response that these pieces are, and the bytes of them that were needed; None if more are. An empty piece is the
-/// end of the stream.
+/// The response that these pieces are, the bytes of them that were needed, and whether the connection can serve another
+/// exchange; None if more are needed. An empty piece is the end of the stream.
 #[pyfunction]
 pub(super) fn receive(
     py: Python<'_>,
     options: OptionsTuple,
     pieces: Vec<PyBackedBytes>,
-) -> PyResult<Option<(ReplyTuple<'_>, u64)>> {
+) -> PyResult<Option<(ReplyTuple<'_>, u64, bool)>> {
     let mut exchange = Exchange::new("", "/", &self::options(options)?);
     for piece in pieces {
         match exchange.receive(&piece) {
             Ok(false) => {}
             Ok(true) => {
-                let received = exchange.bytes_received();
+                let (received, open) = (exchange.bytes_received(), exchange.leaves_connection_open());
                 let reply = exchange.into_reply();
                 let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
                 let headers = reply.headers.iter().map(|header| (bytes(&header.name), bytes(&header.value))).collect();
                 let reply = (reply.status, bytes(&reply.reason), reply.version, headers, bytes(&reply.body));
-                return Ok(Some((reply, received)));
+                return Ok(Some((reply, received, open)));
             }
             Err(fault) => return Err(failure(py, fault, exchange.bytes_received())?),
         }

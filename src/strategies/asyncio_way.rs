@@ -4,11 +4,12 @@
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Wake;
+use std::task::{Poll, Wake};
 use std::time::Instant;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::sync::Notify;
@@ -44,14 +45,14 @@ pub fn asyncio_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<
 async fn fetch_urls(work: Arc<dyn Work>) {
     let sleeper = Arc::new(Sleeper::default());
     let mut slot = Slot::new(Arc::clone(&sleeper).into());
-    let mut socket = None;
+    let (mut socket, mut idle) = (None, None);
     loop {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
-                let mut attempt = Attempt::begin(&assignment);
+                let mut attempt = Attempt::begin(&assignment, &mut idle);
                 // Once the deadline has passed, all that is left to do is to close, which takes no time.
                 while timeout_at(attempt.deadline().into(), fetch(&mut attempt, &mut socket)).await.is_err() {}
-                work.put(&mut slot, attempt.finish());
+                work.put(&mut slot, attempt.finish(&mut idle));
             }
             Next::Wait(until) => woken(&sleeper, until).await,
             Next::End => return,
@@ -92,8 +93,17 @@ async fn write_all(attempt: &mut Attempt, socket: &mut Socket) {
 /// Receives all of the response.
 async fn read_all(attempt: &mut Attempt, socket: &mut Socket) {
     while let (Want::Receive, Some(socket)) = (attempt.wants(), &mut *socket) {
-        let ready = poll_fn(|context| socket.poll_read_ready(context)).await;
-        attempt.receive(|buffer| ready.and_then(|()| socket.try_read(buffer)));
+        poll_fn(|context| {
+            let ready = attempt.receive(|buffer| {
+                let mut buffer = ReadBuf::new(buffer);
+                match Pin::new(&mut *socket).poll_read(context, &mut buffer) {
+                    Poll::Ready(ended) => ended.map(|()| buffer.filled().len()),
+                    Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+                }
+            });
+            if ready { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::attempt::{Assignment, Attempt, Outcome, Want};
+use crate::attempt::{Assignment, Attempt, Idle, Outcome, Want};
 use crate::cancellation::Cancellation;
 use crate::channel::BlockingChannel;
 use crate::error::Error;
@@ -10,8 +10,8 @@ use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs one after another.
 pub fn blocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
-    let mut channel = BlockingChannel::default();
-    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, cancellation))
+    let (mut channel, mut idle) = (BlockingChannel::default(), None);
+    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, &mut idle, cancellation))
 }
 
 /// Fetches URLs until there are none left.
@@ -35,9 +35,10 @@ pub fn fetch_urls(
 pub fn fetch(
     assignment: &Assignment,
     channel: &mut BlockingChannel,
+    idle: &mut Option<Idle>,
     cancellation: &Cancellation,
 ) -> Result<Outcome, Error> {
-    let mut attempt = Attempt::begin(assignment);
+    let mut attempt = Attempt::begin(assignment, idle);
     loop {
         cancellation.check()?;
         let deadline = attempt.deadline();
@@ -53,7 +54,7 @@ pub fn fetch(
                 channel.close();
                 attempt.closed()
             }
-            Want::Done => return Ok(attempt.finish()),
+            Want::Done => return Ok(attempt.finish(idle)),
         };
     }
 }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::attempt::{Attempt, Want};
+use crate::attempt::{Attempt, Idle, Want};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::event_loop::{Event, EventLoop, Sleeper, Socket};
@@ -26,19 +26,22 @@ struct FetchUrls {
     sleeper: Sleeper,
     slot: Slot,
     socket: Socket,
+    idle: Option<Idle>,
 }
 
 impl FetchUrls {
     fn start(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
         let (sleeper, socket) = (event_loop.sleeper(), event_loop.socket());
         let slot = Slot::new(sleeper.waker());
-        Box::new(FetchUrls { work, event_loop, sleeper, slot, socket }).next();
+        Box::new(FetchUrls { work, event_loop, sleeper, slot, socket, idle: None }).next();
     }
 
     /// Begins the next URL, or waits until there is one.
     fn next(mut self: Box<Self>) {
         match self.work.next(&mut self.slot) {
-            Next::Begin(assignment) => Box::new(Fetch { attempt: Attempt::begin(&assignment), urls: self }).go_on(),
+            Next::Begin(assignment) => {
+                Box::new(Fetch { attempt: Attempt::begin(&assignment, &mut self.idle), urls: self }).go_on();
+            }
             Next::Wait(until) => {
                 let (event_loop, sleeper) = (Rc::clone(&self.event_loop), self.sleeper.place());
                 event_loop.call_when_woken(sleeper, until, move || self.next());
@@ -87,7 +90,7 @@ impl Fetch {
     /// Hands in the outcome, and continues with the next URL.
     fn finish(self: Box<Self>) {
         let Fetch { attempt, mut urls } = *self;
-        let outcome = attempt.finish();
+        let outcome = attempt.finish(&mut urls.idle);
         let failed = outcome.result.is_err();
         urls.work.put(&mut urls.slot, outcome);
         if failed {

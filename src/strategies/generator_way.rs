@@ -23,11 +23,11 @@ pub fn generator_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Resul
 /// The coroutine: fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
     let (sleeper, mut socket) = (event_loop.sleeper(), event_loop.socket());
-    let mut slot = Slot::new(sleeper.waker());
+    let (mut slot, mut idle) = (Slot::new(sleeper.waker()), None);
     loop {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
-                let mut attempt = Attempt::begin(&assignment);
+                let mut attempt = Attempt::begin(&assignment, &mut idle);
                 loop {
                     match attempt.wants() {
                         Want::Connect(address) => {
@@ -53,7 +53,7 @@ async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
                         Want::Done => break,
                     }
                 }
-                work.put(&mut slot, attempt.finish());
+                work.put(&mut slot, attempt.finish(&mut idle));
             }
             Next::Wait(until) => yield_(woken(&sleeper, until)).await,
             Next::End => return,

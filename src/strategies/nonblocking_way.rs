@@ -4,7 +4,7 @@ use std::hint::spin_loop;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::attempt::{Assignment, Attempt, Outcome, Want};
+use crate::attempt::{Assignment, Attempt, Idle, Outcome, Want};
 use crate::cancellation::Cancellation;
 use crate::channel::NonblockingChannel;
 use crate::error::Error;
@@ -12,8 +12,8 @@ use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs one after another, keeping a processor busy all the time.
 pub fn nonblocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
-    let mut channel = NonblockingChannel::default();
-    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, cancellation))
+    let (mut channel, mut idle) = (NonblockingChannel::default(), None);
+    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, &mut idle, cancellation))
 }
 
 /// Fetches URLs until there are none left.
@@ -37,9 +37,10 @@ fn fetch_urls(
 fn fetch(
     assignment: &Assignment,
     channel: &mut NonblockingChannel,
+    idle: &mut Option<Idle>,
     cancellation: &Cancellation,
 ) -> Result<Outcome, Error> {
-    let mut attempt = Attempt::begin(assignment);
+    let mut attempt = Attempt::begin(assignment, idle);
     loop {
         cancellation.check()?;
         let ready = match attempt.wants() {
@@ -53,7 +54,7 @@ fn fetch(
                 channel.close();
                 attempt.closed()
             }
-            Want::Done => return Ok(attempt.finish()),
+            Want::Done => return Ok(attempt.finish(idle)),
         };
         if !ready {
             spin_loop();

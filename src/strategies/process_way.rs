@@ -190,11 +190,12 @@ pub fn worker_main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     };
     parent::exit_with(parent);
     let cancellation = Cancellation::by_hand();
-    let mut channel = BlockingChannel::default();
+    let (mut channel, mut idle) = (BlockingChannel::default(), None);
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = io::stdout().lock();
     while let Ok(assignment) = receive::<Assignment>(&mut input) {
-        let fetched = fetch(&assignment, &mut channel, &cancellation).map(|outcome| send(&mut output, &outcome));
+        let fetched = fetch(&assignment, &mut channel, &mut idle, &cancellation);
+        let fetched = fetched.map(|outcome| send(&mut output, &outcome));
         if !matches!(fetched, Ok(Ok(()))) {
             return ExitCode::FAILURE;
         }

@@ -24,13 +24,13 @@ pub fn yield_from_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Resu
 /// Fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
     let (sleeper, mut socket) = (event_loop.sleeper(), event_loop.socket());
-    let mut slot = Slot::new(sleeper.waker());
+    let (mut slot, mut idle) = (Slot::new(sleeper.waker()), None);
     loop {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
-                let mut attempt = Attempt::begin(&assignment);
+                let mut attempt = Attempt::begin(&assignment, &mut idle);
                 fetch(&mut attempt, &mut socket).await;
-                work.put(&mut slot, attempt.finish());
+                work.put(&mut slot, attempt.finish(&mut idle));
             }
             Next::Wait(until) => woken(&sleeper, until).await,
             Next::End => return,

@@ -73,6 +73,7 @@ class Settings:
         body_size: size of each of the lab's pages in bytes, or None without a lab.
         bandwidth: bytes of the body that the lab sends per second and connection, or None for no limit.
         https: whether the lab server's pages were fetched over https.
+        keep_alive: whether connections were used again.
         beside: the strategy whose name a program goes by, if it is one of ``strategies``, by the program's name.
     """
 
@@ -93,6 +94,7 @@ class Settings:
     body_size: int | None = None
     bandwidth: float | None = None
     https: bool = False
+    keep_alive: bool = False
     beside: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -113,6 +115,8 @@ class Settings:
         }
         if self.rate is not None:
             known["rate"] = f"due at {self.rate:,g}/s"
+        if self.keep_alive:
+            known["keep_alive"] = "keep-alive"
         if self.https:
             known["https"] = "https"
         if self.latency is not None:

@@ -165,7 +165,7 @@ def _costs(findings: Findings) -> list[Table]:
     if not any(arm.costs or arm.latency for arm in arms):
         return []
     told = _percentiles_told(findings)
-    reused = _reuses_connections(findings)
+    reused = findings.settings.keep_alive or _reuses_connections(findings)
     columns = [
         _STRATEGY,
         _LANGUAGE,
@@ -397,6 +397,8 @@ def _chinese_notes(findings: Findings) -> list[str]:
         how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
         how.append(f"延迟 {1000 * settings.latency:g} ms")
+    if settings.keep_alive:
+        how.append("复用连接")
     if settings.https:
         how.append("https")
     if settings.jitter:

@@ -20,25 +20,25 @@ async def fetch_urls(work: Work) -> None:
     """Fetch URLs until there are none left."""
     woken = asyncio.Event()
     slot = Slot(partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set))
-    while step := work.next(slot):
-        if isinstance(step, Wait):
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(step.until):
-                    await woken.wait()
-            woken.clear()
-            continue
+    try:
+        while step := work.next(slot):
+            if isinstance(step, Wait):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(step.until):
+                        await woken.wait()
+                woken.clear()
+                continue
 
-        attempt = Attempt(step)
-        try:
+            attempt = Attempt(step, slot)
             while attempt.wants() != "done":  # again, if only the deadline of connecting has passed
                 try:
                     async with asyncio.timeout_at(attempt.deadline):
                         await fetch(attempt, slot)
                 except FAILURES as error:
                     attempt.failed(error)
-        finally:  # even if the task is cancelled
-            close(slot)
-        work.put(slot, step.ticket, attempt.finish())
+            work.put(slot, step.ticket, attempt.finish())
+    finally:  # even if the task is cancelled
+        close(slot)
 
 
 async def fetch(attempt: Attempt, slot: Slot) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..exceptions import (
     ConnectError,
@@ -20,9 +20,9 @@ from ..exceptions import (
     WriteError,
 )
 from ..results import Response
-from ..targets import client_ports
+from ..targets import Target, client_ports
 from .exchange import Exchange
-from .work import SHORTAGES, Assignment
+from .work import SHORTAGES, Assignment, Slot
 
 if TYPE_CHECKING:
     from .tls import Tls
@@ -56,6 +56,17 @@ _TURN = 0.25
 """Seconds that the first of several addresses has to answer, as in RFC 8305."""
 
 
+class Idle(NamedTuple):
+    """A connection between two attempts of a waiter: the target that it served last, and its TLS, if any."""
+
+    target: Target
+    tls: Tls | None
+
+    def serves(self, target: Target) -> bool:
+        """Return whether it leads to the same host and port, in the same scheme."""
+        return (self.target.authority, self.target.tls_host) == (target.authority, target.tls_host)
+
+
 class Attempt(Exchange):
     """One try at one URL: an exchange with a phase and a deadline.
 
@@ -63,30 +74,32 @@ class Attempt(Exchange):
     deadline or a violation of HTTP.
     """
 
+    deadline: float
+    """When to stop waiting and to ask again. It changes: read it before each wait."""
+    address: tuple[str, int]
+    """Where to connect to."""
     time_left: float
     _want: Want = "connect"
     _error: RequestError | None = None
     _tls: Tls | None = None
-    _rerouted = False  # whether to close the connection, and to go on with the next address
+    _rerouted = False  # whether to close the connection, and to open another
+    _reused = False  # whether the connection served an earlier attempt
     _turn = _TURN
     _others: Sequence[tuple[str, int]] = ()  # the addresses to try after this one
 
-    def __init__(self, assignment: Assignment) -> None:
-        _, target, terms = assignment
-        super().__init__(target.authority, target.path, terms.options)
-        self.url = target.url
-        self._terms = terms
-        self._tls_host = target.tls_host
+    def __init__(self, assignment: Assignment, slot: Slot) -> None:
+        _, self._target, self._terms = assignment
+        super().__init__(self._target.authority, self._target.path, self._terms.options)
+        self._slot = slot
         self.started = monotonic()
-        self._last = self._connect_deadline = self.started + terms.timeout
-        if terms.connect_timeout is not None:
-            self._connect_deadline = min(self._last, self.started + terms.connect_timeout)
-        # When to stop waiting and to ask again. It changes: read it before each wait.
-        self.deadline = self._connect_deadline
-        self.address = target.addresses[0]
-        if len(target.addresses) > 1:
-            self._others = target.addresses[1:]
-            self._reroute(self.address)
+        self._last = self.started + self._terms.timeout
+        self._prepare_to_connect(self.started)
+        if slot.idle is not None:
+            idle, slot.idle = slot.idle, None
+            if idle.serves(self._target):
+                self._reuse(idle)
+            else:
+                self._want, self._rerouted = "close", True
 
     @property
     def family(self) -> int:
@@ -112,10 +125,10 @@ class Attempt(Exchange):
         # system call, so only where that may be.
         if self.address[1] in client_ports() and local()[:2] == self.address:
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
-        if self._tls_host is None:
+        if self._target.tls_host is None:
             self.deadline = self._last
         else:
-            self._begin_tls(self._tls_host)
+            self._begin_tls(self._target.tls_host)
         self._want = "send"
 
     def sent(self, count: int) -> None:
@@ -129,7 +142,7 @@ class Attempt(Exchange):
         if self._tls is not None:
             self._decrypt(self._tls, data)
         elif self.receive(data):
-            self._want = "close"
+            self._complete()
 
     def closed(self) -> None:
         """Record that the connection is closed."""
@@ -149,7 +162,9 @@ class Attempt(Exchange):
             return
         phase = self._phase()
         self._want = "close"
-        if phase == "connect" and now < self._connect_deadline and self._can_go_elsewhere(error):
+        if self._reused and not self.bytes_received and not late:
+            self._begin_anew(now)
+        elif phase == "connect" and now < self._connect_deadline and self._can_go_elsewhere(error):
             following, *self._others = self._others
             if late:
                 self._others.append(self.address)
@@ -166,7 +181,7 @@ class Attempt(Exchange):
         error = self._error
         if error is None:
             return Response(
-                self.url,
+                self._target.url,
                 status_code=self.status,
                 reason_phrase=self.reason,
                 http_version=self.version,
@@ -175,10 +190,10 @@ class Attempt(Exchange):
                 start=self.started,
                 elapsed=elapsed,
             )
-        error.url = self.url
+        error.url = self._target.url
         error.bytes_received = self.bytes_received
         error.elapsed = elapsed
-        return Response(self.url, start=self.started, elapsed=elapsed, error=error)
+        return Response(self._target.url, start=self.started, elapsed=elapsed, error=error)
 
     def _phase(self) -> str:
         if self._tls is not None and not self._tls.secured:
@@ -187,6 +202,46 @@ class Attempt(Exchange):
 
     def _can_go_elsewhere(self, error: RequestError | OSError) -> bool:
         return bool(self._others) and not isinstance(error, RequestError) and error.errno not in SHORTAGES
+
+    def _prepare_to_connect(self, now: float) -> None:
+        self._connect_deadline = self._last
+        if self._terms.connect_timeout is not None:
+            self._connect_deadline = min(self._last, now + self._terms.connect_timeout)
+        self.deadline = self._connect_deadline
+        self.address = self._target.addresses[0]
+        if len(self._target.addresses) > 1:
+            self._others = self._target.addresses[1:]
+            self._reroute(self.address)
+
+    def _reuse(self, idle: Idle) -> None:
+        """Send the request over a connection that served an earlier attempt."""
+        self._reused = True
+        self.deadline = self._last
+        self._want = "send"
+        self._tls = idle.tls
+        if self._tls is not None:
+            self._tls.send(self.unsent)
+            self.unsent = self._tls.outgoing()
+
+    def _begin_anew(self, now: float) -> None:
+        """Send the request over another connection: the server has closed the idle one, or is about to."""
+        kept = self._target, self._terms, self._slot, self.started, self._last
+        vars(self).clear()
+        self._target, self._terms, self._slot, self.started, self._last = kept
+        super().__init__(self._target.authority, self._target.path, self._terms.options)
+        self._want, self._rerouted = "close", True
+        self._prepare_to_connect(now)
+
+    def _complete(self) -> None:
+        """Keep the connection for the next attempt, or close it."""
+        if self._reused and self.status == 408:
+            # Some servers say so before they close an idle connection: it answers nothing that was asked.
+            self._begin_anew(monotonic())
+        elif self.leaves_connection_open() and not (self._tls is not None and self._tls.ended):
+            self._slot.idle = Idle(self._target, self._tls)
+            self._want = "done"
+        else:
+            self._want = "close"
 
     def _reroute(self, address: tuple[str, int]) -> None:
         """Connect to this address next. (RFC 8305 tries several at a time; an exchange has one socket.)"""
@@ -222,7 +277,7 @@ class Attempt(Exchange):
                 self.deadline = self._last
                 tls.send(self._request)
         if (plain and self.receive(plain)) or (tls.ended and self.receive(b"")):
-            self._want = "close"
+            self._complete()
         else:
             self.unsent = tls.outgoing()
             self._want = "send" if self.unsent else "receive"

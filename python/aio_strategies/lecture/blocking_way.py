@@ -17,7 +17,7 @@ def blocking_way(work: Work) -> None:
 
 def fetch(assignment: Assignment, slot: Slot) -> Response:
     """Fetch one URL; each call blocks until the kernel has something."""
-    attempt = Attempt(assignment)
+    attempt = Attempt(assignment, slot)
     while (want := attempt.wants()) != "done":
         try:
             match want:

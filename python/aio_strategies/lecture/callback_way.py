@@ -23,6 +23,8 @@ def next_url(work: Work, event_loop: EventLoop, slot: Slot) -> None:
         event_loop.call_when_woken(slot, step.until, partial(next_url, work, event_loop, slot))
     elif step:
         Fetch(work, event_loop, slot, step).go_on()
+    else:
+        event_loop.close(slot)
 
 
 class Fetch:
@@ -33,7 +35,7 @@ class Fetch:
         self.event_loop = event_loop
         self.slot = slot
         self.ticket = assignment.ticket
-        self.attempt = Attempt(assignment)
+        self.attempt = Attempt(assignment, slot)
 
     def go_on(self) -> None:
         """Do what the attempt wants until it has to wait; then leave the rest to a callback."""

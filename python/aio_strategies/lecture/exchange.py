@@ -34,11 +34,13 @@ class Exchange:
     _expected = "size"  # the next line of a chunked body: "size", "line end" or "trailer"
     _trailers = 0
     _encodings: tuple[bytes, ...] = ()  # the values of Content-Encoding
+    _surplus = False  # whether more came than the response
 
     def __init__(self, authority: str, path: str, options: Options = DEFAULT_OPTIONS) -> None:
         self._options = options
         fields = _fields(authority, options.headers)
-        self.unsent = f"{options.method} {path} HTTP/1.1\r\n{fields}Connection: close\r\n\r\n".encode()
+        connection = "keep-alive" if options.keep_alive else "close"
+        self.unsent = f"{options.method} {path} HTTP/1.1\r\n{fields}Connection: {connection}\r\n\r\n".encode()
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         # Not a bound method: it would refer to this exchange, which only the garbage collector could then free.
@@ -56,6 +58,20 @@ class Exchange:
         if whole and self._encodings:
             self._body = [decode_content(self.body, self._encodings, self._options.max_body_bytes)]
         return whole
+
+    def leaves_connection_open(self) -> bool:
+        """Return whether another exchange can use the connection, once the response is complete: RFC 9112, 9.3."""
+        if not self._options.keep_alive or self._surplus or self._take is Exchange._take_until_end:
+            return False
+        lengths, options = self._values(b"content-length"), self._values(b"connection")
+        coded = bool(self._values(b"transfer-encoding"))
+        # Where the head contradicts itself, nobody knows where the next response begins.
+        if self.status == 204:
+            contradicts_itself = coded or any(length != b"0" for length in lengths)
+        else:
+            contradicts_itself = coded and (self.version == "HTTP/1.0" or bool(lengths))
+        persistent = self.version == "HTTP/1.1" or b"keep-alive" in options
+        return persistent and not contradicts_itself and b"close" not in options
 
     def _take_head(self, data: bytes) -> bool:
         if not data:
@@ -85,9 +101,11 @@ class Exchange:
                 raise RemoteProtocolError(f"more than {MAX_INTERIM} interim responses")
             return self._take_head(rest) if rest else False
         if self.status == 204 or self.status == 304 or self._options.method == "HEAD":
+            self._surplus = bool(rest)
             return True  # it has no body, whatever its headers say
         self._find_framing()
         if self._take is Exchange._take_length and not self._left:
+            self._surplus = bool(rest)
             return True
         return self._take(self, rest) if rest else False
 
@@ -153,6 +171,7 @@ class Exchange:
     def _take_length(self, data: bytes) -> bool:
         if not data:
             raise self._incomplete()
+        self._surplus = len(data) > self._left
         data = data[: self._left]
         self._append(data)
         self._left -= len(data)
@@ -198,6 +217,7 @@ class Exchange:
                     raise RemoteProtocolError(f"no line end behind a chunk, but {_quoted(line)}")
                 self._expected = "size"
             elif not line:
+                self._surplus = start < len(data)
                 return True
             elif not _FIELD.fullmatch(line + b"\r\n"):
                 raise RemoteProtocolError(f"invalid trailer {_quoted(line)}")
@@ -205,6 +225,11 @@ class Exchange:
                 self._trailers += len(line)
                 if self._trailers > self._options.max_header_bytes:
                     raise RemoteProtocolError("too many trailers")
+
+    def _values(self, name: bytes) -> list[bytes]:
+        """Return the values of a header field, in small letters."""
+        lists = (value for field, value in self.headers if field.lower() == name)
+        return [value.strip().lower() for values in lists for value in values.split(b",")]
 
     def _append(self, data: bytes) -> None:
         self._body.append(data)

@@ -29,7 +29,7 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
             yield future
             continue
 
-        attempt = Attempt(step)
+        attempt = Attempt(step, slot)
         while (want := attempt.wants()) != "done":
             try:
                 match want:
@@ -56,3 +56,4 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
             except FAILURES as error:
                 attempt.failed(error)
         work.put(slot, step.ticket, attempt.finish())
+    event_loop.close(slot)

@@ -19,7 +19,7 @@ def nonblocking_way(work: Work) -> None:
 
 def fetch(assignment: Assignment, slot: Slot) -> Response:
     """Fetch one URL, asking the kernel until it has something."""
-    attempt = Attempt(assignment)
+    attempt = Attempt(assignment, slot)
     while (want := attempt.wants()) != "done":
         try:
             match want:

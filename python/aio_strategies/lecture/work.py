@@ -9,12 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..exceptions import NetworkError
 from ..results import Response
 from ..targets import Target
 from ..terms import Terms
+
+if TYPE_CHECKING:
+    from .attempt import Idle
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds to wait before trying again, if no exchange is in flight whose end would free resources."""
@@ -44,15 +47,17 @@ class Slot:
     Attributes:
         wake: wakes the waiter, however it waits; may be called from any thread.
         sock: the waiter's connection, if it has one. Strategies differ in what they keep here.
+        idle: what an attempt left in the connection for the next one; None if that must open another.
         claimed: the ticket that it will begin as soon as it is due.
         starved: whether its last exchange could not begin because this machine was short of a resource.
     """
 
-    __slots__ = ("claimed", "sock", "starved", "wake")
+    __slots__ = ("claimed", "idle", "sock", "starved", "wake")
 
     def __init__(self, wake: Callable[[], object] = lambda: None) -> None:
         self.wake = wake
         self.sock: Any = None
+        self.idle: Idle | None = None
         self.claimed: int | None = None
         self.starved = False
 

@@ -29,9 +29,10 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
             yield from future
             continue
 
-        attempt = Attempt(step)
+        attempt = Attempt(step, slot)
         yield from fetch(attempt, event_loop, slot)
         work.put(slot, step.ticket, attempt.finish())
+    event_loop.close(slot)
 
 
 def fetch(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Future, None, None]:

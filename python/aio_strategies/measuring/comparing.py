@@ -31,6 +31,7 @@ def compare(
     concurrency: int = 10,
     latency: float | None = None,
     rate: float | None = None,
+    keep_alive: bool = False,
     https: bool = False,
     timeout: float = 30.0,
     rounds: int | None = None,
@@ -51,11 +52,12 @@ def compare(
         languages: ``"python"``, ``"rust"`` or both.
         programs: your own code, by name. Either a callable, sync or async, that takes a list of URLs (it may be defined
             in a notebook cell); or source text, which is run anew each time with the list in ``urls`` and may use
-            top-level ``await``. A callable that has a parameter named ``concurrency``, ``rate`` or ``timeout`` is given
-            that argument; source text finds them under these names. One that does not keep to them gets no verdict.
-            If a callable returns a ``Run``, or bytes or responses (``.content``) in the order of the URLs, their
-            content is checked, besides what the lab server's log shows. One that goes by
-            a strategy's name, such as ``"my threads"``, is compared with that strategy in both languages.
+            top-level ``await``. A callable that has a parameter named ``concurrency``, ``rate``, ``keep_alive`` or
+            ``timeout`` is given that argument; source text finds them under these names. One that does not keep to
+            ``concurrency`` or ``rate`` gets no verdict. If a callable returns a ``Run``, or bytes or responses
+            (``.content``) in the order of the URLs, their content is checked, besides what the lab server's log shows.
+            One that goes by a strategy's name, such as ``"my threads"``, is compared with that strategy in both
+            languages.
         baseline: the arm to compare all others with, such as ``"python/blocking"``; None for the first.
         lab: your own running ``LabServer``, whose pages are fetched; it may have a body size, jitter and bandwidth.
             The comparison resets its log and counters repeatedly, so nothing else should use it meanwhile. It is not
@@ -67,8 +69,10 @@ def compare(
         latency: seconds before the lab answers; None for 0.02, or for the latency of ``lab``. Ignored with ``urls``.
         rate: requests per second that are due to start (the open model: the response time of a request that starts late
             counts from when it was due); None for all at once.
-        https: whether to fetch the lab's pages over https: every fetch then pays a whole TLS handshake. Programs find
-            the lab's authority where ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` is heeded.
+        keep_alive: whether each of the ``concurrency`` fetches in flight leaves its connection open for the next, as in
+            ``aio.run``. False: a connection for each fetch.
+        https: whether to fetch the lab's pages over https: every connection then pays a whole TLS handshake. Programs
+            find the lab's authority where ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` or ``CURL_CA_BUNDLE`` is heeded.
         timeout: the limit on each fetch, in seconds.
         rounds: how often each arm is timed, however long that takes; None for at least 10, if the budget allows, and up
             to 60, until every interval is within ±5 %.
@@ -109,6 +113,7 @@ def compare(
         concurrency=concurrency,
         latency=latency,
         rate=rate,
+        keep_alive=keep_alive,
         https=https,
         timeout=timeout,
         rounds=rounds,
@@ -139,6 +144,7 @@ async def acompare(
     concurrency: int = 10,
     latency: float | None = None,
     rate: float | None = None,
+    keep_alive: bool = False,
     https: bool = False,
     timeout: float = 30.0,
     rounds: int | None = None,
@@ -173,6 +179,7 @@ async def acompare(
         concurrency=concurrency,
         latency=latency,
         rate=rate,
+        keep_alive=keep_alive,
         https=https,
         timeout=timeout,
         rounds=rounds,

@@ -15,6 +15,7 @@ from typing import Any
 
 from .._native import fewest_rounds
 from ..catalogue import STRATEGIES
+from ..checks import TOLD
 from ..comparison.arm_times import TimedRun
 from ..comparison.comparison import Comparison
 from ..comparison.conditions import Conditions
@@ -115,7 +116,7 @@ def assignment(plan: Plan, arm: Arm, urls: Sequence[str], lab: LabServer | None)
         strategy=arm.strategy,
         language=arm.language,
         program=plan.programs.get(arm.twin_of or arm.name),
-        options={"concurrency": settings.concurrency, "timeout": settings.timeout, "rate": settings.rate},
+        options={name: getattr(settings, name) for name in TOLD},
         urls=urls,
         ca_file=None if lab is None else lab.ca_file,
     )
