@@ -7,7 +7,7 @@
 //! - [`target`]: a parsed URL and its resolved address.
 //! - [`tls`]: what encrypts an exchange, without I/O.
 //! - [`attempt`]: one try at one URL; it says what it wants next: connect, send, receive, close.
-//! - [`work`]: hands out assignments and collects outcomes; it says what comes next, and when.
+//! - [`work`]: hands out assignments and collects outcomes, of a list or a stream; it says what comes next, and when.
 //! - [`channel`], [`event_loop`], [`executor`], [`threads`]: what strategies wait with: sockets that block or spin, the
 //!   loop that `callback`, `generator` and `yield_from` share, the executor of its coroutines, threads that last for
 //!   one call.

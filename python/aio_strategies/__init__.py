@@ -15,12 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _native, python, rust
-from .calling import arun, run
+from .calling import arun, run, stream
 from .catalogue import Catalogue, Strategy, strategies
 from .checks import Lang
 from .exceptions import *  # noqa: F403
 from .exceptions import __all__ as _exceptions
 from .measuring.comparing import acompare, compare, last_comparison
+from .response_stream import ResponseStream
 from .results import CPUTime, Headers, Response, Run
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ __all__ = [
     "Parameter",
     "Picture",
     "Response",
+    "ResponseStream",
     "Run",
     "Scaling",
     "Settings",
@@ -147,6 +149,7 @@ __all__ = [
     "scaling",
     "source",
     "strategies",
+    "stream",
     *_exceptions,
 ]
 

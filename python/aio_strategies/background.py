@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from . import _native
 
-__all__ = ["in_thread", "until_done"]
+__all__ = ["in_thread", "until_done", "until_readable"]
 
 Result = TypeVar("Result")
 
@@ -26,18 +26,32 @@ async def until_done(running: _native.Background) -> None:
     """
     import asyncio  # here, since it takes longer to import than all the rest
 
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
     try:
-        descriptor = running.fileno()
-        loop.add_reader(descriptor, _set_done, done)
-    except (AttributeError, NotImplementedError):  # Windows: no descriptor, or a loop that cannot watch one
-        return await in_thread(running.wait, running.cancel)
-    try:
-        await _done(done)
+        await until_readable(running)
+    except NotImplementedError:
+        await in_thread(running.wait, running.cancel)
     except asyncio.CancelledError:
         running.cancel()
         raise
+
+
+async def until_readable(watched: _native.Background | _native.Stream) -> None:
+    """Wait until its descriptor is readable.
+
+    Raises:
+        NotImplementedError: on Windows, it has none, or the event loop cannot watch it.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    try:
+        descriptor = watched.fileno()
+    except AttributeError:
+        raise NotImplementedError from None
+    loop.add_reader(descriptor, _set_done, done)
+    try:
+        await _done(done)
     finally:
         loop.remove_reader(descriptor)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Unpack, cast
@@ -11,10 +11,11 @@ from typing import Any, Unpack, cast
 from . import python, rust
 from .catalogue import find
 from .request_options import RequestOptions, of_run, shown_as
+from .response_stream import ResponseStream, of_stream
 from .results import Run
 from .strategy_function import AsyncStrategyFunction, StrategyFunction
 
-__all__ = ["arun", "run"]
+__all__ = ["arun", "run", "stream"]
 
 
 @shown_as(of_run)
@@ -77,6 +78,50 @@ async def arun(
     find(strategy, language)
     way: AsyncStrategyFunction = {"python": python, "rust": rust}[language].beside(strategy)
     return await way(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
+
+
+@shown_as(of_stream)
+def stream(
+    strategy: str,
+    urls: Iterable[str] | AsyncIterable[str],
+    *,
+    language: str = "rust",
+    concurrency: int = 10,
+    timeout: float = 30.0,
+    rate: float | None = None,
+    **options: Unpack[RequestOptions],
+) -> ResponseStream:
+    """Fetch URLs with a strategy in the background, and return responses as they come: for lists that no memory holds.
+
+    ``for response in aio.stream("thread", urls): ...`` or, beside an event loop, ``async for``. URLs are taken from the
+    iterable when there is room for them: at most twice ``concurrency`` are in work or wait to be handed out. The
+    responses come in the order in which they are complete; ``Response.index`` is the place of the URL.
+
+    The iterable is asked for URLs by the loop over the responses: while it makes that wait, no response is handed out.
+    An asynchronous one does not hold them up.
+
+    Args:
+        strategy: the strategy's key; ``aio.strategies()`` lists them.
+        urls: ``http`` and ``https`` URLs: any iterable, endless too; for ``async for``, also an asynchronous one.
+        language: ``"rust"`` or ``"python"``.
+        concurrency: how many exchanges may be in flight at once, at least 1.
+        timeout: the limit on one whole exchange in seconds, above 0 and finite.
+        rate: requests per second (1e-6 to 1e9), or None. With it, no exchange begins before its intended start: for
+            the URL at index ``i``, that is ``i / rate`` seconds after the first began.
+        {options}
+
+    Returns:
+        The responses. One whose URL is malformed has an ``InvalidURL`` or ``UnsupportedProtocol`` in ``error``.
+
+    Raises:
+        TypeError: an argument is of the wrong type; while it goes on: the iterable has something else than a string.
+        ValueError: an argument is out of range.
+        ForkedProcessError: while it goes on: it was begun before a fork, by the parent process.
+
+    What the iterable raises is raised after the responses to the URLs before.
+    """
+    open_stream = {"python": python, "rust": rust}.get(language, rust).open_stream
+    return ResponseStream(strategy, urls, language, concurrency, timeout, rate, options, open_stream)
 
 
 def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:

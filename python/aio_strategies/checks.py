@@ -12,7 +12,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from ._native import parse_urls
@@ -37,6 +37,7 @@ __all__ = [
     "check_concurrency",
     "check_connect_timeout",
     "check_count",
+    "check_encodable",
     "check_fault_number",
     "check_fault_settings",
     "check_fetchable_urls",
@@ -67,6 +68,8 @@ __all__ = [
     "check_suffix",
     "check_text",
     "check_timeout",
+    "check_url",
+    "check_url_source",
     "check_urls",
     "check_verify",
     "settings_it_takes",
@@ -122,13 +125,45 @@ def check_urls(urls: Iterable[str]) -> list[str]:
         if not isinstance(url, str):
             raise TypeError(f"urls must hold strings, not {type(url).__name__}: {url!r}")
         if not url.isascii():
-            _check_encodable(url)
+            check_encodable(url)
     if not checked:
         raise ValueError("urls is empty; at least one URL is needed")
     return checked
 
 
-def _check_encodable(url: str) -> None:
+def check_url(url: str) -> str:
+    """Return the URL.
+
+    Raises:
+        TypeError: it is no string.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"urls must hold strings, not {type(url).__name__}: {url!r}")
+    return url
+
+
+def check_url_source(urls: Iterable[str] | AsyncIterable[str]) -> Iterator[str] | AsyncIterator[str]:
+    """Return an iterator over the URLs, which are checked one by one.
+
+    Raises:
+        TypeError: it is no iterable, or a single string.
+    """
+    if isinstance(urls, str | bytes):
+        raise TypeError(f"urls must be an iterable of strings, not a single {type(urls).__name__}: write [{urls!r}]")
+    if isinstance(urls, AsyncIterable):
+        return aiter(urls)
+    try:
+        return iter(urls)
+    except TypeError:
+        raise TypeError(f"urls must be an iterable of strings, not {type(urls).__name__}") from None
+
+
+def check_encodable(url: str) -> None:
+    """Check that the URL holds no lone surrogate.
+
+    Raises:
+        InvalidURL: it does.
+    """
     try:
         url.encode()
     except UnicodeEncodeError:

@@ -18,10 +18,10 @@ can send them back.
     │   ├── DecodingError
     │   ├── ResponseTooLarge
     │   ├── TooManyRedirects
+    │   ├── InvalidURL (ValueError)
     │   └── InternalError
     ├── HTTPStatusError
     ├── ComparisonError
-    ├── InvalidURL (ValueError)
     ├── SchemaError (ValueError)
     └── ForkedProcessError (RuntimeError)
 """
@@ -237,7 +237,7 @@ class SchemaError(Error, ValueError):
     """The file does not contain a saved comparison or sweep that this version can read."""
 
 
-class InvalidURL(Error, ValueError):
+class InvalidURL(RequestError, ValueError):
     """The text is not a URL that can be fetched; this is checked before any I/O."""
 
 

@@ -21,7 +21,16 @@ from .terms import DEFAULT_OPTIONS, Options, Terms
 if TYPE_CHECKING:
     from .results import Run
 
-__all__ = ["OPTIONS", "Asked", "RequestOptions", "checked", "of_a_strategy", "of_run", "shown_as", "without_secrets"]
+__all__ = [
+    "OPTIONS",
+    "Asked",
+    "RequestOptions",
+    "checked",
+    "of_a_strategy",
+    "of_run",
+    "shown_as",
+    "without_secrets",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -168,7 +177,7 @@ def without_secrets(terms: Terms) -> Terms:
     return terms._replace(options=terms.options._replace(headers=headers))
 
 
-def shown_as(signature: Callable[..., Run]) -> Callable[[Function], Function]:
+def shown_as(signature: Callable[..., Any]) -> Callable[[Function], Function]:
     """Show a function with this signature, and explain the options in its docstring where that has ``{options}``."""
 
     def show(function: Function) -> Function:

@@ -69,6 +69,7 @@ class Response:
             because its host is unknown, or if its worker process died.
         error: the exception that ended this exchange, or None.
         history: the replies that led here, the first first, if redirects were followed.
+        index: the place of its URL among those of the call.
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class Response:
         "headers",
         "history",
         "http_version",
+        "index",
         "reason_phrase",
         "start",
         "status_code",
@@ -107,6 +109,7 @@ class Response:
         self._seconds = elapsed
         self.error = error
         self.history: tuple[Response, ...] = ()
+        self.index = 0
 
     @property
     def end(self) -> float:

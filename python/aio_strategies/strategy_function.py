@@ -304,4 +304,5 @@ class Call:
         before = self._responses[index]
         if before is not None:
             response.history = (*before.history, before)
+        response.index = index
         self._responses[index] = response

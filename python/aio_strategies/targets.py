@@ -16,6 +16,7 @@ from .exceptions import NameResolutionError
 from .lab.redirect import destination
 
 __all__ = [
+    "Addresses",
     "Location",
     "Target",
     "are_addresses",
@@ -71,8 +72,12 @@ def are_addresses(locations: Iterable[Location]) -> bool:
     return all(_is_address(host) for host in {location.host for location in locations})
 
 
+Addresses = dict[tuple[str, int], "list[tuple[str, int]] | OSError"]
+"""A host and port, and the addresses to connect to; or the error that says why there are none."""
+
+
 def resolve(
-    urls: Mapping[int, str], locations: Mapping[int, Location], timeout: float
+    urls: Mapping[int, str], locations: Mapping[int, Location], timeout: float, known: Addresses | None = None
 ) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
     """Resolve the URLs' hosts to addresses.
 
@@ -80,12 +85,15 @@ def resolve(
         urls: the URLs, by their index.
         locations: what ``locate`` returned for them.
         timeout: the limit on resolving all of them together, in seconds.
+        known: what was found before, to which this is added.
 
     Returns:
         The targets and the errors, by the URL's index. A URL whose host was not found has an error and no target.
     """
     client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
-    addresses = _addresses({location[:2] for location in locations.values()}, timeout)
+    addresses = {} if known is None else known
+    hosts = {location[:2] for location in locations.values()}
+    addresses |= _addresses({host for host in hosts if not isinstance(addresses.get(host), list)}, timeout)
     targets: dict[int, Target] = {}
     errors: dict[int, NameResolutionError] = {}
     for index, url in urls.items():
@@ -100,10 +108,10 @@ def resolve(
     return targets, errors
 
 
-def _addresses(hosts: set[tuple[str, int]], timeout: float) -> dict[tuple[str, int], list[tuple[str, int]] | OSError]:
+def _addresses(hosts: set[tuple[str, int]], timeout: float) -> Addresses:
     """Return each host's addresses, or the error that says why it has none; IP addresses are taken as they are."""
     names = [(host, port) for host, port in hosts if not _is_address(host)]
-    found: dict[tuple[str, int], list[tuple[str, int]] | OSError] = {host: [host] for host in hosts.difference(names)}
+    found: Addresses = {host: [host] for host in hosts.difference(names)}
     if names:
         from .resolver import look_up
 

@@ -15,12 +15,9 @@ use crate::work::{List, Work};
 /// A running call of a strategy; watch `fileno()` until it is readable, then call `outcomes()`.
 #[pyclass(frozen, module = "aio_strategies._native")]
 pub(super) struct Background {
-    /// None only while it is being dropped.
-    running: Option<background::Background>,
+    running: Running,
     list: Arc<List>,
     urls: Vec<String>,
-    /// The process that started the call: a forked child has none of its threads.
-    process: u32,
 }
 
 #[pymethods]
@@ -37,7 +34,7 @@ impl Background {
         let way = strategy(key, &helper)?;
         let (urls, list) = list(py, targets, concurrency, terms)?;
         match background::Background::start(way, Arc::clone(&list) as Arc<dyn Work>) {
-            Ok(running) => Ok(Background { running: Some(running), list, urls, process: std::process::id() }),
+            Ok(running) => Ok(Background { running: running.into(), list, urls }),
             Err(error) => Err(to_python(py, &error, None)?),
         }
     }
@@ -45,26 +42,26 @@ impl Background {
     /// The file descriptor that is readable when the call has ended.
     #[cfg(unix)]
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
-        Ok(self.running(py)?.as_raw_fd())
+        Ok(self.running.here(py)?.as_raw_fd())
     }
 
     /// Cancels the call, and returns when its thread has ended.
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
-        let running = self.running(py)?;
+        let running = self.running.here(py)?;
         py.detach(|| running.cancel());
         Ok(())
     }
 
     /// Waits for the end of the call.
     fn wait(&self, py: Python<'_>) -> PyResult<()> {
-        let running = self.running(py)?;
+        let running = self.running.here(py)?;
         py.detach(|| drop(running.wait()));
         Ok(())
     }
 
     /// Waits for the end of the call; see `convert` for what it returns.
     fn outcomes<'py>(&self, py: Python<'py>) -> PyResult<Outcomes<'py>> {
-        let running = self.running(py)?;
+        let running = self.running.here(py)?;
         let ended = py.detach(|| running.wait());
         outcomes_to_python(py, &self.urls, &self.list, ended)
     }
@@ -74,23 +71,37 @@ impl Background {
     }
 }
 
-impl Background {
-    fn running(&self, py: Python<'_>) -> PyResult<&background::Background> {
-        if let Some(running) = &self.running
+/// A call on a background thread, which only the process that started it can reach: a forked child has no such thread.
+pub(super) struct Running {
+    /// None only while it is being dropped.
+    background: Option<background::Background>,
+    process: u32,
+}
+
+impl From<background::Background> for Running {
+    fn from(background: background::Background) -> Self {
+        Running { background: Some(background), process: std::process::id() }
+    }
+}
+
+impl Running {
+    /// The call, if this process started it.
+    pub(super) fn here(&self, py: Python<'_>) -> PyResult<&background::Background> {
+        if let Some(background) = &self.background
             && self.process == std::process::id()
         {
-            return Ok(running);
+            return Ok(background);
         }
         let class = py.import("aio_strategies.exceptions")?.getattr("ForkedProcessError")?;
         Err(PyErr::from_value(class.call1(("this call was started before a fork, by the parent process",))?))
     }
 }
 
-impl Drop for Background {
+impl Drop for Running {
     fn drop(&mut self) {
         // In a forked child there is no thread to wait for: waiting would last for ever.
         if self.process != std::process::id() {
-            std::mem::forget(self.running.take());
+            std::mem::forget(self.background.take());
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::clock::monotonic_ns;
 use crate::error::Error;
 use crate::strategies::{self, Way};
 use crate::target::Target;
-use crate::work::List;
+use crate::work::{Due, List};
 
 /// `aio_strategies.targets.Target`: URL, authority, path, the addresses to connect to, the host that the certificate
 /// must be for, and when it is due.
@@ -41,28 +41,34 @@ pub(super) fn list(
     py: Python<'_>,
     targets: Vec<TargetTuple>,
     concurrency: usize,
-    (timeout, connect_timeout, options, tls): TermsTuple<'_>,
+    terms: TermsTuple<'_>,
 ) -> PyResult<(Vec<String>, Arc<List>)> {
+    let to_target = to_target(py)?;
+    let (urls, targets) = targets.into_iter().map(to_target).collect::<(Vec<_>, Vec<_>)>();
+    Ok((urls, Arc::new(List::new(targets, concurrency, to_terms(terms)?))))
+}
+
+/// What turns a target tuple into its URL, its target and the instant when it is due.
+pub(super) fn to_target(py: Python<'_>) -> PyResult<impl Fn(TargetTuple) -> (String, Due)> {
     // In this order: the time between the two clocks makes the targets due later, never too early.
     let (python_now, now) = (monotonic_seconds() + lead_of_pythons_clock(py)?, Instant::now());
-    let instant = |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
+    let instant = move |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
+    Ok(move |(url, authority, path, addresses, tls_host, due): TargetTuple| {
+        let addresses = addresses.into_iter().map(|(ip, port)| SocketAddr::new(ip, port)).collect();
+        let target = Target { authority, path, addresses, tls_host };
+        (url, (Arc::new(target), (due > 0.0).then(|| instant(due))))
+    })
+}
+
+pub(super) fn to_terms((timeout, connect_timeout, options, tls): TermsTuple<'_>) -> PyResult<Terms> {
     let duration =
         |seconds| Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()));
-    let terms = Terms {
+    Ok(Terms {
         timeout: duration(timeout)?,
         connect_timeout: connect_timeout.map(duration).transpose()?,
         options: content::options(options)?,
         tls: tls.map(|client| client.0.clone()),
-    };
-    let (urls, targets) = targets
-        .into_iter()
-        .map(|(url, authority, path, addresses, tls_host, due)| {
-            let addresses = addresses.into_iter().map(|(ip, port)| SocketAddr::new(ip, port)).collect();
-            let target = Target { authority, path, addresses, tls_host };
-            (url, (Arc::new(target), (due > 0.0).then(|| instant(due))))
-        })
-        .collect::<(Vec<_>, Vec<_>)>();
-    Ok((urls, Arc::new(List::new(targets, concurrency, terms))))
+    })
 }
 
 /// The outcomes of a call, unless it was cancelled. If the strategy failed, URLs without an outcome get its error.
@@ -77,8 +83,17 @@ pub(super) fn outcomes_to_python<'py>(
         Err(error) => error,
         Ok(()) => Error::Internal("it was never begun".to_owned()),
     };
+    let to_python = outcome_to_python(py)?;
+    let outcomes = urls.iter().zip(list.take_outcomes(&why)).map(|(url, outcome)| to_python(url, &outcome));
+    Ok((outcomes.collect::<PyResult<_>>()?, list.shortage()))
+}
+
+/// What turns the outcome of a URL into a tuple, as in `Outcomes`.
+pub(super) fn outcome_to_python<'py>(
+    py: Python<'py>,
+) -> PyResult<impl Fn(&str, &Outcome) -> PyResult<Bound<'py, PyAny>>> {
     let lead = lead_of_pythons_clock(py)?;
-    let to_tuple = |(url, outcome): (&String, Outcome)| {
+    Ok(move |url: &str, outcome: &Outcome| {
         let started = outcome.started.map_or(0.0, |started| seconds(started) + lead);
         let elapsed = outcome.elapsed.as_secs_f64();
         match &outcome.result {
@@ -101,15 +116,13 @@ pub(super) fn outcomes_to_python<'py>(
                     .map(Bound::into_any)
             }
             Err(error) => {
-                let error = failure(py, error, &outcome, url)?;
+                let error = failure(py, error, outcome, url)?;
                 (None::<u16>, "", 0, PyList::empty(py), PyBytes::new(py, b""), started, elapsed, Some(error))
                     .into_pyobject(py)
                     .map(Bound::into_any)
             }
         }
-    };
-    let outcomes = urls.iter().zip(list.take_outcomes(&why)).map(to_tuple).collect::<PyResult<_>>()?;
-    Ok((outcomes, list.shortage()))
+    })
 }
 
 /// Our monotonic clock, in seconds.

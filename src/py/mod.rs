@@ -11,8 +11,10 @@ mod background;
 mod content;
 mod convert;
 mod errors;
+mod signals;
 mod sources;
 mod statistics;
+mod stream;
 mod tls;
 
 use pyo3::prelude::*;
@@ -21,7 +23,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     use std::path::PathBuf;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
 
     use pyo3::exceptions::PyImportError;
     use pyo3::prelude::*;
@@ -35,14 +37,16 @@ mod _native {
     use super::content::{decode_content, decode_text, receive, request};
     use super::convert::{Outcomes, TargetTuple, TermsTuple, list, outcomes_to_python, strategy};
     use super::errors::to_python;
+    use super::signals::interruptible;
     #[pymodule_export]
     use super::sources::rust_source;
     #[pymodule_export]
     use super::statistics::{fewest_rounds, hodges_lehmann, holm, judge, median, percentiles, tells_percentile};
     #[pymodule_export]
+    use super::stream::Stream;
+    #[pymodule_export]
     use super::tls::TlsClient;
     use crate::background;
-    use crate::cancellation::Cancellation;
     use crate::target::Location;
     use crate::work::Work;
 
@@ -90,36 +94,9 @@ mod _native {
     ) -> PyResult<Outcomes<'py>> {
         let way = strategy(key, &helper)?;
         let (urls, list) = list(py, targets, concurrency, terms)?;
-        let signalled = Arc::new(Mutex::new(None));
-        // Python handles signals on the main thread; elsewhere, checking for them would only contend for the GIL.
-        let cancellation =
-            if is_main_thread(py)? { cancelled_by_signals(Arc::clone(&signalled)) } else { Cancellation::by_hand() };
         let work = Arc::clone(&list) as Arc<dyn Work>;
-        let ended = py.detach(|| background::run(&way, &work, &cancellation));
-        if let Some(exception) = signalled.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(exception);
-        }
+        let ended = interruptible(py, |cancellation| background::run(&way, &work, cancellation))?;
         outcomes_to_python(py, &urls, &list, ended)
-    }
-
-    fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
-        let threading = py.import("threading")?;
-        Ok(threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?))
-    }
-
-    /// A cancellation that lets Python handle its signals, and cancels the call if a handler raises.
-    fn cancelled_by_signals(raised: Arc<Mutex<Option<PyErr>>>) -> Cancellation {
-        Cancellation::asking(move || {
-            let stop = Python::try_attach(|py| match py.check_signals() {
-                Ok(()) => false,
-                Err(exception) => {
-                    *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(exception);
-                    true
-                }
-            });
-            // no interpreter to attach to: it is shutting down
-            stop.unwrap_or(true)
-        })
     }
 
     /// Has this process killed as soon as `parent`, which started it, has ended, whatever it is doing.

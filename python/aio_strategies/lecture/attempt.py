@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from ..exceptions import (
     ConnectError,
@@ -20,9 +20,9 @@ from ..exceptions import (
     WriteError,
 )
 from ..results import Response
-from ..targets import Target, client_ports
+from ..targets import client_ports
 from .exchange import Exchange
-from .work import SHORTAGES, Assignment, Slot
+from .work import SHORTAGES, Assignment, Idle, Slot
 
 if TYPE_CHECKING:
     from .tls import Tls
@@ -54,17 +54,6 @@ _ERRORS: dict[str, type[NetworkError]] = {
 
 _TURN = 0.25
 """Seconds that the first of several addresses has to answer, as in RFC 8305."""
-
-
-class Idle(NamedTuple):
-    """A connection between two attempts of a waiter: the target that it served last, and its TLS, if any."""
-
-    target: Target
-    tls: Tls | None
-
-    def serves(self, target: Target) -> bool:
-        """Return whether it leads to the same host and port, in the same scheme."""
-        return (self.target.authority, self.target.tls_host) == (target.authority, target.tls_host)
 
 
 class Attempt(Exchange):
@@ -162,7 +151,7 @@ class Attempt(Exchange):
             return
         phase = self._phase()
         self._want = "close"
-        if self._reused and not self.bytes_received and not late:
+        if self._reused and not self.bytes_received and not late and not self._slot.broken_off:
             self._begin_anew(now)
         elif phase == "connect" and now < self._connect_deadline and self._can_go_elsewhere(error):
             following, *self._others = self._others

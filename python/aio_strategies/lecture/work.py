@@ -7,8 +7,9 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..exceptions import NetworkError
@@ -17,7 +18,7 @@ from ..targets import Target
 from ..terms import Terms
 
 if TYPE_CHECKING:
-    from .attempt import Idle
+    from .tls import Tls
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds to wait before trying again, if no exchange is in flight whose end would free resources."""
@@ -34,6 +35,17 @@ class Assignment(NamedTuple):
     terms: Terms
 
 
+class Idle(NamedTuple):
+    """A connection between two attempts of a waiter: the target that it served last, and its TLS, if any."""
+
+    target: Target
+    tls: Tls | None
+
+    def serves(self, target: Target) -> bool:
+        """Return whether it leads to the same host and port, in the same scheme."""
+        return (self.target.authority, self.target.tls_host) == (target.authority, target.tls_host)
+
+
 class Wait(NamedTuple):
     """There is nothing to begin yet: ask again after your ``wake`` has been called, or at the time ``until`` (of
     ``time.monotonic()``; None for never). Asking earlier does no harm."""
@@ -48,18 +60,22 @@ class Slot:
         wake: wakes the waiter, however it waits; may be called from any thread.
         sock: the waiter's connection, if it has one. Strategies differ in what they keep here.
         idle: what an attempt left in the connection for the next one; None if that must open another.
-        claimed: the ticket that it will begin as soon as it is due.
+        claimed: the assignment that it will begin as soon as it is due.
+        begun: the assignment that it has begun last.
+        broken_off: whether its exchange is to end, and not to be tried again.
         starved: whether its last exchange could not begin because this machine was short of a resource.
     """
 
-    __slots__ = ("claimed", "idle", "sock", "starved", "wake")
+    __slots__ = ("begun", "broken_off", "claimed", "idle", "sock", "starved", "wake")
 
     def __init__(self, wake: Callable[[], object] = lambda: None) -> None:
         self.wake = wake
         self.sock: Any = None
         self.idle: Idle | None = None
-        self.claimed: int | None = None
+        self.claimed: Assignment | None = None
+        self.begun: Assignment | None = None
         self.starved = False
+        self.broken_off = False
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -69,6 +85,7 @@ class Slot:
 
     def break_off(self) -> None:
         """Break off the exchange from another thread: whoever waits for its connection sees it end."""
+        self.broken_off = True
         sock = self.sock
         if sock is not None:
             with suppress(OSError):  # it is not connected, or has just been closed
@@ -132,11 +149,9 @@ class WorkList:
         self.waiters = min(concurrency, len(targets))
         self.shortage: int | None = None
         """The system's error number that kept the call below ``concurrency`` exchanges in flight."""
-        self._targets = targets
-        self._terms = terms
         self._lock = threading.Lock()
-        self._todo = iter(range(len(targets)))
-        self._again: deque[int] = deque()  # those that could not begin
+        self._todo: Iterator[Assignment] = map(Assignment, count(), targets, repeat(terms))
+        self._again: deque[Assignment] = deque()  # those that could not begin
         self._in_flight: set[Slot] = set()
         self._stuck_since: float | None = None
         self._responses: list[Response | None] = [None] * len(targets)
@@ -154,34 +169,36 @@ class WorkList:
                 # End this waiter, so that the resources suffice for the others. The last one must stay.
                 slot.starved = False
                 return None if self._in_flight else self._wait(slot, time.monotonic() + TRY_AGAIN_AFTER)
-            ticket = slot.claimed
-            if ticket is None:
-                ticket = self._again.popleft() if self._again else next(self._todo, None)
-                if ticket is None:
-                    return None
-            target = self._targets[ticket]
-            if target.due and target.due > time.monotonic():
-                slot.claimed = ticket
-                return self._wait(slot, target.due)
+            step = slot.claimed
+            if step is None:
+                step = self._again.popleft() if self._again else self._take_one()
+                if step is None:
+                    return self._nothing_left(slot)
+            due = step.target.due
+            if due and due > time.monotonic():
+                slot.claimed = step
+                return self._wait(slot, due)
             slot.claimed = None
+            slot.begun = step
             self._in_flight.add(slot)
-            return Assignment(ticket, target, self._terms)
+            return step
 
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
         """Take the response to an assignment of the waiter."""
         error = response.error
         if error and isinstance(error, NetworkError) and error.phase == "connect" and error.errno in SHORTAGES:
+            assert slot.begun is not None
             with self._lock:
                 self.shortage = error.errno
                 self._in_flight.discard(slot)
-                if self._in_flight or not self._is_stuck():
+                if self._in_flight or not self._is_stuck(slot.begun.terms.timeout):
                     slot.starved = True
-                    self._again.append(ticket)
+                    self._again.append(slot.begun)
                     return
         else:  # without the lock: it would cost as much as the rest
             self._stuck_since = None
             self._in_flight.discard(slot)
-        self._responses[ticket] = response
+        self._deliver(ticket, response)
 
     def fewer_waiters(self, why: OSError | RuntimeError) -> None:
         """Record that there are fewer waiters than wanted, because the system does not allow more."""
@@ -201,14 +218,75 @@ class WorkList:
         """Return all responses, in the order of the URLs; None for those that were never finished."""
         return self._responses
 
-    def _wait(self, slot: Slot, until: float) -> Wait:
-        """Remember who waits, so that ``cancel`` can wake them."""
+    def _take_one(self) -> Assignment | None:
+        """Return an assignment that no waiter has begun."""
+        return next(self._todo, None)
+
+    def _nothing_left(self, slot: Slot) -> Wait | None:
+        """Return what a waiter must do if there is nothing to begin."""
+        return None
+
+    def _deliver(self, ticket: int, response: Response) -> None:
+        self._responses[ticket] = response
+
+    def _wait(self, slot: Slot, until: float | None) -> Wait:
+        """Remember who waits, so that they can be woken."""
         self._asleep.add(slot)
         return Wait(until)
 
-    def _is_stuck(self) -> bool:
+    def _is_stuck(self, timeout: float) -> bool:
         """Return whether no exchange has been able to begin for a whole ``timeout``."""
         now = time.monotonic()
         if self._stuck_since is None:
             self._stuck_since = now
-        return now - self._stuck_since >= self._terms.timeout
+        return now - self._stuck_since >= timeout
+
+
+class WorkStream(WorkList):
+    """Work that is given its assignments, and asked for the responses, while it goes on.
+
+    Whoever feeds it bounds what it holds.
+
+    Args:
+        waiters: the limit on exchanges in flight.
+        notify: called, by any thread, when there is something to take.
+    """
+
+    def __init__(self, waiters: int, notify: Callable[[], object]) -> None:
+        super().__init__([], waiters, Terms(0.0))
+        self.waiters = waiters
+        self._notify = notify
+        self._jobs: deque[Assignment] = deque()
+        self._complete = False
+        self._arrived: deque[tuple[int, Response]] = deque()
+
+    def push(self, assignments: Iterable[Assignment]) -> None:
+        """Hand in assignments, and wake as many waiters."""
+        with self._lock:
+            before = len(self._jobs)
+            self._jobs.extend(assignments)
+            self._rouse(len(self._jobs) - before)
+
+    def complete(self) -> None:
+        """Say that no more will be pushed: the waiters end when nothing is left."""
+        with self._lock:
+            self._complete = True
+            self._rouse(len(self._asleep))
+
+    def take(self) -> list[tuple[int, Response]]:
+        """Return the responses that have arrived, with their tickets."""
+        return [self._arrived.popleft() for _ in range(len(self._arrived))]
+
+    def _take_one(self) -> Assignment | None:
+        return self._jobs.popleft() if self._jobs else None
+
+    def _nothing_left(self, slot: Slot) -> Wait | None:
+        return None if self._complete else self._wait(slot, None)
+
+    def _deliver(self, ticket: int, response: Response) -> None:
+        self._arrived.append((ticket, response))
+        self._notify()
+
+    def _rouse(self, number: int) -> None:
+        for _ in range(min(number, len(self._asleep))):
+            self._asleep.pop().wake()

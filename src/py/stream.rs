@@ -1,0 +1,164 @@
+//! A stream of URLs on a background thread, as Python sees it.
+
+#[cfg(unix)]
+use std::io::{Read, Write};
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+
+use super::background::Running;
+use super::convert::{TargetTuple, TermsTuple, outcome_to_python, strategy, to_target, to_terms};
+use super::errors::to_python;
+use super::signals::interruptible;
+use super::tls::TlsClient;
+use crate::attempt::{Assignment, Outcome, Terms};
+use crate::background;
+use crate::error::Error;
+use crate::work::{Job, Work};
+
+/// A ticket and what came of its URL, as in `Outcomes`.
+type Arrived<'py> = Vec<(usize, Bound<'py, PyAny>)>;
+
+/// A strategy that fetches what is pushed, until it is told that this is complete.
+#[pyclass(frozen, module = "aio_strategies._native")]
+pub(super) struct Stream {
+    running: Running,
+    work: Arc<crate::work::Stream>,
+    /// Those for the hosts that the caller names, and those for hosts that redirects lead to.
+    terms: Mutex<[Arc<Terms>; 2]>,
+    /// Readable when there is something to take.
+    #[cfg(unix)]
+    arrived: UnixStream,
+}
+
+#[pymethods]
+impl Stream {
+    #[new]
+    fn start(
+        py: Python<'_>,
+        key: &str,
+        waiters: usize,
+        terms: TermsTuple<'_>,
+        terms_elsewhere: TermsTuple<'_>,
+        helper: PathBuf,
+    ) -> PyResult<Self> {
+        let way = strategy(key, &helper)?;
+        #[cfg(unix)]
+        let (arrived, notifier) = UnixStream::pair()?;
+        #[cfg(unix)]
+        let notify = {
+            arrived.set_nonblocking(true)?;
+            notifier.set_nonblocking(true)?;
+            // If there is no room for another byte, it is readable already.
+            move || drop((&notifier).write(&[0]))
+        };
+        #[cfg(not(unix))]
+        let notify = || {};
+        let work = Arc::new(crate::work::Stream::new(waiters, notify));
+        let ending = Arc::clone(&work);
+        let way = Box::new(move |work: &Arc<dyn Work>, cancellation: &_| {
+            let ended = background::run(&way, work, cancellation);
+            ending.end(ended.clone());
+            ended
+        });
+        match background::Background::start(way, Arc::clone(&work) as Arc<dyn Work>) {
+            Ok(running) => Ok(Stream {
+                running: running.into(),
+                work,
+                terms: Mutex::new([Arc::new(to_terms(terms)?), Arc::new(to_terms(terms_elsewhere)?)]),
+                #[cfg(unix)]
+                arrived,
+            }),
+            Err(error) => Err(to_python(py, &error, None)?),
+        }
+    }
+
+    /// Says whom to trust over https, before the first such URL is pushed.
+    fn trust(&self, client: PyRef<'_, TlsClient>) {
+        for terms in &mut *self.terms() {
+            *terms = Arc::new(Terms { tls: Some(client.0.clone()), ..Terms::clone(terms) });
+        }
+    }
+
+    /// Hands in tickets, their targets, and whether a redirect has led there from another host.
+    fn push(&self, py: Python<'_>, jobs: Vec<(usize, TargetTuple, bool)>) -> PyResult<()> {
+        self.running.here(py)?;
+        let to_target = to_target(py)?;
+        let terms = self.terms().clone();
+        let job = |(ticket, target, elsewhere): (usize, TargetTuple, bool)| {
+            let (_, (target, due)) = to_target(target);
+            Job { assignment: Assignment { ticket, target, terms: Arc::clone(&terms[usize::from(elsewhere)]) }, due }
+        };
+        let jobs: Vec<_> = jobs.into_iter().map(job).collect();
+        py.detach(|| self.work.push(jobs));
+        Ok(())
+    }
+
+    /// Says that nothing more will be pushed.
+    fn complete(&self, py: Python<'_>) -> PyResult<()> {
+        self.running.here(py)?;
+        py.detach(|| self.work.complete());
+        Ok(())
+    }
+
+    /// Waits until outcomes have arrived, and returns them; none if the strategy has ended.
+    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Arrived<'py>> {
+        self.running.here(py)?;
+        let outcomes = interruptible(py, |cancellation| self.work.wait(cancellation))?;
+        to_tuples(py, outcomes.or_else(|error| Err(to_python(py, &error, None)?))?)
+    }
+
+    /// Returns the outcomes that have arrived.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Arrived<'py>> {
+        self.running.here(py)?;
+        #[cfg(unix)]
+        while matches!((&self.arrived).read(&mut [0; 64]), Ok(1..)) {}
+        to_tuples(py, self.work.take())
+    }
+
+    /// The file descriptor that is readable when there is something to take.
+    #[cfg(unix)]
+    fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
+        self.running.here(py)?;
+        self.work.watch();
+        Ok(self.arrived.as_raw_fd())
+    }
+
+    /// Why the strategy has ended, if it has: for what it left undone.
+    fn ended(&self, py: Python<'_>) -> PyResult<Option<PyErr>> {
+        let why = match self.work.ended() {
+            None => return Ok(None),
+            Some(Ok(())) => Error::Internal("it was never begun".to_owned()),
+            Some(Err(error)) => error,
+        };
+        to_python(py, &why, None).map(Some)
+    }
+
+    /// The errno that kept it from having all its waiters in flight, if any.
+    fn shortage(&self) -> Option<i32> {
+        self.work.shortage()
+    }
+
+    /// Ends the strategy, and returns when its thread has ended.
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running.here(py)?;
+        py.detach(|| running.cancel());
+        Ok(())
+    }
+}
+
+impl Stream {
+    fn terms(&self) -> MutexGuard<'_, [Arc<Terms>; 2]> {
+        self.terms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn to_tuples(py: Python<'_>, outcomes: Vec<Outcome>) -> PyResult<Arrived<'_>> {
+    let to_python = outcome_to_python(py)?;
+    outcomes.into_iter().map(|outcome| Ok((outcome.ticket, to_python("", &outcome)?))).collect()
+}
