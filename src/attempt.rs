@@ -89,6 +89,8 @@ pub struct Attempt {
     route: Route,
     /// What is being done, so that an error can say so.
     phase: Phase,
+    /// Why the request cannot be sent, if so; the server may have replied before it left.
+    unsendable: Option<Error>,
     /// How it ended, if it has.
     ended: Option<Result<(), Error>>,
     /// Whether to close the connection, and to open another.
@@ -119,6 +121,7 @@ impl Attempt {
             tls: None,
             route: Route::new(&target.addresses, now),
             phase: Phase::Connect,
+            unsendable: None,
             ended: None,
             rerouted: false,
             reused: false,
@@ -146,6 +149,7 @@ impl Attempt {
         }
         match self.phase {
             Phase::Connect => Want::Connect(self.route.address),
+            _ if self.unsendable.is_some() => Want::Receive,
             Phase::Write => Want::Send(self.unsent()),
             Phase::Handshake | Phase::Read => match &self.tls {
                 Some(tls) if !tls.unsent().is_empty() => Want::Send(tls.unsent()),
@@ -215,9 +219,10 @@ impl Attempt {
         BUFFER.with_borrow_mut(|buffer| match read(buffer) {
             Ok(count) => {
                 let data = &buffer[..count];
-                let received = match self.tls {
-                    None => self.exchange.receive(data).map_err(Error::from),
-                    Some(_) => self.decrypt(data),
+                let received = match (&self.tls, self.unsendable.take_if(|_| count == 0)) {
+                    (_, Some(broken)) => Err(broken), // no end of a body
+                    (None, None) => self.exchange.receive(data).map_err(Error::from),
+                    (Some(_), None) => self.decrypt(data),
                 };
                 match received {
                     Ok(false) => {}
@@ -246,12 +251,15 @@ impl Attempt {
         if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
             return false;
         }
-        if self.is_stale() {
+        if self.phase == Phase::Write && self.unsendable.is_none() && is_gone(error) {
+            self.unsendable = Some(Error::network(self.phase, error));
+        } else if self.is_stale() {
             self.begin_anew();
         } else if self.phase == Phase::Connect && !is_shortage(error) && self.route.give_up() {
             self.rerouted = true;
         } else {
-            self.ended = Some(Err(Error::network(self.phase, error)));
+            let failure = self.unsendable.take().unwrap_or_else(|| Error::network(self.phase, error));
+            self.ended = Some(Err(failure));
         }
         true
     }
@@ -298,7 +306,7 @@ impl Attempt {
         let Assignment { target, terms, .. } = &self.assignment;
         let now = Instant::now();
         (self.reused, self.rerouted) = (false, true);
-        (self.phase, self.tls) = (Phase::Connect, None);
+        (self.phase, self.tls, self.unsendable) = (Phase::Connect, None, None);
         self.exchange = Exchange::new(&target.authority, &target.path, &terms.options);
         self.route = Route::new(&target.addresses, now);
         self.connect_deadline = terms.connect_deadline(now, self.deadline);
@@ -307,6 +315,7 @@ impl Attempt {
     /// Whether the response is complete and the connection can serve another attempt.
     fn leaves_connection_open(&self) -> bool {
         matches!(self.ended, Some(Ok(())))
+            && self.unsendable.is_none()
             && self.exchange.leaves_connection_open()
             && !self.tls.as_ref().is_some_and(|tls| tls.has_ended())
     }
@@ -472,6 +481,11 @@ const SHORTAGES: [i32; 3] = [10024, 10055, 10049];
 /// Whether this machine, not the address, is the reason.
 fn is_shortage(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|errno| SHORTAGES.contains(&errno))
+}
+
+/// Whether the server has closed the connection.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
 
 /// The error for a socket that is connected to itself: nobody else listens there.

@@ -112,8 +112,9 @@ impl Tls {
             Err(_) => ServerName::try_from(host.to_owned())
                 .map_err(|_| format!("{host:?} is no name that a certificate can be for"))?,
         };
-        let connection =
+        let mut connection =
             ClientConnection::new(Arc::clone(&client.config), name).map_err(|error| reason(&error, host))?;
+        connection.set_buffer_limit(None); // else it takes no more than 64 KiB of a request
         let mut tls = Tls { connection, outgoing: Vec::new(), sent: 0, ended: false, host: host.to_owned() };
         tls.collect();
         Ok(tls)

@@ -6,9 +6,7 @@ import contextlib
 import signal
 import socket
 import socketserver
-import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import aio_strategies as aio
@@ -96,10 +94,17 @@ def scripted() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    """A URL whose port is held, but not listened on: nobody else can take it meanwhile."""
+    """A URL that nobody listens at."""
+    with held_port() as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """Yield a port that is held, but not listened on: nobody else can take it meanwhile."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}/"
+        yield held.getsockname()[1]
 
 
 @pytest.fixture
@@ -109,25 +114,11 @@ def full_backlog() -> Iterator[tuple[str, int]]:
         yield address
 
 
-def reset(connection: socket.socket) -> None:
-    """Close with a reset instead of an end."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
-def silence(connection: socket.socket) -> None:
-    """Say nothing until the client gives up."""
-    connection.settimeout(20)
-    with contextlib.suppress(OSError):
-        connection.recv(1)
-
-
-def saying(*pieces: bytes, pause: float = 0.0) -> Callable[[socket.socket], None]:
+def saying(*pieces: bytes) -> Callable[[socket.socket], None]:
     """Send the pieces, then end the stream."""
 
     def script(connection: socket.socket) -> None:
         for piece in pieces:
             connection.sendall(piece)
-            time.sleep(pause)
 
     return script

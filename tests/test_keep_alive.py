@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +13,6 @@ from itertools import count, takewhile
 import aio_strategies as aio
 import psutil
 import pytest
-from conftest import reset
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = OK + b"Content-Length: 2\r\n\r\nok"
@@ -39,7 +40,9 @@ class KeepingServer:
                     reply = answer(connection, next(number))
                     if reply is OSError:
                         heads.close()
-                        reset(self.request)
+                        # Closing resets the connection.
+                        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        self.request.close()
                         break
                     if reply is None:
                         break

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from .attempt import FAILURES, READ_SIZE, Attempt
+from .streams import open_connection
 from .work import Slot, Wait, Work
 
 
@@ -58,7 +59,7 @@ async def fetch(attempt: Attempt, slot: Slot) -> None:
 
 async def connect(attempt: Attempt, slot: Slot) -> None:
     """Open the connection."""
-    slot.sock = await asyncio.open_connection(*attempt.address)
+    slot.sock = await open_connection(*attempt.address)
     _, writer = slot.sock
     attempt.connected(partial(writer.get_extra_info, "sockname"))
 

@@ -52,6 +52,9 @@ _ERRORS: dict[str, type[NetworkError]] = {
     "read": ReadError,
 }
 
+_GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
+"""The server has closed the connection."""
+
 _TURN = 0.25
 """Seconds that the first of several addresses has to answer, as in RFC 8305."""
 
@@ -70,6 +73,7 @@ class Attempt(Exchange):
     time_left: float
     _want: Want = "connect"
     _error: RequestError | None = None
+    _unsendable: OSError | None = None  # why the request cannot be sent; the server may have replied before it left
     _tls: Tls | None = None
     _rerouted = False  # whether to close the connection, and to open another
     _reused = False  # whether the connection served an earlier attempt
@@ -128,6 +132,8 @@ class Attempt(Exchange):
 
     def received(self, data: bytes) -> None:
         """Process bytes from the server; ``b""`` means the end of the stream."""
+        if self._unsendable is not None and not data:
+            raise self._unsendable  # no end of a body
         if self._tls is not None:
             self._decrypt(self._tls, data)
         elif self.receive(data):
@@ -150,6 +156,12 @@ class Attempt(Exchange):
         if late and now < self.deadline:
             return
         phase = self._phase()
+        if phase == "write" and isinstance(error, _GONE):
+            if self._unsendable is None:
+                self._unsendable = error
+                self._want = "receive"
+                return
+            error = self._unsendable
         self._want = "close"
         if self._reused and not self.bytes_received and not late and not self._slot.broken_off:
             self._begin_anew(now)
@@ -187,7 +199,7 @@ class Attempt(Exchange):
     def _phase(self) -> str:
         if self._tls is not None and not self._tls.secured:
             return "handshake"
-        return _PHASES[self._want]
+        return "write" if self._unsendable is not None else _PHASES[self._want]
 
     def _can_go_elsewhere(self, error: RequestError | OSError) -> bool:
         return bool(self._others) and not isinstance(error, RequestError) and error.errno not in SHORTAGES
@@ -226,7 +238,11 @@ class Attempt(Exchange):
         if self._reused and self.status == 408:
             # Some servers say so before they close an idle connection: it answers nothing that was asked.
             self._begin_anew(monotonic())
-        elif self.leaves_connection_open() and not (self._tls is not None and self._tls.ended):
+        elif (
+            self.leaves_connection_open()
+            and self._unsendable is None
+            and not (self._tls is not None and self._tls.ended)
+        ):
             self._slot.idle = Idle(self._target, self._tls)
             self._want = "done"
         else:
@@ -269,7 +285,7 @@ class Attempt(Exchange):
             self._complete()
         else:
             self.unsent = tls.outgoing()
-            self._want = "send" if self.unsent else "receive"
+            self._want = "send" if self.unsent and self._unsendable is None else "receive"
 
     def _failure(self, error: RequestError | OSError, phase: str, late_connecting: bool) -> RequestError:
         if isinstance(error, RequestError):

@@ -1,0 +1,36 @@
+"""asyncio's streams, but that they hand out what had come before the connection broke, as a socket does."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def open_connection(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect, as ``asyncio.open_connection`` does."""
+    loop = asyncio.get_running_loop()
+    reader = Reader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, host, port)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+class Reader(asyncio.StreamReader):
+    """Raises the error in the place of the stream's end; asyncio's own raises it at once, and what had come is lost."""
+
+    _broken: Exception | None = None
+
+    def set_exception(self, exc: Exception) -> None:
+        """Take the error that broke the connection."""
+        self._broken = exc
+        self.feed_eof()
+
+    def exception(self) -> Exception | None:
+        """Return the error that broke the connection; a writer asks for it."""
+        return self._broken
+
+    async def read(self, n: int = -1) -> bytes:
+        """Return up to ``n`` bytes; none at the end of the stream."""
+        data = await super().read(n)
+        if not data and self._broken is not None:
+            raise self._broken
+        return data
