@@ -17,9 +17,11 @@ from interrupted_call import SITUATIONS
 from save import save
 
 COMPARE = """
-import os, signal, sys, threading, time
+import json, os, signal, sys, threading, time
 import aio_strategies as aio
+import psutil
 
+here = psutil.Process()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sent = 0.0
 
@@ -28,13 +30,20 @@ def interrupt():
     sent = time.monotonic()
     os.kill(os.getpid(), signal.SIGINT)
 
+before = here.num_fds(), here.num_threads()
 timer = threading.Timer(float(sys.argv[1]), interrupt)
 timer.start()
 try:
     aio.compare(latency=0.5, progress=False, budget=60)
 except KeyboardInterrupt:
     pass
-print(time.monotonic() - sent)
+took = time.monotonic() - sent
+timer.join()
+deadline = time.monotonic() + 5
+while (after := (here.num_fds(), here.num_threads())) != before and time.monotonic() < deadline:
+    time.sleep(0.01)
+left = [process.cmdline() for process in here.children(recursive=True)]
+print(json.dumps({"seconds": took, "left behind": left or (after != before and [before, after])}))
 """
 
 
@@ -62,7 +71,9 @@ def main() -> None:
             arms[f"{language}/{strategy.key}"] = seconds
             row = "".join(f"{1000 * max(times):12.0f}" for times in seconds.values())
             print(f"{language}/{strategy.key:13}{row}", flush=True)
-    compare = [float(output("-c", COMPARE, random.uniform(1, 8))) for _ in range(options.rounds)]
+    seen = [json.loads(output("-c", COMPARE, random.uniform(1, 8))) for _ in range(options.rounds)]
+    assert not any(found["left behind"] for found in seen), seen
+    compare = [found["seconds"] for found in seen]
     print(f"compare: {1000 * max(compare):.0f} ms")
     save(Path(__file__), {"situations": SITUATIONS, "seconds": arms, "compare": compare})
 

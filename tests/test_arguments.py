@@ -43,6 +43,7 @@ LOCAL = "http://127.0.0.1:9/"
         (["http://[::1/"], {}, aio.InvalidURL, "IPv6"),
         (["http://xn--a/"], {}, aio.InvalidURL, "domain"),
         (["http://user:secret@a/"], {}, aio.InvalidURL, "password"),
+        (["http://a/\ud800"], {}, aio.InvalidURL, "half of a character"),
     ],
 )
 def test_bad_arguments(urls, settings, kind, words):

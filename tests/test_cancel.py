@@ -94,3 +94,36 @@ def test_nothing_is_left_in_python(key):
     assert bool(seen["under_way"]["threads"]) == (key == "thread")
     assert seen["after"] == {"sockets": [], "threads": [], "children": []}
     assert seen["took"] < 5  # what is in flight would take 20 s
+
+
+ALL_TASKS = """
+import asyncio, sys, time
+import aio_strategies as aio
+
+key, language = sys.argv[1:]
+
+async def main(lab):
+    call = asyncio.create_task(aio.arun(key, lab.urls(5), language=language, concurrency=5))
+    while lab.stats().in_flight < 5:
+        await asyncio.sleep(0.01)
+    # as asyncio.run does at its end, in any order: the call's own last
+    for task in asyncio.all_tasks() - {asyncio.current_task(), call}:
+        task.cancel()
+    await asyncio.sleep(0)
+    call.cancel()
+    try:
+        await call
+    except asyncio.CancelledError:
+        return lab.stats().in_flight
+
+with aio.LabServer(latency=20) as lab:
+    print(asyncio.run(main(lab)))
+"""
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+@pytest.mark.parametrize("key", ["callback", "thread"])
+def test_nothing_is_left_if_all_tasks_are_cancelled(key, language):
+    """Whatever tasks a call has of its own."""
+    done = subprocess.run([sys.executable, "-c", ALL_TASKS, key, language], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

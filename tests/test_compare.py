@@ -276,7 +276,7 @@ class TestOnALabOfOnesOwn:
     def test_it_is_the_referee_and_its_settings_are_told(self):
         with aio.LabServer(latency=0.004, jitter=0.001, body_size=65536, bandwidth=50e6, seed=3) as lab:
             comparison = aio.compare(["callback"], lab=lab, requests=4, concurrency=2, rounds=2, progress=False)
-            assert lab.stats().served  # it runs on
+            assert lab.stats().connections == 0  # it runs on; its own counters know nothing of the arms
         settings = comparison.settings
         assert (settings.latency, settings.jitter, settings.body_size, settings.bandwidth) == (
             0.004,
@@ -292,6 +292,37 @@ class TestOnALabOfOnesOwn:
         told = "latency 4 ms, jitter up to 1 ms, body 64 KiB, bandwidth 50 MB/s per connection, 2 rounds"
         assert told in str(comparison)
         assert "延迟 4 ms，抖动至多 1 ms，响应体 64 KiB，每个连接带宽 50 MB/s，2 轮取中位数" in comparison.to_text("zh")
+
+    @pytest.mark.parametrize("https", [False, True])
+    def test_the_requests_of_others_are_not_taken_for_those_of_an_arm(self, https):
+        with aio.LabServer(latency=0.004, https=https) as lab:
+            over = threading.Event()
+            asked = []
+
+            def ask():
+                while not over.is_set():
+                    [reply] = aio.rust.blocking_way([lab.url], verify=lab.ca_file or True)
+                    asked.append(reply.status_code)
+
+            stranger = threading.Thread(target=ask)
+            stranger.start()
+            comparison = aio.compare(["callback", "blocking"], lab=lab, requests=4, rounds=3, progress=False)
+            over.set()
+            stranger.join()
+            served = lab.stats().served
+            assert {record.path for record in lab.log()} == {"/"}
+        assert set(asked) == {200}
+        assert served == len(asked)  # its own counters and log are left alone, and know nothing of the arms
+        assert not comparison.failures
+        for arm in comparison.arms:
+            assert arm.errors == 0
+            assert {run.peak_in_flight for run in arm.runs} == {1 if arm.strategy == "blocking" else 4}
+            assert {run.connections for run in arm.runs} == {4 * run.batches for run in arm.runs}
+        [warning] = [warning for warning in comparison.warnings if warning.kind == "strangers"]
+        assert 0 < comparison.conditions.strangers <= len(asked)
+        told = f"the lab also answered {comparison.conditions.strangers} requests of others"
+        assert told in warning.text
+        assert f"应答了其他程序的 {comparison.conditions.strangers} 个请求" in comparison.to_text("zh")
 
     def test_what_is_usual_is_not_told(self):
         with aio.LabServer(latency=0.002) as lab:

@@ -556,6 +556,7 @@ class TestExport:
             "languages": ["python", "rust"],
             "programs": [],
             "https": False,
+            "keep_alive": False,
             "beside": {},
             "baseline": "python/blocking",
             "urls": None,
@@ -731,8 +732,9 @@ class TestFiles:
         assert len(comparison.exchanges) == len(old["requests"]["run"])
         now = comparison.to_dict(exchanges=True)
         assert now["schema"] == SCHEMA
-        for name in ("contrasts", "costs", "conditions", "environment", "ideal", "serial", "aa_check"):
+        for name in ("contrasts", "costs", "environment", "ideal", "serial", "aa_check"):
             assert now[name] == old[name], name
+        assert now["conditions"] == old["conditions"] | {"strangers": 0}
         assert now["runs"] == [run | {"connections": None} for run in old["runs"]]
         for arm, before in zip(now["arms"], old["arms"], strict=True):
             # Latencies are the server's now.

@@ -34,9 +34,9 @@ def outcome(data: bytes, options: Options = DEFAULT_OPTIONS) -> tuple:
 
 
 def body(data: bytes, options: Options = DEFAULT_OPTIONS) -> bytes:
-    status, *_, content, _ = outcome(data, options)
-    assert isinstance(status, int), content
-    return content
+    reply = outcome(data, options)
+    assert isinstance(reply[0], int), reply
+    return reply[4]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""A process may fork and may end, whatever calls are under way in it; and an interpreter may make many calls."""
+"""A process may fork and may end, whatever calls are under way in it; and an interpreter may make many calls.
+
+benchmarks/exits.py does the first two more often, with any interpreter.
+"""
 
 from __future__ import annotations
 
@@ -8,62 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import exits
 import pytest
+from pending_exit import STATUS
 
 pytestmark = pytest.mark.slow
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
-FORKS = """
-import os, signal, sys, threading, time
-import aio_strategies as aio
-
-language, children = sys.argv[1], int(sys.argv[2])
-KEYS = ("asyncio", "thread", "process", "callback")
-
-def fetch(lab_urls):
-    for key in KEYS:
-        aio.run(key, lab_urls, language=language, concurrency=3).raise_for_errors()
-
-with aio.LabServer(latency=0.001) as lab:
-    urls = lab.urls(3)
-    fetch(urls)
-    # ... and while another thread uses them
-    done = threading.Event()
-    def busy():
-        while not done.is_set():
-            fetch(urls)
-    if language == "rust":  # Python's own pools do not take a fork in the middle of their work
-        thread = threading.Thread(target=busy)
-        thread.start()
-    good = 0
-    for _ in range(children):
-        child = os.fork()
-        if child == 0:
-            signal.alarm(20)  # ends one that hangs
-            try:
-                fetch(urls)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        good += os.waitpid(child, 0)[1] == 0
-    done.set()
-    if language == "rust":
-        thread.join()
-print(good)
-"""
-
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("language", ["python", "rust"])
 def test_forked_children_fetch(language):
-    forks(language, children=20)
-
-
-def forks(language: str, children: int) -> None:
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS, language, str(children)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{children}\n", "")
+    found = exits.forks(sys.executable, language, children=20)
+    assert found == {"children": 20, "good": 20}
 
 
 POOL = """
@@ -94,52 +55,11 @@ def test_in_the_workers_of_a_process_pool(method, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-EXITS = """
-import asyncio, sys, threading, time
-import aio_strategies as aio
-
-how, language = sys.argv[1:]
-lab = aio.LabServer(latency=30)  # closed when the interpreter exits, which ends the calls that are under way then
-
-def wait_for(exchanges):
-    while lab.stats().in_flight < exchanges:
-        time.sleep(0.01)
-
-async def main():
-    calls = [("callback", 90), ("asyncio", 90), ("thread", 20)]
-    tasks = [
-        asyncio.create_task(aio.arun(key, lab.urls(count), language=language, concurrency=count))
-        for key, count in calls
-    ]
-    await asyncio.to_thread(wait_for, 200)
-    if how == "exit":
-        sys.exit(3)
-
-if how == "daemon":
-    # A thread or process pool of Python's makes its interpreter wait for it.
-    keys = ("callback", "generator") if language == "python" else ("callback", "asyncio", "thread", "process")
-    for key in keys:
-        def call(key=key):
-            aio.run(key, lab.urls(200 // len(keys)), language=language, concurrency=200)
-        threading.Thread(target=call, daemon=True).start()
-    wait_for(200)
-else:
-    asyncio.run(main())
-"""
-
-
-def exits(how: str, language: str, times: int) -> None:
-    for _ in range(times):
-        command = [sys.executable, "-c", EXITS, how, language]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stdout, done.stderr) == (3 if how == "exit" else 0, "", "")
-
-
 @pytest.mark.parametrize("language", ["python", "rust"])
-@pytest.mark.parametrize("how", ["return", "exit", "daemon"])
+@pytest.mark.parametrize("how", STATUS)
 def test_an_exit_while_exchanges_are_in_flight(how, language):
     """Of a coroutine that leaves tasks pending, by ``sys.exit`` in one, and beside daemon threads."""
-    exits(how, language, times=2)
+    assert exits.exits(sys.executable, how, language, times=2)["unclean"] == []
 
 
 def test_many_requests_leave_nothing(way):

@@ -6,12 +6,10 @@ import json
 import os
 import subprocess
 import sys
-import time
-import uuid
 from pathlib import Path
 
-import psutil
 import pytest
+from killed_caller import PROGRAMS, Caller
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -21,13 +19,13 @@ LIMITS = {"rust": 0.2, "python": 1.0}
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="its server is forked")
 def test_ctrl_c(way):
-    """While connecting, before the first byte, in a drip, in a stream at full speed, and before the next is due."""
+    """While connecting and shaking hands, before the first byte, in a drip and a stream, and before the next is due."""
     for _ in range(3):  # one try may meet a busy machine; three do not, unless a signal is really heard late
         command = [sys.executable, str(INTERRUPTED), way.key, way.language]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100)
         assert (done.returncode, done.stderr) == (0, "")
         seen = json.loads(done.stdout)
-        assert len(seen) == 5
+        assert len(seen) == 6
         for situation, found in seen.items():
             assert found["outcome"] == "KeyboardInterrupt", situation
             assert not found["left behind"], situation
@@ -141,69 +139,13 @@ def test_pythons_threads_beside_a_loop_end_at_once(key):
     assert float(done.stdout) < 2
 
 
-class Caller:
-    """A program in a process of its own. The processes that it starts are known by a mark in their environment."""
-
-    def __init__(self, program: str) -> None:
-        self.mark = uuid.uuid4().hex
-        environment = os.environ | {"AIO_STRATEGIES_TEST": self.mark}
-        command = [sys.executable, "-c", program]
-        self.process = subprocess.Popen(command, env=environment)
-
-    def family(self) -> list[psutil.Process]:
-        """Return it and all that it has started, whoever is their parent now."""
-        mark = {"AIO_STRATEGIES_TEST": self.mark}
-        every = psutil.process_iter(["environ", "cmdline"])
-        return [process for process in every if mark.items() <= (process.info["environ"] or {}).items()]
-
-    def wait_until(self, condition) -> None:
-        deadline = time.monotonic() + 30
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert condition(), self.family()
-
-    def kill(self) -> list[psutil.Process]:
-        """Kill it, and return those that are left after a while."""
-        self.process.kill()
-        self.process.wait()
-        deadline = time.monotonic() + 5
-        while (left := self.family()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        for process in left:
-            process.kill()
-        return left
-
-
-@pytest.mark.parametrize("method", ["rust", "fork", "spawn", "forkserver"])
-def test_workers_end_with_a_killed_caller(method):
-    """Those of the native ``process``, and those of Python's, however multiprocessing starts them."""
-    language = "rust" if method == "rust" else "python"
-    caller = Caller(f"""
-import multiprocessing
-import aio_strategies as aio
-if {method!r} != "rust":
-    multiprocessing.set_start_method({method!r})
-with aio.LabServer(latency=30) as lab:
-    aio.{language}.process_way(lab.urls(20), concurrency=5)
-""")
-    caller.wait_until(lambda: len(caller.family()) >= 7)  # itself, the lab, and five workers
-    time.sleep(0.2)
-    assert caller.kill() == []
-
-
-def test_a_killed_comparison_leaves_nothing():
-    """Also while an arm has processes of its own."""
-    caller = Caller("""
-import aio_strategies as aio
-aio.compare(["process"], requests=5, concurrency=5, latency=0.7, progress=False, budget=100)
-""")
-
-    def in_python() -> int:
-        """Count the workers of the arms, and of the pool of the one in Python, which are forked from it."""
-        return sum("measuring.worker" in " ".join(process.info["cmdline"]) for process in caller.family())
-
-    caller.wait_until(lambda: in_python() >= 3 + 5)  # two arms and the twin of one; a pool
-    assert caller.kill() == []
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_nothing_outlives_a_killed_caller(program):
+    """No worker of ``process``, native or Python's, however multiprocessing starts them; no lab, no arm of compare."""
+    caller = Caller(program)
+    caller.wait_until_at_work()
+    _, left = caller.kill()
+    assert left == []
 
 
 def test_a_killed_worker_costs_one_url():

@@ -679,6 +679,25 @@ def test_as_host_nests_and_ends_in_any_order(lab: LabServer) -> None:
             assert who() == "lab"
 
 
+def test_as_host_ends_for_threads_that_were_begun_in_it(lab: LabServer) -> None:
+    with LabServer(latency=0) as real:
+        ended = threading.Event()
+        address = ("127.0.0.1", real.port)
+
+        def late() -> None:
+            fetch(address)
+            ended.wait(10)
+            fetch(address)
+
+        with lab.as_host(*address):
+            thread = threading.Thread(target=late)
+            thread.start()
+            eventually(lambda: lab.stats().served == 1)
+        ended.set()
+        thread.join()
+        assert (lab.stats().served, real.stats().served) == (1, 1)
+
+
 def test_as_host_from_many_threads(lab: LabServer) -> None:
     failures: list[BaseException] = []
 

@@ -65,6 +65,14 @@ def test_where_nobody_can_go(way, scripted, case):
     assert good.content == b"ok"
 
 
+def test_none_may_be_allowed(way, scripted):
+    scripted.scripts |= {"a": saying(moved("/good")), "good": saying(OK)}
+    bad, good = way([scripted.url("a"), scripted.url("good")], follow_redirects=True, max_redirects=0)
+    assert type(bad.error) is aio.TooManyRedirects
+    assert [reply.status_code for reply in bad.history] == [302]
+    assert good.content == b"ok"
+
+
 def test_a_redirect_that_leads_nowhere_is_the_result(way, scripted):
     scripted.scripts |= {
         "without": saying(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"),
@@ -240,7 +248,7 @@ def test_the_families_take_turns():
         ({"connect_timeout": 0}, ValueError, "connect_timeout must be a finite number of seconds above 0"),
         ({"connect_timeout": "1"}, TypeError, "connect_timeout must be a number of seconds, not '1'"),
         ({"follow_redirects": 1}, TypeError, "follow_redirects must be True or False, not 1"),
-        ({"max_redirects": 0}, ValueError, "max_redirects must be at least 1, not 0"),
+        ({"max_redirects": -1}, ValueError, "max_redirects must be at least 0, not -1"),
         ({"max_headers": 0}, ValueError, "max_headers must be at least 1, not 0"),
         ({"max_body_bytes": 1.5}, TypeError, "max_body_bytes must be an integer of at least 1, not 1.5"),
         ({"retries": 3}, TypeError, "there is no argument 'retries'; besides concurrency, timeout and rate: connect_t"),

@@ -128,7 +128,7 @@ class TestFaults:
         [(lambda: None, "<lambda>()"), (lambda first, second: None, "<lambda>(first, second)")],
     )
     def test_one_that_does_not_take_the_urls_is_refused_at_once(self, program, taken):
-        may = "(and may take concurrency, rate, timeout by name)"
+        may = "(and may take concurrency, rate, keep_alive, timeout by name)"
         message = f"programs['mine'] must take one argument, the list of URLs {may}, unlike {taken}"
         with pytest.raises(TypeError, match=re.escape(message)):
             aio.compare([], programs={"mine": program}, **FAST)

@@ -67,8 +67,10 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
         CancelledError: this task was cancelled; ``work`` has ended.
     """
     import asyncio
+    from contextvars import copy_context
 
-    worker = asyncio.ensure_future(asyncio.to_thread(work))
+    # Not a task, as asyncio.to_thread would be: asyncio.run cancels all tasks, and the thread would go on.
+    worker = asyncio.get_running_loop().run_in_executor(None, copy_context().run, work)
     try:
         await _done(worker)
         return worker.result()
@@ -76,8 +78,7 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
         while not worker.done():
             stop()
             await asyncio.wait([worker], timeout=_LOOK_EVERY)
-        if not worker.cancelled():
-            worker.exception()  # retrieved, so that asyncio does not log it as lost
+        worker.exception()  # retrieved, so that asyncio does not log it as lost
         raise
 
 

@@ -226,14 +226,14 @@ def check_number_of_urls(n: int) -> int:
 # --- how much, and how fast
 
 
-def check_count(name: str, value: int) -> int:
-    """Return a count as an int of at least 1.
+def check_count(name: str, value: int, least: int = 1) -> int:
+    """Return a count as an int.
 
     Raises:
         TypeError: not an integer.
-        ValueError: below 1.
+        ValueError: below ``least``.
     """
-    return _integer(name, value, 1)
+    return _integer(name, value, least)
 
 
 def check_concurrency(concurrency: int) -> int:

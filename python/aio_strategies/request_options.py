@@ -110,7 +110,7 @@ OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake 
             ``Accept``). ``Authorization`` and ``Cookie`` are not sent on to another host that a redirect leads to.
         follow_redirects: whether to go where a reply with status 301, 302, 303, 307 or 308 leads. The replies on the
             way are in ``Response.history``. All URLs of the call are fetched before the first redirect is followed.
-        max_redirects: how many redirects may follow one another.
+        max_redirects: how many redirects may follow one another; with 0, and ``follow_redirects``, any is an error.
         verify: whom to trust over ``https``: True, those whom the system trusts (``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
             replace them); the path of a file of PEM certificates, or of a folder as ``openssl rehash`` makes it; or
             False, anybody, which a RuntimeWarning points out.
@@ -127,11 +127,11 @@ class Asked(NamedTuple):
 
     Attributes:
         terms: what each exchange needs to know.
-        max_redirects: how many redirects to follow, one after another.
+        max_redirects: how many redirects to follow, one after another; None if none is followed.
     """
 
     terms: Terms
-    max_redirects: int
+    max_redirects: int | None
 
 
 def checked(timeout: float, options: RequestOptions) -> Asked:
@@ -143,7 +143,7 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
     """
     timeout = check_timeout(timeout)
     if not options:
-        return Asked(Terms(timeout), 0)
+        return Asked(Terms(timeout), None)
     for name in options:
         if name not in _DEFAULTS:
             raise TypeError(
@@ -165,10 +165,10 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
         check_count("max_body_bytes", given["max_body_bytes"]),
         check_flag("keep_alive", given["keep_alive"]),
     )
-    redirects = check_count("max_redirects", given["max_redirects"])
+    redirects = check_count("max_redirects", given["max_redirects"], least=0)
     follow = check_flag("follow_redirects", given["follow_redirects"])
     terms = Terms(timeout, check_connect_timeout(given["connect_timeout"]), request, verify)
-    return Asked(terms, redirects if follow else 0)
+    return Asked(terms, redirects if follow else None)
 
 
 def without_secrets(terms: Terms) -> Terms:

@@ -348,7 +348,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
             asked = self._asked[index]
             response.start = max(0.0, response.start - self._began) if response.start else 0.0
             response.history = asked.history
-            if self._max_redirects:
+            if self._max_redirects is not None:
                 to = redirect(response, self._max_redirects - len(asked.history))
                 if isinstance(to, Redirect):
                     asked.elsewhere = asked.elsewhere or is_other_origin(asked.location, to.location)

@@ -224,7 +224,7 @@ class Call:
                 index: Target(*target[:-1], due=self._began + index / self.rate) for index, target in targets.items()
             }
         yield from self._rounds(targets)
-        if self.max_redirects:
+        if self.max_redirects is not None:
             left = self.max_redirects
             while self._follow(left):
                 yield from self._rounds(self._resolve())

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use mio::event::Event;
@@ -14,7 +14,7 @@ use socket2::SockRef;
 use super::Config;
 use super::faults::{Faults, Met};
 use super::http::{self, MAX_HEAD, Replies, Reply, Request};
-use super::log::{Entry, Log};
+use super::log::{Entrance, Entry, Log, Logs};
 use super::script::{RawReplies, Script, Step};
 use super::sender::{SEND, SEND_LAST, Sender};
 use super::tls::Tls;
@@ -45,10 +45,11 @@ pub(super) struct Service {
     head_timeout: u64,
     replies: Replies,
     raw: Arc<RawReplies>,
-    faults: Option<Faults>,
+    /// Of each entrance; None if there are none.
+    faults: Option<[Faults; 2]>,
     /// None for plain HTTP.
     tls: Option<Arc<ServerConfig>>,
-    log: Arc<Mutex<Log>>,
+    logs: Logs,
     /// The buffer of all reads; only an incomplete head is copied out of it.
     scratch: Vec<u8>,
     /// Emptied buffers of replies.
@@ -56,12 +57,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(
-        config: &Config,
-        tls: Option<Arc<ServerConfig>>,
-        raw: Arc<RawReplies>,
-        log: Arc<Mutex<Log>>,
-    ) -> Self {
+    pub(super) fn new(config: &Config, tls: Option<Arc<ServerConfig>>, raw: Arc<RawReplies>, logs: Logs) -> Self {
         Self {
             seed: config.seed,
             latency: config.latency.as_nanos() as u64,
@@ -70,16 +66,16 @@ impl Service {
             head_timeout: config.head_timeout.as_nanos() as u64,
             replies: Replies::new(config.body_size),
             raw,
-            faults: Faults::new(&config.faults, config.seed),
+            faults: Faults::new(&config.faults, config.seed).map(|faults| [faults.clone(), faults]),
             tls,
-            log,
+            logs,
             scratch: vec![0; MAX_HEAD],
             spare: Vec::new(),
         }
     }
 
-    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn log(&self, entrance: Entrance) -> MutexGuard<'_, Log> {
+        self.logs.of(entrance)
     }
 
     /// The encrypted side of a new connection; None for plain HTTP.
@@ -88,11 +84,18 @@ impl Service {
     }
 
     /// What a request meets: nanoseconds until it is answered, and how.
-    fn treat(&mut self, path: &str, now: u64, delay: u64, raw: Option<Arc<[Step]>>) -> (u64, Treatment) {
+    fn treat(
+        &mut self,
+        entrance: Entrance,
+        path: &str,
+        now: u64,
+        delay: u64,
+        raw: Option<Arc<[Step]>>,
+    ) -> (u64, Treatment) {
         let scripted = |steps| Treatment::Raw(Box::new(Script::new(steps)));
         let Some(faults) = &mut self.faults else { return (delay, raw.map_or(Treatment::Plain, scripted)) };
-        let origin = self.log.lock().unwrap_or_else(PoisonError::into_inner).origin_with(now);
-        let mut met = faults.meet(path, now, origin, delay);
+        let origin = self.logs.of(entrance).origin_with(now);
+        let mut met = faults[entrance as usize].meet(path, now, origin, delay);
         if let Some(steps) = raw {
             return (met.delay, scripted(steps));
         }
@@ -104,10 +107,10 @@ impl Service {
     }
 
     /// If no reply may be sent now: until when.
-    fn standing_still(&self) -> Option<u64> {
+    fn standing_still(&self, entrance: Entrance) -> Option<u64> {
         let faults = self.faults.as_ref()?;
-        let origin = self.log().origin()?;
-        faults.standing_still(monotonic_ns(), origin)
+        let origin = self.log(entrance).origin()?;
+        faults[entrance as usize].standing_still(monotonic_ns(), origin)
     }
 }
 
@@ -284,6 +287,8 @@ pub(super) struct Connection {
     stream: Option<TcpStream>,
     /// None for plain HTTP.
     tls: Option<Box<Tls>>,
+    /// Where it came in.
+    pub(super) entrance: Entrance,
     /// Number of the connection.
     pub(super) id: u64,
     /// When it was accepted.
@@ -310,10 +315,17 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, tls: Option<Box<Tls>>, accepted: u64, (id, exchange): (u64, u64)) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        tls: Option<Box<Tls>>,
+        entrance: Entrance,
+        accepted: u64,
+        (id, exchange): (u64, u64),
+    ) -> Self {
         Self {
             stream: Some(stream),
             tls,
+            entrance,
             id,
             accepted,
             opening: Some(exchange),
@@ -365,15 +377,16 @@ impl Connection {
             match self.read(service) {
                 Ok(()) if self.client != Client::Gone => {}
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => return self.shut_down(service),
-                Ok(()) | Err(_) => return self.close(&mut service.log()),
+                Ok(()) | Err(_) => return self.close(&mut service.log(self.entrance)),
             }
             let Some(exchange) = self.exchanges.front() else {
                 match self.input {
-                    Input::Ended => return self.close(&mut service.log()),
+                    Input::Ended => return self.close(&mut service.log(self.entrance)),
                     Input::Waiting | Input::Ending => return Next::Again,
                     Input::Drained => match self.next_limit(service) {
                         Some(limit) if limit > monotonic_ns() => return Next::Until(limit),
-                        Some(_) if self.head.is_empty() => return self.close(&mut service.log()), // in a handshake
+                        // in a handshake
+                        Some(_) if self.head.is_empty() => return self.close(&mut service.log(self.entrance)),
                         Some(_) => self.give_up(service),
                         None => return Next::Event,
                     },
@@ -385,7 +398,7 @@ impl Connection {
                 // A client that ends its sending side may still wait for its reply; over TLS, none does.
                 let in_vain = exchange.is_hopeless() || (waits && self.tls.is_some());
                 if in_vain || (waits && self.probe(service).is_err()) {
-                    return self.close(&mut service.log());
+                    return self.close(&mut service.log(self.entrance));
                 }
             }
             if waits {
@@ -394,7 +407,7 @@ impl Connection {
             if self.blocked {
                 return Next::Event;
             }
-            if let Some(until) = service.standing_still() {
+            if let Some(until) = service.standing_still(self.entrance) {
                 return Next::Until(until);
             }
             if let Some(next) = self.send(service) {
@@ -515,7 +528,7 @@ impl Connection {
     fn begin(&mut self, request: &Request<'_>, now: u64, service: &mut Service) {
         let id = match self.opening.take() {
             Some(id) => id,
-            None => service.log().begin_exchange(),
+            None => service.log(self.entrance).begin_exchange(),
         };
         let delay = if request.status == 200 {
             service.latency.saturating_add(http::jitter(service.seed, request.path, service.jitter))
@@ -526,7 +539,7 @@ impl Connection {
         if request.status == 200 {
             let raw = service.raw.get(request.path);
             if raw.is_some() || service.faults.is_some() {
-                (delay, treatment) = service.treat(request.path, now, delay, raw);
+                (delay, treatment) = service.treat(self.entrance, request.path, now, delay, raw);
                 keep_alive &= match &treatment {
                     Treatment::Plain => true,
                     Treatment::Faulty(met) => met.limit.is_none(),
@@ -556,7 +569,7 @@ impl Connection {
     fn send(&mut self, service: &mut Service) -> Option<Next> {
         let mut exchange = self.exchanges.pop_front()?;
         // One lock from the last bytes to the record: a client that has the complete reply also finds its record.
-        let mut log = service.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = service.logs.of(self.entrance);
         let sent = match &exchange.treatment {
             Treatment::Raw(_) => self.perform(&mut exchange),
             _ => self.send_some(&mut exchange, service),
@@ -743,10 +756,10 @@ impl Connection {
                 Ok(1..) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Next::Until(until),
-                Ok(0) | Err(_) => return self.close(&mut service.log()),
+                Ok(0) | Err(_) => return self.close(&mut service.log(self.entrance)),
             }
         }
-        if monotonic_ns() < until { Next::Again } else { self.close(&mut service.log()) }
+        if monotonic_ns() < until { Next::Again } else { self.close(&mut service.log(self.entrance)) }
     }
 
     /// Closes the connection, and records its unfinished exchanges.

@@ -1,23 +1,24 @@
 //! Commands to the lab: one line each on its standard input, answered on its standard output.
 //!
 //! `stats` is answered with the counters as a line of JSON, `log` with a line of JSON and the binary records that it
-//! announces (see `Snapshot::write`), `reset` and `reply …` (see `script::parse`) with the line `ok`, and `sync WORD`
-//! with the line `WORD`, so that a reader that was interrupted can skip the answers that it has not read. Empty lines
-//! are ignored: one ends a command that was cut off. `stop`, or the end of input, ends the lab.
+//! announces (see `Snapshot::write`), `reset` and `reply …` (see `script::parse`) with the line `ok`. The first three
+//! are about the public entrance, or, followed by `private`, about that one. `sync WORD` is answered with the line
+//! `WORD`, so that a reader that was interrupted can skip the answers that it has not read. Empty lines are ignored: one
+//! ends a command that was cut off. `stop`, or the end of input, ends the lab.
 
 use std::io::{self, BufRead, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use mio::Waker;
 
-use super::log::{Counters, Log, Record};
+use super::log::{Counters, Entrance, Logs, Record};
 use super::script::{self, RawReplies, Step};
 use crate::clock::monotonic_ns;
 
 /// A handle of the lab for other threads than that of its loop.
 #[derive(Debug, Clone)]
 pub(super) struct Control {
-    log: Arc<Mutex<Log>>,
+    logs: Logs,
     raw: Arc<RawReplies>,
     stop: Arc<Waker>,
     /// When the lab began.
@@ -25,25 +26,21 @@ pub(super) struct Control {
 }
 
 impl Control {
-    pub(super) fn new(log: Arc<Mutex<Log>>, raw: Arc<RawReplies>, stop: Arc<Waker>) -> Self {
-        Self { log, raw, stop, started: monotonic_ns() }
+    pub(super) fn new(logs: Logs, raw: Arc<RawReplies>, stop: Arc<Waker>) -> Self {
+        Self { logs, raw, stop, started: monotonic_ns() }
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn counters(&self, entrance: Entrance) -> Counters {
+        self.logs.of(entrance).counters()
     }
 
-    pub(super) fn counters(&self) -> Counters {
-        self.log().counters()
-    }
-
-    pub(super) fn records(&self) -> Vec<Record> {
-        let snapshot = self.log().snapshot();
+    pub(super) fn records(&self, entrance: Entrance) -> Vec<Record> {
+        let snapshot = self.logs.of(entrance).snapshot();
         snapshot.records()
     }
 
-    pub(super) fn reset(&self) {
-        self.log().reset();
+    pub(super) fn reset(&self, entrance: Entrance) {
+        self.logs.of(entrance).reset();
     }
 
     pub(super) fn reply(&self, path: String, steps: Option<Vec<Step>>) {
@@ -59,13 +56,13 @@ impl Control {
         for line in input.lines() {
             let line = line?;
             match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
-                ("stats", _) => writeln!(output, "{}", self.stats())?,
-                ("log", _) => {
-                    let snapshot = self.log().snapshot();
+                ("stats", word) => writeln!(output, "{}", self.stats(entrance(word)))?,
+                ("log", word) => {
+                    let snapshot = self.logs.of(entrance(word)).snapshot();
                     snapshot.write(&mut output)?;
                 }
-                ("reset", _) => {
-                    self.reset();
+                ("reset", word) => {
+                    self.reset(entrance(word));
                     writeln!(output, "ok")?;
                 }
                 ("reply", text) => match script::parse(text) {
@@ -86,7 +83,7 @@ impl Control {
     }
 
     /// Counters, CPU seconds of the process, and seconds since the start, as JSON.
-    fn stats(&self) -> String {
+    fn stats(&self, entrance: Entrance) -> String {
         let Counters {
             served,
             errors,
@@ -96,13 +93,18 @@ impl Control {
             in_flight,
             peak_in_flight,
             log_dropped,
-        } = self.counters();
+        } = self.counters(entrance);
         let (user, system) = cpu_seconds();
         let uptime = (monotonic_ns() - self.started) as f64 / 1e9;
         format!(
             r#"{{"served": {served}, "errors": {errors}, "connections": {connections}, "open_connections": {open_connections}, "peak_connections": {peak_connections}, "in_flight": {in_flight}, "peak_in_flight": {peak_in_flight}, "log_dropped": {log_dropped}, "cpu_user": {user:.6}, "cpu_system": {system:.6}, "uptime": {uptime:.6}}}"#
         )
     }
+}
+
+/// The entrance that the word after a command names.
+fn entrance(word: &str) -> Entrance {
+    if word == "private" { Entrance::Private } else { Entrance::Public }
 }
 
 /// Seconds of CPU time that this process has used: in user mode, and in the kernel.

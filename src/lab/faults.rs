@@ -145,7 +145,7 @@ impl Met {
 }
 
 /// The faults of a lab.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Faults {
     all: Vec<Fault>,
     seed: u64,

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Records in a block, unless the limit of the whole log requires smaller blocks.
 const BLOCK_RECORDS: usize = 4096;
@@ -105,7 +105,30 @@ struct Block {
     paths: Vec<u8>,
 }
 
-/// The log and the counters, behind the lab's only lock.
+/// One of the lab's two ports. What comes in at each has a log and counters of its own, so that a comparison, which
+/// uses the private one, is not mistaken about who made a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entrance {
+    Public,
+    Private,
+}
+
+/// The logs of the entrances.
+#[derive(Debug, Clone)]
+pub(super) struct Logs([Arc<Mutex<Log>>; 2]);
+
+impl Logs {
+    /// Empty logs that keep at most `limit` records each, at least one.
+    pub(super) fn new(limit: usize) -> Self {
+        Self(std::array::from_fn(|_| Arc::new(Mutex::new(Log::new(limit)))))
+    }
+
+    pub(super) fn of(&self, entrance: Entrance) -> MutexGuard<'_, Log> {
+        self.0[entrance as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The log and the counters of an entrance.
 #[derive(Debug)]
 pub(super) struct Log {
     counters: Counters,

@@ -32,14 +32,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use control::Control;
 pub use faults::{Fault, Kind};
-use log::Log;
 pub use log::{Counters, Record};
+use log::{Entrance, Logs};
 use script::RawReplies;
 pub use script::Step;
 use server::Server;
@@ -111,7 +111,7 @@ impl Lab {
     /// Starts a lab, which is listening when this returns.
     pub fn start(config: &Config) -> io::Result<Self> {
         let (server, control, ca) = bind(config)?;
-        let addresses = server.addresses()?;
+        let addresses = server.addresses(Entrance::Public)?;
         let thread = thread::Builder::new().name("lab".into()).spawn(move || server.run())?;
         Ok(Self { control, addresses, ca, thread: Some(thread) })
     }
@@ -136,18 +136,18 @@ impl Lab {
     /// The counters.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.control.counters()
+        self.control.counters(Entrance::Public)
     }
 
     /// The log, in the order in which the exchanges ended.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
-        self.control.records()
+        self.control.records(Entrance::Public)
     }
 
     /// Clears the log and the counters; the peaks restart from what is open now.
     pub fn reset(&self) {
-        self.control.reset();
+        self.control.reset(Entrance::Public);
     }
 }
 
@@ -160,7 +160,7 @@ impl Drop for Lab {
     }
 }
 
-/// Runs `aio-strategies-helper lab …`: prints `ready`, the port and the addresses, serves, and obeys commands on
+/// Runs `aio-strategies-helper lab …`: prints `ready`, the ports and the addresses, serves, and obeys commands on
 /// standard input. If it cannot listen, it prints `error`, the errno and its text.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let options = match parse(arguments) {
@@ -187,9 +187,11 @@ fn serve(options: &Options) -> io::Result<()> {
     if let (Some(file), Some(ca)) = (&options.ca_file, ca) {
         std::fs::write(file, ca)?;
     }
-    let addresses = server.addresses()?;
-    let ips: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    writeln!(io::stdout(), "ready {} {}", addresses[0].port(), ips.join(" "))?;
+    let addresses = server.addresses(Entrance::Public)?;
+    let private = server.addresses(Entrance::Private)?;
+    let in_both = addresses.iter().map(SocketAddr::ip).filter(|ip| private.iter().any(|address| address.ip() == *ip));
+    let ips: Vec<_> = in_both.map(|ip| ip.to_string()).collect();
+    writeln!(io::stdout(), "ready {} {} {}", addresses[0].port(), private[0].port(), ips.join(" "))?;
     thread::spawn(move || {
         // An error means that nobody reads the answers any more: then it ends, too.
         let _ = control.answer(io::stdin().lock(), io::stdout().lock());
@@ -206,11 +208,11 @@ fn serve(options: &Options) -> io::Result<()> {
 
 /// A server that listens, the handle to control it, and with https the certificate that its clients must trust.
 fn bind(config: &Config) -> io::Result<(Server, Control, Option<String>)> {
-    let log = Arc::new(Mutex::new(Log::new(config.log_limit)));
+    let logs = Logs::new(config.log_limit);
     let raw = Arc::new(RawReplies::default());
     let (tls, ca) = if config.https { Some(tls::identity(&config.names)?) } else { None }.unzip();
-    let server = Server::bind(config, tls, Arc::clone(&raw), Arc::clone(&log))?;
-    let control = Control::new(log, raw, server.stop());
+    let server = Server::bind(config, tls, Arc::clone(&raw), logs.clone())?;
+    let control = Control::new(logs, raw, server.stop());
     Ok((server, control, ca))
 }
 

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::Config;
 use super::connection::{Connection, Next, Service};
-use super::log::Log;
+use super::log::{Entrance, Logs};
 use super::script::RawReplies;
 use super::timer::{Timer, Timers};
 use crate::clock::monotonic_ns;
@@ -39,6 +39,7 @@ const LISTENERS: usize = usize::MAX - 3;
 #[derive(Debug)]
 struct Listener {
     socket: TcpListener,
+    entrance: Entrance,
     /// There may be connections to accept.
     ready: bool,
 }
@@ -76,14 +77,16 @@ impl Server {
         config: &Config,
         tls: Option<Arc<ServerConfig>>,
         raw: Arc<RawReplies>,
-        log: Arc<Mutex<Log>>,
+        logs: Logs,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
         let mut listeners = Vec::new();
-        for mut socket in listen(config.port)? {
-            registry.register(&mut socket, Token(LISTENERS - listeners.len()), Interest::READABLE)?;
-            listeners.push(Listener { socket, ready: false });
+        for (entrance, port) in [(Entrance::Public, config.port), (Entrance::Private, 0)] {
+            for mut socket in listen(port)? {
+                registry.register(&mut socket, Token(LISTENERS - listeners.len()), Interest::READABLE)?;
+                listeners.push(Listener { socket, entrance, ready: false });
+            }
         }
         Ok(Self {
             stop: Arc::new(Waker::new(registry, STOP)?),
@@ -91,15 +94,16 @@ impl Server {
             poll,
             listeners,
             seats: Slab::new(),
-            service: Service::new(config, tls, raw, log),
+            service: Service::new(config, tls, raw, logs),
             accepted: Vec::new(),
             again: Vec::new(),
         })
     }
 
-    /// The addresses that it listens on, 127.0.0.1 first.
-    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(|listener| listener.socket.local_addr()).collect()
+    /// The addresses of an entrance, 127.0.0.1 first.
+    pub(super) fn addresses(&self, entrance: Entrance) -> io::Result<Vec<SocketAddr>> {
+        let listeners = self.listeners.iter().filter(|listener| listener.entrance == entrance);
+        listeners.map(|listener| listener.socket.local_addr()).collect()
     }
 
     /// A waker that ends [`Server::run`].
@@ -157,7 +161,7 @@ impl Server {
                 .is_some_and(|stream| self.poll.registry().register(stream, Token(key), interests).is_ok());
             if !seat.registered {
                 // the kernel has no memory for it
-                connection.close(&mut self.service.log());
+                connection.close(&mut self.service.log(connection.entrance));
                 self.seats.remove(key);
                 return;
             }
@@ -198,15 +202,17 @@ impl Server {
             return;
         }
         // Count them all before serving the first of them: they are open at the same time.
-        let mut log = self.service.log();
         for listener in self.listeners.iter_mut().filter(|listener| listener.ready) {
+            let entrance = listener.entrance;
+            let mut log = self.service.log(entrance);
             for _ in 0..ACCEPT_BURST {
                 match listener.socket.accept() {
                     Ok((stream, _)) => {
                         #[cfg(not(target_os = "linux"))]
                         let _ = stream.set_nodelay(true);
                         let tls = self.service.tls();
-                        self.accepted.push(Connection::new(stream, tls, monotonic_ns(), log.open_connection()));
+                        let now = monotonic_ns();
+                        self.accepted.push(Connection::new(stream, tls, entrance, now, log.open_connection()));
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         listener.ready = false;
@@ -225,7 +231,6 @@ impl Server {
                 }
             }
         }
-        drop(log);
 
         let mut accepted = std::mem::take(&mut self.accepted);
         for connection in accepted.drain(..) {

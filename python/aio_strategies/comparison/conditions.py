@@ -1,6 +1,6 @@
-"""The conditions during the timed runs: what else the machine did.
+"""The conditions during the timed runs: what else the machine and the lab server did.
 
-Only Linux reports this; elsewhere, nothing is watched or said about it.
+Only Linux reports what the machine did; elsewhere, nothing is watched or said about it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["Conditions"]
 
 @dataclass(slots=True)
 class Conditions:
-    """What was seen while arms were timed, in seconds, summed over all timed runs.
+    """What was seen while arms were timed: seconds, summed over all timed runs, and a count.
 
     Attributes:
         wall: how long the machine was watched.
@@ -20,6 +20,7 @@ class Conditions:
         steal: CPU time that the hypervisor gave to other virtual machines; None if unknown.
         busy: CPU time that all processes of the machine used; None if unknown.
         own: CPU time that the arms, the lab server and the coordinator used.
+        strangers: how many requests of others the lab server answered, from the first arm's to the last one's.
     """
 
     wall: float = 0.0
@@ -27,6 +28,7 @@ class Conditions:
     steal: float | None = None
     busy: float | None = None
     own: float = 0.0
+    strangers: int = 0
 
     def add(self, other: Conditions) -> None:
         """Add what was seen in another period."""

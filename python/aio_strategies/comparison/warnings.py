@@ -35,9 +35,9 @@ class Caveat:
     """One warning.
 
     Attributes:
-        kind: ``"aa"``, ``"pressure"``, ``"steal"``, ``"foreign_cpu"``, ``"server"``, ``"drift"``, ``"errors"``,
-            ``"descriptors"``, ``"ports"``, ``"debug_build"``, ``"few_rounds"``, ``"rules"``, ``"unchecked"`` or
-            ``"interrupted"``.
+        kind: ``"aa"``, ``"pressure"``, ``"steal"``, ``"foreign_cpu"``, ``"strangers"``, ``"server"``, ``"drift"``,
+            ``"errors"``, ``"descriptors"``, ``"ports"``, ``"debug_build"``, ``"few_rounds"``, ``"rules"``,
+            ``"unchecked"`` or ``"interrupted"``.
         text: what was found and what it means.
         text_zh: the same in Chinese.
         arm: the arm that it concerns, or None for all.
@@ -129,6 +129,12 @@ def _machine(findings: Findings) -> Iterator[Caveat]:
             "pressure",
             f"for {percent(pressure)} of the time, some program waited for a free processor (CPU pressure)",
             f"{percent(pressure)} 的时间里有程序在等待空闲的处理器（CPU 压力）",
+        )
+    if conditions.strangers:
+        yield Caveat(
+            "strangers",
+            f"the lab also answered {_count(conditions.strangers, 'request')} of others, which took its time",
+            f"实验服务器还应答了其他程序的 {conditions.strangers} 个请求，占用了它的时间",
         )
     cores = findings.environment.get("cores", 1)
     steal = conditions.share(conditions.steal) / (cores if isinstance(cores, int) else 1)

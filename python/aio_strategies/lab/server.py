@@ -51,7 +51,7 @@ from .fault import Fault
 from .log import ExchangeLog
 from .page_urls import PageUrls
 
-__all__ = ["LabServer", "LabStats"]
+__all__ = ["Entrance", "LabServer", "LabStats", "private_entrance"]
 
 #: With more URLs than this, ``LabServer.urls`` spreads them over several addresses.
 _ONE_ADDRESS = 10_000
@@ -89,6 +89,55 @@ class LabStats:
     cpu_system: float
     #: Seconds since the server started; a reset does not change it.
     uptime: float
+
+
+class Entrance:
+    """One of a lab server's two ports. What comes in there has a log and counters of its own.
+
+    The private one is for a comparison, so that the requests of others, who come in at the public one, are not taken
+    for those of an arm.
+
+    Attributes:
+        port: its port.
+    """
+
+    def __init__(self, channel: _Channel, roots: Sequence[str], port: int, word: str) -> None:
+        self.port = port
+        self._channel = channel
+        #: The URLs of the addresses, without the port.
+        self._roots = roots
+        #: What follows a command about it.
+        self._word = word
+
+    @property
+    def url(self) -> str:
+        """The URL of the root."""
+        return f"{self._roots[0]}:{self.port}/"
+
+    def page_urls(self, n: int) -> PageUrls:
+        """Return the URLs of the first ``n`` pages."""
+        roots = self._roots if n > _ONE_ADDRESS else self._roots[:1]
+        return PageUrls([f"{root}:{self.port}" for root in roots], n)
+
+    def log(self) -> ExchangeLog:
+        """Return the log."""
+        line, data = self._channel.ask(f"log{self._word}")
+        head = json.loads(line)
+        return ExchangeLog(data, records=head["records"], closings=head["closings"], dropped=head["dropped"])
+
+    def stats(self) -> LabStats:
+        """Return the counters."""
+        line, _ = self._channel.ask(f"stats{self._word}")
+        return LabStats(**json.loads(line))
+
+    def reset(self) -> None:
+        """Clear the log and the counters."""
+        self._channel.ask(f"reset{self._word}")
+
+
+def private_entrance(lab: LabServer) -> Entrance:
+    """Return the entrance of a lab server whose URLs only a comparison hands out."""
+    return lab._private
 
 
 class LabServer:
@@ -179,17 +228,20 @@ class LabServer:
         words += [word for fault in self._faults for word in ("--fault", fault.option())]
         self._channel = _Channel(words, https=self._https)
         self._finalizer = weakref.finalize(self, self._channel.stop)
-        self._port, self._addresses = self._channel.wait_until_ready(port)
+        public, private, addresses = self._channel.wait_until_ready(port)
+        roots = [f"{'https' if self._https else 'http'}://{address}" for address in addresses]
+        self._public = Entrance(self._channel, roots, public, "")
+        self._private = Entrance(self._channel, roots, private, " private")
 
     @property
     def url(self) -> str:
         """The URL of the root: ``"http://127.0.0.1:PORT/"``, or ``"https://…"``."""
-        return f"{self._scheme}://127.0.0.1:{self._port}/"
+        return self._public.url
 
     @property
     def port(self) -> int:
         """The port that the server listens on."""
-        return self._port
+        return self._public.port
 
     @property
     def latency(self) -> float:
@@ -278,9 +330,7 @@ class LabServer:
             TypeError: ``n`` is not an integer.
             ValueError: ``n`` is negative.
         """
-        n = check_number_of_urls(n)
-        addresses = self._addresses if n > _ONE_ADDRESS else self._addresses[:1]
-        return PageUrls([f"{self._scheme}://{address}:{self._port}" for address in addresses], n)
+        return self._public.page_urls(check_number_of_urls(n))
 
     def log(self) -> ExchangeLog:
         """Return the log: a record of every exchange that has ended.
@@ -291,9 +341,7 @@ class LabServer:
             RuntimeError: the server is closed, or has died.
             ForkedProcessError: this process was forked from the one that started the server.
         """
-        line, data = self._ask("log")
-        head = json.loads(line)
-        return ExchangeLog(data, records=head["records"], closings=head["closings"], dropped=head["dropped"])
+        return self._public.log()
 
     def stats(self) -> LabStats:
         """Return the server's counters.
@@ -302,8 +350,7 @@ class LabServer:
             RuntimeError: the server is closed, or has died.
             ForkedProcessError: this process was forked from the one that started the server.
         """
-        line, _ = self._ask("stats")
-        return LabStats(**json.loads(line))
+        return self._public.stats()
 
     def reset(self) -> None:
         """Clear the log and the counters; the peaks restart from what is open now.
@@ -312,7 +359,7 @@ class LabServer:
             RuntimeError: the server is closed, or has died.
             ForkedProcessError: this process was forked from the one that started the server.
         """
-        self._ask("reset")
+        self._public.reset()
 
     def reply(self, path: str, reply: bytes | Iterable[bytes | float | str] | None) -> None:
         """Answer a path with a raw reply from now on, also after ``reset()``.
@@ -341,14 +388,15 @@ class LabServer:
                 words.append(f"send={step.hex()}")
             else:
                 words.append(step if isinstance(step, str) else f"wait={round(step * 1e9)}")
-        self._ask(" ".join([*words, "end"]))
+        self._channel.ask(" ".join([*words, "end"]))
 
     def as_host(self, host: str, port: int = 80) -> contextlib.AbstractContextManager[None]:
         """Stand in for ``host:port`` during a ``with`` block, in this process and those forked from it.
 
         Any TCP connection that Python code opens to it, through ``socket``, asyncio or a library on top of them, then
         reaches this server. The host need not exist. Other hosts, and other ports of this one, are not affected. Blocks
-        nest, and may end in any order; of several for the same host and port, the latest applies.
+        nest, and may end in any order; of several for the same host and port, the latest applies. What connects after
+        the block reaches the real host, also in a thread that was begun in it.
 
         Args:
             host: a name, compared without regard to case and in its IDNA form, or an address.
@@ -363,7 +411,7 @@ class LabServer:
         port = check_port(port, least=1)
         if self.closed and os.getpid() == self._channel.owner:
             raise RuntimeError("the lab server is closed")
-        return redirect.redirect(name, port, ("127.0.0.1", self._port))
+        return redirect.redirect(name, port, ("127.0.0.1", self.port))
 
     def close(self) -> None:
         """Stop the server. Further calls do nothing, nor do calls in a forked process."""
@@ -386,17 +434,6 @@ class LabServer:
             f"<{type(self).__name__} {self.url} latency={self._latency:g}{jitter} body_size={self._body_size}"
             f"{bandwidth}{faults}{state}>"
         )
-
-    @property
-    def _scheme(self) -> str:
-        return "https" if self._https else "http"
-
-    def _ask(self, command: str) -> tuple[bytes, bytes]:
-        if os.getpid() != self._channel.owner:
-            raise ForkedProcessError(
-                "this lab server was started before the fork: only the process that started it can give it commands"
-            )
-        return self._channel.ask(command)
 
 
 class _Channel:
@@ -439,14 +476,14 @@ class _Channel:
         self._stdin, self._stdout = self.process.stdin, self.process.stdout
         _channels.add(self)
 
-    def wait_until_ready(self, port: int) -> tuple[int, list[str]]:
-        """Return the port and the addresses that the server listens on."""
+    def wait_until_ready(self, port: int) -> tuple[int, int, list[str]]:
+        """Return the public and the private port, and the addresses that the server listens on."""
         try:
             word, *words = self._read_line().decode().split()
             if word == "error":
                 number, *text = words
                 raise OSError(int(number), f"the lab server cannot listen on 127.0.0.1:{port}: {' '.join(text)}")
-            return int(words[0]), words[1:]
+            return int(words[0]), int(words[1]), words[2:]
         except BaseException:
             self.process.kill()
             self.stop()
@@ -454,6 +491,10 @@ class _Channel:
 
     def ask(self, command: str) -> tuple[bytes, bytes]:
         """Send a command; return the first line of its answer, and the bytes that it announces."""
+        if os.getpid() != self.owner:
+            raise ForkedProcessError(
+                "this lab server was started before the fork: only the process that started it can give it commands"
+            )
         with self._lock:
             if self._stopped:
                 raise RuntimeError("the lab server is closed")
@@ -466,7 +507,7 @@ class _Channel:
             self._in_step = False
             self._send(command)
             line = self._read_line()
-            data = self._read(json.loads(line)["bytes"]) if command == "log" else b""
+            data = self._read(json.loads(line)["bytes"]) if command.startswith("log") else b""
             self._in_step = True
             return line, data
 

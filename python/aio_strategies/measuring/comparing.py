@@ -60,8 +60,9 @@ def compare(
             languages.
         baseline: the arm to compare all others with, such as ``"python/blocking"``; None for the first.
         lab: your own running ``LabServer``, whose pages are fetched; it may have a body size, jitter and bandwidth.
-            The comparison resets its log and counters repeatedly, so nothing else should use it meanwhile. It is not
-            closed afterwards. None to start one for this comparison.
+            The arms use a port of their own, with a log of its own: the requests of others are not counted, but take
+            the server's time, so there is a warning. It is not closed afterwards. None to start one for this
+            comparison.
         urls: what to fetch from other servers, whose logs cannot be checked; None to fetch ``requests`` pages of the
             lab.
         requests: how many pages of the lab each run fetches. Ignored with ``urls``, which are all fetched.

@@ -27,7 +27,7 @@ from ..display.progress import Show
 from ..exceptions import ComparisonError
 from ..lab.log import LogRecord
 from ..lab.page_urls import path_of
-from ..lab.server import LabServer
+from ..lab.server import Entrance, LabServer, private_entrance
 from .crew import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
 from .environment import describe
 from .gate import Gate
@@ -83,11 +83,11 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
         lab: LabServer | None = None
         if plan.lab is not None:
             lab = plan.lab
-            lab.reset()
         elif settings.urls is None:
             assert settings.latency is not None
             lab = stack.enter_context(LabServer(latency=settings.latency, https=settings.https))
-        urls: Sequence[str] = settings.urls or (lab.page_urls(settings.requests) if lab else ())
+        entrance = None if lab is None else private_entrance(lab)
+        urls: Sequence[str] = settings.urls or (entrance.page_urls(settings.requests) if entrance else ())
         arms = (*plan.arms, plan.baseline.twin())
         crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
         session = Session(plan, arms, urls, lab, crew, stop, end, show)
@@ -122,7 +122,7 @@ def assignment(plan: Plan, arm: Arm, urls: Sequence[str], lab: LabServer | None)
     )
     if not arm.own_work or lab is None:
         return told
-    return told._replace(bounds=plan.bounds, lab_port=lab.port, time_limit=settings.timeout)
+    return told._replace(bounds=plan.bounds, lab_port=private_entrance(lab).port, time_limit=settings.timeout)
 
 
 class Session:
@@ -150,7 +150,9 @@ class Session:
         self._settings: Settings = plan.settings
         self._arms = arms
         self._urls = urls
-        self._lab = lab
+        self._public = lab
+        self._lab = None if lab is None else private_entrance(lab)
+        self._strangers_before = 0 if lab is None else _answered(lab)
         self._crew = crew
         self._stop = stop
         self._end = end
@@ -178,6 +180,9 @@ class Session:
             if value is not None:
                 environment[name] = value
         environment["sockets_in_time_wait"] = sockets_in_time_wait()
+        if self._public is not None:
+            with suppress(RuntimeError):  # it has ended
+                self._conditions.strangers = max(0, _answered(self._public) - self._strangers_before)
         return Comparison(
             self._settings,
             self._plan.seed,
@@ -190,7 +195,7 @@ class Session:
             failures=self._failures,
             unchecked=tuple(sorted(self._unchecked)),
             printed=self._printed,
-            url=None if self._lab is None else self._lab.url,
+            url=None if self._public is None else self._public.url,
             ended=self.ended,
         )
 
@@ -515,9 +520,15 @@ def _asked(record: LogRecord) -> float:
     return record.request or record.begun
 
 
-def _cpu(lab: LabServer) -> float:
+def _cpu(lab: Entrance) -> float:
     stats = lab.stats()
     return stats.cpu_user + stats.cpu_system
+
+
+def _answered(lab: LabServer) -> int:
+    """Return how many requests came in at its public port, and were answered."""
+    stats = lab.stats()
+    return stats.served + stats.errors
 
 
 def _raise_first(failures: Sequence[ArmFailed]) -> None:

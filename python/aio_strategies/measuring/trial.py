@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..exceptions import ComparisonError
-from ..lab.server import LabServer
+from ..lab.server import LabServer, private_entrance
 from .crew import ArmFailed, Crew, Stop
 from .gate import trouble_with
 from .messages import Order
@@ -41,7 +41,8 @@ def try_out(plan: Plan) -> Trial:
     latency = plan.settings.latency
     assert latency is not None
     with LabServer(latency=latency) as lab:
-        urls = lab.page_urls(plan.settings.requests)
+        entrance = private_entrance(lab)
+        urls = entrance.page_urls(plan.settings.requests)
         with Crew({arm: assignment(plan, arm, urls, lab)}, Stop()) as crew:
             error = None
             try:
@@ -50,7 +51,7 @@ def try_out(plan: Plan) -> Trial:
                 crew.run(arm, Order(len(urls)))
             except ArmFailed as failure:
                 error = as_comparison_error(failure)
-            log, stats, printed = lab.log(), lab.stats(), crew.printed(arm)
+            log, stats, printed = entrance.log(), entrance.stats(), crew.printed(arm)
     if error is None and (trouble := trouble_with(log)):
         error = ComparisonError(arm.name, None, trouble)
     return Trial(len(log), stats.peak_in_flight, printed, error)
