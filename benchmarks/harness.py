@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import statistics
 import sys
@@ -26,7 +27,7 @@ from save import save
 
 COMPARISONS = 40
 PAIRS = 20
-DIFF_ROUNDS = 30
+DIFF_ROUNDS = 60
 SLOWDOWN = 1.10
 
 
@@ -45,9 +46,10 @@ def slowed(urls):
 
 
 def load(seed: int) -> None:
-    """Compute and sleep in turn, for random times."""
+    """Compute and sleep in turn, for random times, as long as the process that started this one lives."""
     draw = random.Random(seed)
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:
         end = time.monotonic() + draw.expovariate(2)
         while time.monotonic() < end:
             pass

@@ -42,6 +42,7 @@ def random_exchange(rng: random.Random, number: int) -> Exchange:
         status=rng.choice([None, 200]) if failed else rng.choice([200, 404]),
         size=rng.choice([None, 0, 1500]),
         error="ReadTimeout: it took too long" if failed else None,
+        secured=rng.choice([None, rng.uniform(start - 0.01, end)]),
     )
 
 
@@ -92,6 +93,8 @@ class TestTimeline:
         [
             ({"accepted": 1.1}, ["connect", "send"]),
             ({"accepted": 1.1, "asked": 1.2}, ["connect", "send", "wait"]),
+            ({"accepted": 1.1, "secured": 1.15, "asked": 1.2}, ["connect", "handshake", "send", "wait"]),
+            ({"accepted": 1, "secured": 1.15, "asked": 1.2}, ["handshake", "send", "wait"]),
             ({"asked": 1.2}, ["send", "wait"]),
             # a connection that was there before
             ({"accepted": 0.5, "asked": 1.2, "first_byte": 1.3}, ["send", "wait", "receive"]),
@@ -193,7 +196,7 @@ class TestTrace:
                 if event["cat"] == "exchange":
                     parent, children_end = event, event["ts"]
                 else:
-                    assert event["name"] in ("connect", "send", "wait", "receive")
+                    assert event["name"] in ("connect", "handshake", "send", "wait", "receive")
                     assert children_end <= event["ts"]
                     children_end = event["ts"] + event["dur"]
                     assert children_end <= parent["ts"] + parent["dur"]
@@ -362,9 +365,10 @@ class TestHar:
             for entry in entries:
                 exchange = by_url[entry["request"]["url"]]
                 timings = entry["timings"]
-                assert timings["dns"] == timings["ssl"] == -1
+                assert timings["dns"] == -1
+                assert timings["ssl"] <= timings["connect"]  # the handshake is part of it
                 assert min(timings[name] for name in ("blocked", "send", "wait", "receive")) >= 0
-                applicable = [time for time in timings.values() if time != -1]
+                applicable = [time for name, time in timings.items() if time != -1 and name != "ssl"]
                 assert entry["time"] == pytest.approx(sum(applicable), abs=1e-6)
                 # nothing between the intended start and the end is missing, but for rounding to µs
                 assert entry["time"] == pytest.approx(1000 * (exchange.end - exchange.intended), abs=0.003)

@@ -30,7 +30,7 @@ _LENGTH = 450
 def waterfall_chart(
     batches: Sequence[Batch], title: str, subtitle: str = "", notes: Sequence[str] = (), unit: TimeUnit | None = None
 ) -> Chart:
-    """Describe when each exchange was queued, connected, sent its request, waited and received its reply."""
+    """Describe when each exchange was queued, connected, shook hands (TLS), sent its request, waited and received."""
     unit = unit or unit_of(latest(batches))
     x = _time_axis(batches, unit)
     longest = x.scale.high / unit.per_second

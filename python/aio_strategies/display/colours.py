@@ -14,6 +14,7 @@ INK, FAINT_INK, RULE, PAPER = "#25282b", "#5b6166", "#dcdcd8", "#fafaf8"
 PARTS = {
     "queued": "#c4c4c0",
     "connect": "#0b8f6b",
+    "handshake": "#d4a017",
     "send": "#c65b9a",
     "wait": "#9fbfd9",
     "receive": "#c8500a",

@@ -112,7 +112,12 @@ def _timings(exchange: Exchange) -> dict[str, float]:
         "receive": 0,
     }
     parts = phases(exchange)
-    timings |= {phase.name: _ms(phase.end - phase.start) for phase in parts}
+    took: dict[str, float] = {phase.name: _ms(phase.end - phase.start) for phase in parts}
+    if "handshake" in took:
+        # HAR counts the handshake as part of connecting, too.
+        took["ssl"] = took.pop("handshake")
+        took["connect"] = round(took.get("connect", 0) + took["ssl"], 3)
+    timings |= took
     if not parts:
         timings["wait"] = _ms(exchange.service)
     return timings

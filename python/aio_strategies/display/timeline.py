@@ -88,9 +88,9 @@ class Timeline:
             raise ValueError(f"{self.name} began at {self.began}, which has no time zone")
 
 
-PhaseName = Literal["connect", "send", "wait", "receive"]
+PhaseName = Literal["connect", "handshake", "send", "wait", "receive"]
 
-_NEXT: dict[PhaseName, PhaseName] = {"connect": "send", "send": "wait", "wait": "receive"}
+_NEXT: dict[PhaseName, PhaseName] = {"connect": "send", "handshake": "send", "send": "wait", "wait": "receive"}
 
 
 class Phase(NamedTuple):
@@ -108,7 +108,8 @@ def phases(exchange: Exchange) -> list[Phase]:
     next; one that took no time is left out, such as ``connect`` on a connection that was already open.
     """
     times: dict[PhaseName, float | None] = {
-        "connect": exchange.accepted if exchange.secured is None else exchange.secured,
+        "connect": exchange.accepted,
+        "handshake": exchange.secured,
         "send": exchange.asked,
         "wait": exchange.first_byte,
     }

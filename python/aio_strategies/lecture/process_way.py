@@ -1,12 +1,15 @@
 """Lecture 2.2.2, multi-process: the blocking ``fetch``, in as many processes as exchanges may be in flight."""
 
+import pickle
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import Pipe
+from typing import Any
 
 from ..results import Response
+from ..targets import Target
 from .attempt import lost
 from .blocking_way import blocking_way, fetch
 from .work import Assignment, Work, assignments
@@ -70,16 +73,22 @@ class IdleSlots:
 def submit(pool: ProcessPoolExecutor, assignment: Assignment) -> Future[Response]:
     """Submit a URL to the pool; if the pool is broken, its future raises that error, not the whole call."""
     try:
-        return pool.submit(fetch_one, assignment)
+        ticket, target, terms = assignment
+        return pool.submit(fetch_one, ticket, tuple(target), pickled(terms))
     except BrokenProcessPool as error:
         future: Future[Response] = Future()
         future.set_exception(error)
         return future
 
 
-def fetch_one(assignment: Assignment) -> Response:
+def fetch_one(ticket: int, target: tuple[Any, ...], terms: bytes) -> Response:
     """Fetch one URL, in a worker process."""
-    return fetch(assignment, SLOT)
+    return fetch(Assignment(ticket, Target(*target), unpickled(terms)), SLOT)
+
+
+# The terms are the same for many URLs, and take longer to pickle than all the rest.
+pickled = lru_cache(pickle.dumps)
+unpickled = lru_cache(pickle.loads)
 
 
 def put(work: Work, assignment: Assignment, slot: PoolSlot, idle: IdleSlots, future: Future[Response]) -> None:
