@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use url::{Position, Url};
@@ -72,7 +72,7 @@ pub struct Target {
     /// Path and query.
     pub path: String,
     /// Where to connect to: at least one address, the best first.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Arc<[SocketAddr]>,
     /// The host that the certificate must be for, if the URL is `https`.
     pub tls_host: Option<String>,
 }

@@ -72,7 +72,7 @@ impl Server {
 }
 
 fn target(path: &str, address: SocketAddr) -> Arc<Target> {
-    Arc::new(Target { authority: "lab".into(), path: path.into(), addresses: vec![address], tls_host: None })
+    Arc::new(Target { authority: "lab".into(), path: path.into(), addresses: [address].into(), tls_host: None })
 }
 
 fn list(targets: Vec<Due>, concurrency: usize, timeout: Duration) -> List {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import aio_strategies as aio
@@ -90,6 +91,38 @@ def test_a_run_survives_pickling():
     run = aio.Run([response(start=1.5)], strategy="thread", language="rust", began=7.5, wall=0.5, cpu=CPUTime(0.25, 0))
     copy = pickle.loads(pickle.dumps(run))
     assert (copy.began, copy.wall, copy.cpu, copy[0].start, copy[0].url) == (7.5, 0.5, 0.25, 1.5, "http://a/")
+
+
+def test_rusts_responses_are_made_when_they_are_looked_at(quick_lab, refusing):
+    urls = [*quick_lab.urls(3), refusing]
+    run = aio.rust.callback_way(urls)
+    assert [type(error) for error in run.errors] == [aio.ConnectError]
+    assert run.errors[0].strategy == "callback"
+    assert run[-1] is run[3]
+    assert run[3].error is run.errors[0]
+    assert run[0] is run[0]
+    assert [one.index for one in run[1:]] == [1, 2, 3]
+    assert [one.url for one in run] == urls
+    assert all(0 <= one.start <= one.end <= run.wall for one in run)
+    with pytest.raises(IndexError):
+        run[4]
+
+
+def test_a_response_is_made_once_however_many_threads_look_at_it(quick_lab):
+    run = aio.rust.callback_way(quick_lab.urls(200))
+    with ThreadPoolExecutor(8) as pool:
+        looks = list(pool.map(lambda _: list(run), range(8)))
+    assert all(one is other for look in looks for one, other in zip(look, run, strict=True))
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_a_run_of_a_strategy_survives_pickling(language, quick_lab, refusing):
+    run = aio.run("thread", [*quick_lab.urls(2), refusing], language=language)
+    copy = pickle.loads(pickle.dumps(run))
+    assert [(one.url, one.content, one.start, one.index) for one in copy] == [
+        (one.url, one.content, one.start, one.index) for one in run
+    ]
+    assert str(copy.errors) == str(run.errors)
 
 
 def test_elapsed_is_a_timedelta_as_in_httpx():

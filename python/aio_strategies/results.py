@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from ._native import decode_text
@@ -220,6 +221,55 @@ def _unpickled(
     return response
 
 
+class LazyResponses(Sequence[Response]):
+    """Responses that are made when they are looked at.
+
+    Args:
+        count: how many there are.
+        make: makes the one with this index; called once for each.
+        failed: the indexes of those with an error.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Response], failed: Sequence[int]) -> None:
+        self.failed = failed
+        self._make = make
+        self._made: list[Response | None] = [None] * count
+        self._lock = threading.Lock()
+
+    def then(self, finish: Callable[[int, Response], None]) -> None:
+        """Call this, too, for each one that is made from now on."""
+        make = self._make
+
+        def finished(index: int) -> Response:
+            response = make(index)
+            finish(index, response)
+            return response
+
+        self._make = finished
+
+    @overload
+    def __getitem__(self, index: int) -> Response: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Response, ...]: ...
+    def __getitem__(self, index: int | slice) -> Response | tuple[Response, ...]:
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(len(self))[index])
+        response = self._made[index]
+        if response is None:
+            place = range(len(self))[index]
+            with self._lock:  # another thread may be looking at it, too
+                response = self._made[place]
+                if response is None:
+                    response = self._made[place] = self._make(place)
+        return response
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)
+
+
 class CPUTime(float):
     """CPU time in seconds, of this process and of the child processes that ended during the call.
 
@@ -267,7 +317,7 @@ class Run(Sequence[Response]):
         wall: float,
         cpu: CPUTime,
     ) -> None:
-        self._responses = tuple(responses)
+        self._responses = responses if isinstance(responses, LazyResponses) else tuple(responses)
         self.strategy = strategy
         self.language = language
         self.began = began
@@ -277,7 +327,10 @@ class Run(Sequence[Response]):
     @property
     def errors(self) -> list[RequestError]:
         """The errors of the URLs that failed, in the order of the URLs."""
-        return [response.error for response in self if response.error is not None]
+        responses: Iterable[Response] = self._responses
+        if isinstance(self._responses, LazyResponses):
+            responses = (self._responses[index] for index in self._responses.failed)
+        return [response.error for response in responses if response.error is not None]
 
     def raise_for_errors(self) -> Run:
         """Return this run if every URL got a response (4xx and 5xx count as responses).

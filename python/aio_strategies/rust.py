@@ -9,7 +9,7 @@ from .background import until_done, until_readable
 from .exceptions import RequestError
 from .helper import PROGRAM
 from .response_stream import Fetching
-from .results import Response
+from .results import LazyResponses, Response
 from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
 from .targets import Target
 from .terms import Terms
@@ -29,10 +29,12 @@ __all__ = [
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
-def _fetched(targets: list[Target], outcomes: _native._Outcomes) -> Fetched:
-    ended, shortage = outcomes
-    responses = [_response(target.url, outcome) for target, outcome in zip(targets, ended, strict=True)]
-    return Fetched(responses, shortage)
+def _fetched(targets: list[Target], outcomes: _native.Outcomes) -> Fetched:
+    def make(index: int) -> Response:
+        url = targets[index].url
+        return _response(url, outcomes.take(index, url))
+
+    return Fetched(LazyResponses(len(targets), make, outcomes.failed), outcomes.shortage)
 
 
 def _response(url: str, outcome: _native._Outcome) -> Response:

@@ -10,6 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple, Protocol, Unpack
 
 from .catalogue import STRATEGIES
@@ -17,7 +18,7 @@ from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
 from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, of_a_strategy, shown_as, without_secrets
-from .results import CPUTime, Response, Run
+from .results import CPUTime, LazyResponses, Response, Run
 from .targets import Target, are_addresses, locate, resolve
 from .terms import Terms
 from .trust import native_client, ssl_context
@@ -75,7 +76,7 @@ class Fetched(NamedTuple):
             flight; None if there was none.
     """
 
-    responses: list[Response]
+    responses: list[Response] | LazyResponses
     shortage: int | None = None
 
 
@@ -200,6 +201,7 @@ class Call:
         self._urls = dict(enumerate(check_urls(urls)))
         self._locations = dict(enumerate(locate(list(self._urls.values()))))
         self._responses: list[Response | None] = [None] * len(self._urls)
+        self._lazy: LazyResponses | None = None  # instead, if they all came at once and lead nowhere
         self._fetched: list[int] = []
         self._shortage: int | None = None
         #: The URLs that a redirect has led to another host.
@@ -233,20 +235,30 @@ class Call:
     def take(self, fetched: Fetched) -> None:
         """Take the responses of one round."""
         self._shortage = self._shortage or fetched.shortage
-        for index, response in zip(self._fetched, fetched.responses, strict=True):
+        responses = fetched.responses
+        if (
+            isinstance(responses, LazyResponses)
+            and len(responses) == len(self._responses)
+            and self.max_redirects is None
+        ):
+            self._lazy = responses
+            return
+        for index, response in zip(self._fetched, responses, strict=True):
             self._put(index, response)
 
     def finish(self) -> Run:
         """Stop the clocks and return the Run."""
         wall = time.perf_counter() - self._wall
         user, system = cpu_now()
-        responses = [response for response in self._responses if response is not None]
-        for response in responses:
-            self._set_clock(response)
-            for earlier in response.history:
-                self._set_clock(earlier)
-            if response.error is not None:
-                response.error.strategy = self.key
+        complete = partial(_complete, self.key, self._began)
+        responses: list[Response] | LazyResponses
+        if self._lazy is not None:
+            responses = self._lazy
+            responses.then(complete)
+        else:
+            responses = [response for response in self._responses if response is not None]
+            for index, response in enumerate(responses):
+                complete(index, response)
         if self._shortage is not None:
             warnings.warn(
                 f"fewer than concurrency={self.concurrency} exchanges were in flight at once, because the system did"
@@ -262,11 +274,6 @@ class Call:
             wall=wall,
             cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
         )
-
-    def _set_clock(self, response: Response) -> None:
-        """Count the response's start from the start of the call."""
-        # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
-        response.start = max(0.0, response.start - self._began) if response.start else 0.0
 
     def _resolve(self) -> dict[int, Target]:
         """Resolve the hosts of what to fetch next; record which have no address."""
@@ -304,5 +311,14 @@ class Call:
         before = self._responses[index]
         if before is not None:
             response.history = (*before.history, before)
-        response.index = index
         self._responses[index] = response
+
+
+def _complete(key: str, began: float, index: int, response: Response) -> None:
+    """Say which URL's it is, count its start from the start of the call, and name the strategy in its error."""
+    response.index = index
+    for one in (response, *response.history):
+        # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
+        one.start = max(0.0, one.start - began) if one.start else 0.0
+    if response.error is not None:
+        response.error.strategy = key

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use super::convert::{Outcomes, TargetTuple, TermsTuple, list, outcomes_to_python, strategy};
+use super::convert::{TargetTuple, TermsTuple, list, strategy};
 use super::errors::to_python;
+use super::outcomes::Outcomes;
 use crate::background;
 use crate::work::{List, Work};
 
@@ -17,7 +18,6 @@ use crate::work::{List, Work};
 pub(super) struct Background {
     running: Running,
     list: Arc<List>,
-    urls: Vec<String>,
 }
 
 #[pymethods]
@@ -26,15 +26,15 @@ impl Background {
     fn start(
         py: Python<'_>,
         key: &str,
-        targets: Vec<TargetTuple>,
+        targets: Vec<TargetTuple<'_>>,
         concurrency: usize,
         terms: TermsTuple<'_>,
         helper: PathBuf,
     ) -> PyResult<Self> {
         let way = strategy(key, &helper)?;
-        let (urls, list) = list(py, targets, concurrency, terms)?;
+        let list = list(py, &targets, concurrency, terms)?;
         match background::Background::start(way, Arc::clone(&list) as Arc<dyn Work>) {
-            Ok(running) => Ok(Background { running: running.into(), list, urls }),
+            Ok(running) => Ok(Background { running: running.into(), list }),
             Err(error) => Err(to_python(py, &error, None)?),
         }
     }
@@ -59,15 +59,11 @@ impl Background {
         Ok(())
     }
 
-    /// Waits for the end of the call; see `convert` for what it returns.
-    fn outcomes<'py>(&self, py: Python<'py>) -> PyResult<Outcomes<'py>> {
+    /// Waits for the end of the call; then its outcomes can be taken, once.
+    fn outcomes(&self, py: Python<'_>) -> PyResult<Outcomes> {
         let running = self.running.here(py)?;
         let ended = py.detach(|| running.wait());
-        outcomes_to_python(py, &self.urls, &self.list, ended)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<aio_strategies._native.Background: {} URLs>", self.urls.len())
+        Outcomes::of(py, &self.list, ended)
     }
 }
 

@@ -1,62 +1,75 @@
 //! Turns Python's values into work, and outcomes into tuples.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::content::{self, OptionsTuple};
-use super::errors::{failure, to_python};
+use super::errors::failure;
 use super::tls::TlsClient;
 use crate::attempt::{Outcome, Terms};
 use crate::clock::monotonic_ns;
-use crate::error::Error;
 use crate::strategies::{self, Way};
 use crate::target::Target;
 use crate::work::{Due, List};
 
 /// `aio_strategies.targets.Target`: URL, authority, path, the addresses to connect to, the host that the certificate
 /// must be for, and when it is due.
-pub(super) type TargetTuple = (String, String, String, Vec<(IpAddr, u16)>, Option<String>, f64);
+pub(super) type TargetTuple<'py> = Bound<'py, PyTuple>;
 
 /// `aio_strategies.terms.Terms`: timeout and that of connecting, in seconds; the options; whom to trust over TLS.
 pub(super) type TermsTuple<'py> = (f64, Option<f64>, OptionsTuple, Option<PyRef<'py, TlsClient>>);
-
-/// For each URL `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or everything
-/// before `started`, which is in seconds of `time.monotonic()`, 0 if unknown. Then the errno that kept the call from
-/// having `concurrency` exchanges in flight, if any.
-pub(super) type Outcomes<'py> = (Vec<Bound<'py, PyAny>>, Option<i32>);
 
 /// The strategy with this key.
 pub(super) fn strategy(key: &str, helper: &Path) -> PyResult<Way> {
     strategies::by_key(key, helper).ok_or_else(|| PyValueError::new_err(format!("there is no strategy {key:?}")))
 }
 
-/// The URLs, and the work of fetching them.
+/// The work of fetching these.
 pub(super) fn list(
     py: Python<'_>,
-    targets: Vec<TargetTuple>,
+    targets: &[TargetTuple<'_>],
     concurrency: usize,
     terms: TermsTuple<'_>,
-) -> PyResult<(Vec<String>, Arc<List>)> {
-    let to_target = to_target(py)?;
-    let (urls, targets) = targets.into_iter().map(to_target).collect::<(Vec<_>, Vec<_>)>();
-    Ok((urls, Arc::new(List::new(targets, concurrency, to_terms(terms)?))))
+) -> PyResult<Arc<List>> {
+    let mut to_target = to_target(py)?;
+    let targets = targets.iter().map(|target| to_target(target)).collect::<PyResult<Vec<_>>>()?;
+    Ok(Arc::new(List::new(targets, concurrency, to_terms(terms)?)))
 }
 
-/// What turns a target tuple into its URL, its target and the instant when it is due.
-pub(super) fn to_target(py: Python<'_>) -> PyResult<impl Fn(TargetTuple) -> (String, Due)> {
+/// What turns target tuples into targets with the instants when they are due. Targets that share a list of addresses
+/// in Python share one here, too.
+pub(super) fn to_target<'py>(py: Python<'py>) -> PyResult<impl FnMut(&TargetTuple<'py>) -> PyResult<Due>> {
     // In this order: the time between the two clocks makes the targets due later, never too early.
     let (python_now, now) = (monotonic_seconds() + lead_of_pythons_clock(py)?, Instant::now());
-    let instant = move |due: f64| now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
-    Ok(move |(url, authority, path, addresses, tls_host, due): TargetTuple| {
-        let addresses = addresses.into_iter().map(|(ip, port)| SocketAddr::new(ip, port)).collect();
-        let target = Target { authority, path, addresses, tls_host };
-        (url, (Arc::new(target), (due > 0.0).then(|| instant(due))))
+    let mut known: HashMap<*mut PyObject, (Bound<'py, PyAny>, Arc<[SocketAddr]>)> = HashMap::new();
+    Ok(move |tuple: &TargetTuple<'py>| {
+        let list = tuple.get_item(3)?;
+        let addresses = match known.entry(list.as_ptr()) {
+            Entry::Occupied(entry) => Arc::clone(&entry.get().1),
+            Entry::Vacant(entry) => {
+                let addresses: Vec<(IpAddr, u16)> = list.extract()?;
+                let addresses = addresses.into_iter().map(|(ip, port)| SocketAddr::new(ip, port)).collect();
+                Arc::clone(&entry.insert((list, addresses)).1)
+            }
+        };
+        let target = Target {
+            authority: tuple.get_item(1)?.extract()?,
+            path: tuple.get_item(2)?.extract()?,
+            addresses,
+            tls_host: tuple.get_item(4)?.extract()?,
+        };
+        let due: f64 = tuple.get_item(5)?.extract()?;
+        let instant = || now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();
+        Ok((Arc::new(target), (due > 0.0).then(instant)))
     })
 }
 
@@ -71,24 +84,7 @@ pub(super) fn to_terms((timeout, connect_timeout, options, tls): TermsTuple<'_>)
     })
 }
 
-/// The outcomes of a call, unless it was cancelled. If the strategy failed, URLs without an outcome get its error.
-pub(super) fn outcomes_to_python<'py>(
-    py: Python<'py>,
-    urls: &[String],
-    list: &List,
-    ended: Result<(), Error>,
-) -> PyResult<Outcomes<'py>> {
-    let why = match ended {
-        Err(Error::Cancelled) => return Err(to_python(py, &Error::Cancelled, None)?),
-        Err(error) => error,
-        Ok(()) => Error::Internal("it was never begun".to_owned()),
-    };
-    let to_python = outcome_to_python(py)?;
-    let outcomes = urls.iter().zip(list.take_outcomes(&why)).map(|(url, outcome)| to_python(url, &outcome));
-    Ok((outcomes.collect::<PyResult<_>>()?, list.shortage()))
-}
-
-/// What turns the outcome of a URL into a tuple, as in `Outcomes`.
+/// What turns the outcome of a URL into a tuple, as in `Outcomes.take`.
 pub(super) fn outcome_to_python<'py>(
     py: Python<'py>,
 ) -> PyResult<impl Fn(&str, &Outcome) -> PyResult<Bound<'py, PyAny>>> {

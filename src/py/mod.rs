@@ -11,6 +11,7 @@ mod background;
 mod content;
 mod convert;
 mod errors;
+mod outcomes;
 mod signals;
 mod sources;
 mod statistics;
@@ -35,8 +36,10 @@ mod _native {
     use super::background::Background;
     #[pymodule_export]
     use super::content::{decode_content, decode_text, receive, request};
-    use super::convert::{Outcomes, TargetTuple, TermsTuple, list, outcomes_to_python, strategy};
+    use super::convert::{TargetTuple, TermsTuple, list, strategy};
     use super::errors::to_python;
+    #[pymodule_export]
+    use super::outcomes::Outcomes;
     use super::signals::interruptible;
     #[pymodule_export]
     use super::sources::rust_source;
@@ -82,21 +85,21 @@ mod _native {
         Location::join(base, reference).or_else(|error| Err(to_python(py, &error, None)?))
     }
 
-    /// Runs a strategy to its end; see `convert` for what it returns.
+    /// Runs a strategy to its end.
     #[pyfunction]
     fn run<'py>(
         py: Python<'py>,
         key: &str,
-        targets: Vec<TargetTuple>,
+        targets: Vec<TargetTuple<'py>>,
         concurrency: usize,
         terms: TermsTuple<'py>,
         helper: PathBuf,
-    ) -> PyResult<Outcomes<'py>> {
+    ) -> PyResult<Outcomes> {
         let way = strategy(key, &helper)?;
-        let (urls, list) = list(py, targets, concurrency, terms)?;
+        let list = list(py, &targets, concurrency, terms)?;
         let work = Arc::clone(&list) as Arc<dyn Work>;
         let ended = interruptible(py, |cancellation| background::run(&way, &work, cancellation))?;
-        outcomes_to_python(py, &urls, &list, ended)
+        Outcomes::of(py, &list, ended)
     }
 
     /// Has this process killed as soon as `parent`, which started it, has ended, whatever it is doing.

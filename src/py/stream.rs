@@ -21,7 +21,7 @@ use crate::background;
 use crate::error::Error;
 use crate::work::{Job, Work};
 
-/// A ticket and what came of its URL, as in `Outcomes`.
+/// A ticket and what came of its URL, as in `Outcomes.take`.
 type Arrived<'py> = Vec<(usize, Bound<'py, PyAny>)>;
 
 /// A strategy that fetches what is pushed, until it is told that this is complete.
@@ -86,15 +86,16 @@ impl Stream {
     }
 
     /// Hands in tickets, their targets, and whether a redirect has led there from another host.
-    fn push(&self, py: Python<'_>, jobs: Vec<(usize, TargetTuple, bool)>) -> PyResult<()> {
+    fn push<'py>(&self, py: Python<'py>, jobs: Vec<(usize, TargetTuple<'py>, bool)>) -> PyResult<()> {
         self.running.here(py)?;
-        let to_target = to_target(py)?;
+        let mut to_target = to_target(py)?;
         let terms = self.terms().clone();
-        let job = |(ticket, target, elsewhere): (usize, TargetTuple, bool)| {
-            let (_, (target, due)) = to_target(target);
-            Job { assignment: Assignment { ticket, target, terms: Arc::clone(&terms[usize::from(elsewhere)]) }, due }
+        let job = |(ticket, target, elsewhere): (usize, TargetTuple<'py>, bool)| {
+            let (target, due) = to_target(&target)?;
+            let terms = Arc::clone(&terms[usize::from(elsewhere)]);
+            Ok(Job { assignment: Assignment { ticket, target, terms }, due })
         };
-        let jobs: Vec<_> = jobs.into_iter().map(job).collect();
+        let jobs = jobs.into_iter().map(job).collect::<PyResult<Vec<_>>>()?;
         py.detach(|| self.work.push(jobs));
         Ok(())
     }
