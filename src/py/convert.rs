@@ -40,8 +40,8 @@ pub(super) fn list(
     concurrency: usize,
     terms: TermsTuple<'_>,
 ) -> PyResult<Arc<List>> {
-    let mut to_target = to_target(py)?;
-    let targets = targets.iter().map(|target| to_target(target)).collect::<PyResult<Vec<_>>>()?;
+    let to_target = to_target(py)?;
+    let targets = targets.iter().map(to_target).collect::<PyResult<Vec<_>>>()?;
     Ok(Arc::new(List::new(targets, concurrency, to_terms(terms)?)))
 }
 

@@ -14,7 +14,7 @@ use crate::work::List;
 /// What came of each URL. It becomes Python's when it is taken: whoever looks at one response does not pay for all.
 #[pyclass(frozen, module = "aio_strategies._native")]
 pub(super) struct Outcomes {
-    outcomes: Mutex<Vec<Option<Outcome>>>,
+    untaken: Mutex<Vec<Option<Outcome>>>,
     /// The indexes of those that are errors.
     #[pyo3(get)]
     failed: Vec<usize>,
@@ -33,8 +33,8 @@ impl Outcomes {
         };
         let outcomes = list.take_outcomes(&why);
         let failed = (0..outcomes.len()).filter(|&index| outcomes[index].result.is_err()).collect();
-        let outcomes = Mutex::new(outcomes.into_iter().map(Some).collect());
-        Ok(Outcomes { outcomes, failed, shortage: list.shortage() })
+        let untaken = Mutex::new(outcomes.into_iter().map(Some).collect());
+        Ok(Outcomes { untaken, failed, shortage: list.shortage() })
     }
 }
 
@@ -44,8 +44,7 @@ impl Outcomes {
     /// `(status, reason, version, headers, content, started, elapsed, error)`: either an error, or everything before
     /// `started`, which is in seconds of `time.monotonic()`, 0 if unknown.
     fn take<'py>(&self, py: Python<'py>, index: usize, url: &str) -> PyResult<Bound<'py, PyAny>> {
-        let outcome =
-            self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index).and_then(Option::take);
+        let outcome = self.untaken.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index).and_then(Option::take);
         let outcome = outcome.ok_or_else(|| PyIndexError::new_err("there is none, or it was taken before"))?;
         outcome_to_python(py)?(url, &outcome)
     }
