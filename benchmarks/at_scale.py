@@ -2,7 +2,8 @@
 
 - threads: `thread` at 100 ms latency, by concurrency: wall time compared with the ideal, and CPU time per request;
   medians of interleaved rounds
-- memory: by how much a process's peak memory (VmHWM) grows per exchange, with 10,000 exchanges in flight
+- memory: by how much a process's peak memory (VmHWM) grows per exchange, with 10,000 exchanges in flight at a latency
+  of 2 s, and how long that takes
 
 Writes results/at_scale_<part>.json and prints the tables.
 """
@@ -74,14 +75,16 @@ def memory(options: argparse.Namespace) -> dict:
             for language in LANGUAGES:
                 base = one_run(key, language, quick.urls(options.in_flight), options.base)["kib"]
                 served = slow.stats().served
-                most = one_run(key, language, slow.urls(options.in_flight), options.in_flight)["kib"]
+                found = one_run(key, language, slow.urls(options.in_flight), options.in_flight)
+                most, wall = found["kib"], found["wall"]
                 peak = slow.stats().peak_connections
                 each = 1.024 * (most - base) / (options.in_flight - options.base)
                 in_all = 1.024 * most / options.in_flight
-                print(f"{key:12} {language:8}{in_all:8.2f} KB  ({each:.2f})", flush=True)
+                print(f"{key:12} {language:8}{in_all:8.2f} KB  ({each:.2f}){wall:8.2f} s", flush=True)
                 results.setdefault(key, {})[language] = {
                     "kb_each": in_all,
                     "kb_each_less_base": each,
+                    "wall": wall,
                     "kib_base": base,
                     "kib": most,
                     "peak_connections_so_far": peak,

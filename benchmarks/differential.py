@@ -21,7 +21,7 @@ import httptools
 from save import save
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from both_exchanges import mutated, pieces, python_outcome, reply, rust_outcome
+from both_exchanges import OPTIONS, mutated, pieces, python_outcome, reply, rust_outcome
 
 #: A status and a body, or the words of an error.
 Outcome = tuple[int, bytes] | str
@@ -136,7 +136,8 @@ def examine(start: int, seed: int) -> tuple[Counter, dict, list]:
     for _ in range(CHUNK):
         data = mutated(reply(rng.choice), rng.choice)
         fed = pieces(data, rng.choice)
-        python, rust = python_outcome(fed), rust_outcome(fed)
+        options = rng.choice(OPTIONS)
+        python, rust = python_outcome(fed, options), rust_outcome(fed, options)
         if python != rust:
             disagreements.append([repr(fed), repr(python), repr(rust)])
         # The others leave content encodings alone.

@@ -24,6 +24,7 @@ FLOORS = [
     {"comparison"},
     {"calling"},
     {"rust", "python"},
+    {"crawl"},
     {"strategy_function", "lecture", "background"},
     {"http_redirects", "request_options"},
     {"results", "targets", "sources"},

@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from ._native import parse_urls
+from ._native import join_url, parse_urls
 from .exceptions import InvalidURL
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "check_number_of_urls",
     "check_output_file",
     "check_path",
+    "check_pattern",
     "check_port",
     "check_probability",
     "check_program_name",
@@ -62,6 +63,7 @@ __all__ = [
     "check_progress",
     "check_rate",
     "check_requests",
+    "check_roots",
     "check_rounds",
     "check_script",
     "check_seed",
@@ -234,6 +236,36 @@ def check_count(name: str, value: int, least: int = 1) -> int:
         ValueError: below ``least``.
     """
     return _integer(name, value, least)
+
+
+def check_pattern(name: str, pattern: str | None) -> re.Pattern[str] | None:
+    """Return a regular expression, compiled.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is malformed.
+    """
+    if pattern is None:
+        return None
+    if not isinstance(pattern, str):
+        raise TypeError(f"{name} must be a regular expression as text, or None, not {pattern!r}")
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{name}={pattern!r} is no regular expression: {error}") from None
+
+
+def check_roots(roots: str | Iterable[str]) -> list[str]:
+    """Return the URLs where a crawl begins, as they are written in full; ``http://`` is added where there is no scheme.
+
+    Raises:
+        TypeError: they are no strings.
+        ValueError: there is none, or one cannot be fetched (``InvalidURL``, ``UnsupportedProtocol``).
+    """
+    urls = check_urls([roots] if isinstance(roots, str) else roots)
+    whole = [url if "://" in url else f"http://{url}" for url in urls]
+    parse_urls(whole)
+    return [join_url(url, "") for url in whole]
 
 
 def check_concurrency(concurrency: int) -> int:

@@ -195,6 +195,22 @@ def open_stream(key: str, waiters: int, terms: Terms, elsewhere: Terms) -> Fetch
     return _Fetching(key, waiters, terms, elsewhere)
 
 
+def __getattr__(name: str) -> Any:
+    if name != "Crawler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .crawl import crawler  # here, since few need it
+
+    class Crawler(crawler.Crawler):
+        __doc__ = crawler.Crawler.__doc__
+        __module__ = __name__
+        __qualname__ = "Crawler"
+        language = "python"
+        _open_stream = staticmethod(open_stream)
+
+    globals()[name] = Crawler
+    return Crawler
+
+
 def beside(key: str) -> AsyncStrategyFunction:
     """Return the strategy as a coroutine function, whose calls run alongside the event loop's other tasks."""
     if key == "asyncio":

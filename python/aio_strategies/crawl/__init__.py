@@ -1,0 +1,1 @@
+"""Crawling: finding the pages of a site by their links."""

@@ -1,0 +1,260 @@
+"""The lecture's crawler, with every strategy, on a small site whose pages are known."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import aio_strategies as aio
+import psutil
+import pytest
+from aio_strategies.crawl.links import links_of
+
+KEYS = [strategy.key for strategy in aio.strategies() if "python" in strategy.languages]
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+def page(*links: str, head: str = "") -> tuple[int, dict, bytes]:
+    body = "".join(f'<p><a href="{link}">a page</a>' for link in links)
+    return 200, HTML, f"<!doctype html><html><head>{head}</head><body>{body}</body></html>".encode()
+
+
+def leading_to(location: str, status: int = 302) -> tuple[int, dict, bytes]:
+    return status, {"Location": location}, b""
+
+
+class Site:
+    """A server of known pages, which counts its requests."""
+
+    def __init__(self, pages: dict) -> None:
+        self.pages = pages
+        self.requests: Counter[str] = Counter()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer.requests[self.path] += 1
+                reply = outer.pages.get(self.path, (404, {}, b"no such page"))
+                status, headers, body = reply(outer.requests[self.path]) if callable(reply) else reply
+                if status == 0:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 100
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def site():
+    pages = {
+        "/": page("/a", "b/", "#top", "a?x=1&amp;y=2", "mailto:me@a.org", "javascript:void(0)", "http://[::1"),
+        "/a": page("/", "/a#again", "/missing", "/picture"),
+        "/a?x=1&y=2": page(),
+        "/b/": page("c", "../d", head='<base href="/base/">'),
+        "/base/c": page("/away", "/moved"),
+        "/d": page("/gone-for-a-while", "http://elsewhere.test/"),
+        "/moved": leading_to("/new#part", 308),
+        "/new": page("/text"),
+        "/away": leading_to("http://elsewhere.test/"),
+        "/text": (200, {"Content-Type": "text/plain"}, b'<a href="/never">no link</a>'),
+        "/picture": (200, {"Content-Type": "image/png"}, b"\x89PNG"),
+        "/gone-for-a-while": lambda times: (503, {}, b"") if times < 3 else page("/late"),
+        "/late": page(),
+    }
+    with Site(pages) as server:
+        yield server
+
+
+FOUND = {
+    "/": 200,
+    "/a": 200,
+    "/a?x=1&y=2": 200,
+    "/b/": 200,
+    "/base/c": 200,
+    "/d": 200,
+    "/moved": 308,
+    "/new": 200,
+    "/away": 302,
+    "/text": 200,
+    "/picture": 200,
+    "/missing": 404,
+    "/gone-for-a-while": 200,
+    "/late": 200,
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_whole_site_with_every_strategy(key, site):
+    pages = list(aio.python.Crawler(site.url, strategy=key, max_tasks=3))
+    assert {one.url.removeprefix(site.url): one.status for one in pages} == FOUND
+    assert site.requests == Counter(dict.fromkeys((path.partition("#")[0] for path in FOUND), 1)) + Counter(
+        {"/gone-for-a-while": 2}
+    )
+    by_path = {one.url.removeprefix(site.url): one for one in pages}
+    assert by_path["/moved"].next_url == f"{site.url}/new"
+    assert by_path["/away"].next_url == "http://elsewhere.test/"
+    assert by_path["/gone-for-a-while"].tries == 3
+    assert by_path["/late"].referrer == f"{site.url}/gone-for-a-while"
+    assert (by_path["/"].depth, by_path["/base/c"].depth, by_path["/new"].depth) == (0, 2, 3)
+    assert by_path["/b/"].links == (f"{site.url}/base/c", f"{site.url}/d")
+    assert by_path["/text"].text == '<a href="/never">no link</a>'
+
+
+def test_beside_an_event_loop(site):
+    async def main():
+        return [one.url async for one in aio.python.Crawler(site.url)]
+
+    assert len(asyncio.run(main())) == len(FOUND)
+
+
+def test_statistics_and_report(site):
+    crawler = aio.python.Crawler(site.url.removeprefix("http://"), max_tasks=2)
+    statistics = crawler.crawl()
+    assert statistics is crawler.statistics
+    rows = {row.url.removeprefix(site.url): row for row in statistics}
+    assert rows.keys() == FOUND.keys()
+    assert (rows["/"].num_urls, rows["/"].num_new_urls, rows["/a"].num_urls) == (4, 3, 4)
+    assert sum(row.num_new_urls for row in statistics) == len(FOUND) - 1  # all but the root
+    report = crawler.report()
+    assert f"{site.url}/moved redirect to {site.url}/new" in report
+    assert "text/html: 9" in report
+    assert "redirect: 2" in report
+    assert "status 404: 1" in report
+    assert "14 URLs in " in report.splitlines()[-1]
+    # a second crawl begins anew
+    assert len(crawler.crawl()) == len(FOUND)
+
+
+def test_limits(site):
+    def found(**settings):
+        return {one.url.removeprefix(site.url) for one in aio.python.Crawler(site.url, **settings)}
+
+    assert found(max_depth=1) == {"/", "/a", "/a?x=1&y=2", "/b/"}
+    assert found(exclude="/a|/b") == {"/"}
+    assert found(max_redirect=0) == FOUND.keys() - {"/new", "/text"}
+    for limit in (1, 2, 5):
+        site.requests.clear()
+        assert len(found(max_pages=limit)) == limit
+        assert len(site.requests) <= limit
+
+
+def test_errors_are_pages(refusing):
+    unknown = "http://no-such-host.invalid/"
+    pages = {one.url: one for one in aio.python.Crawler([refusing, unknown], max_tries=2)}
+    assert type(pages[refusing].error) is aio.ConnectError
+    assert pages[refusing].tries == 2
+    assert type(pages[unknown].error) is aio.NameResolutionError
+
+
+def test_a_redirect_loop_and_a_cut_connection_end():
+    pages = {"/": leading_to("/there"), "/there": leading_to("/"), "/cut": (0, {}, b"")}
+    with Site(pages) as site:
+        found = {one.url: one for one in aio.python.Crawler([site.url, f"{site.url}/cut"])}
+    assert found.keys() == {f"{site.url}/", f"{site.url}/there", f"{site.url}/cut"}
+    assert type(found[f"{site.url}/cut"].error) is aio.RemoteProtocolError
+
+
+def test_lenient_hosts(site):
+    with aio.LabServer(latency=0) as other:
+        port = other.port
+        site.pages["/"] = page(f"http://www.a.test:{port}/", f"http://a.test:{port}/", f"http://b.test:{port}/")
+        with (
+            other.as_host("www.a.test", port),
+            other.as_host("a.test", port),
+            other.as_host("b.test", port),
+        ):
+            roots = [site.url, f"http://docs.a.test:{port}/"]
+            strict = {one.url for one in aio.python.Crawler(roots, max_tries=1, timeout=5)}
+            lenient = {one.url for one in aio.python.Crawler(roots, max_tries=1, timeout=5, strict=False)}
+    assert not any("www.a.test" in url or "//a.test" in url or "b.test" in url for url in strict)
+    assert {f"http://www.a.test:{port}/", f"http://a.test:{port}/"} <= lenient
+    assert not any("b.test" in url for url in lenient)
+
+
+@pytest.mark.parametrize("key", ["thread", "asyncio", "callback"])
+def test_stopping(key):
+    endless = Site({})
+    endless.pages = {"/": page("/0")} | {f"/{n}": page(f"/{n + 1}", f"/{n + 2}") for n in range(5000)}
+    process = psutil.Process()
+    with endless:
+        threads = process.num_threads()
+        crawler = aio.python.Crawler(endless.url, strategy=key)
+        for count, _ in enumerate(crawler, 1):
+            if count == 20:
+                began = time.monotonic()
+                crawler.stop()
+        assert time.monotonic() - began < 5
+        assert 20 <= count < 200
+        for _ in crawler:
+            break
+    deadline = time.monotonic() + 5
+    while process.num_threads() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process.num_threads() <= threads
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"roots": []}, ValueError, "urls is empty"),
+        ({"roots": "http://[::1"}, aio.InvalidURL, "no URL that can be fetched"),
+        ({"roots": "ftp://a.org"}, aio.UnsupportedProtocol, "ftp"),
+        ({"exclude": "("}, ValueError, "exclude='\\(' is no regular expression"),
+        ({"exclude": 7}, TypeError, "exclude must be a regular expression"),
+        ({"strict": 1}, TypeError, "strict"),
+        ({"max_redirect": -1}, ValueError, "max_redirect"),
+        ({"max_tries": 0}, ValueError, "max_tries"),
+        ({"max_tasks": 0}, ValueError, "max_tasks"),
+        ({"strategy": "threads"}, ValueError, "threads"),
+        ({"timeout": 0}, ValueError, "timeout"),
+        ({"retries": 1}, TypeError, "retries"),
+    ],
+)
+def test_bad_arguments(arguments, error, words):
+    with pytest.raises(error, match=words):
+        aio.python.Crawler(**{"roots": "a.org", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("html", "links"),
+    [
+        ('<a href="b">', ["http://a.org/x/b"]),
+        ("<A HREF=b?c&d=e#f>", ["http://a.org/x/b?c&d=e"]),
+        ('<a href=" ../b ">', ["http://a.org/b"]),
+        ('<a href="/%7Eb/é">', ["http://a.org/%7Eb/%C3%A9"]),
+        ('<area href="//b.org">', ["http://b.org/"]),
+        ('<base href="//c.org/d/"><base href="/no/"><a href=e>', ["http://c.org/d/e"]),
+        ('<a href="b"><a href="b#c"><a href="HTTP://A.ORG/x/b">', ["http://a.org/x/b"]),
+        ('<!-- <a href="b"> --><script>"<a href=c>"</script><a name=d><a href>', ["http://a.org/x/y"]),
+        ('<a href="mailto:a@b"><a href="data:,c"><a href="http://a b/">', []),
+        ('<link href="b"><img src="c">', []),
+        ('<a href="b', []),
+    ],
+)
+def test_links(html, links):
+    assert links_of(html, "http://a.org/x/y") == links
