@@ -15,10 +15,16 @@ from statistics import median
 
 import aio_strategies as aio
 from aio_strategies import _native
+from aio_strategies.catalogue import LANGUAGES
 from one_run import one_run
 from save import save
 
-ARMS = [f"{language}/{strategy.key}" for language in ("python", "rust") for strategy in aio.strategies()]
+ARMS = [
+    f"{language}/{strategy.key}"
+    for language in LANGUAGES
+    for strategy in aio.strategies()
+    if language in strategy.languages
+]
 CONFIDENCE = 0.95
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 
 import aio_strategies as aio
+from aio_strategies.catalogue import LANGUAGES, STRATEGIES
 from one_run import one_run
 from save import save
 
-LANGUAGES = ("python", "rust")
 KEYS = [strategy.key for strategy in aio.strategies()]
 MANY_AT_ONCE = [key for key in KEYS if key not in ("blocking", "process", "nonblocking")]
 FEW_AT_ONCE = "has one exchange in flight, or one in each process"
@@ -72,7 +72,7 @@ def memory(options: argparse.Namespace) -> dict:
                 results[key] = {"not_applicable": FEW_AT_ONCE}
                 print(f"{key:12}  not applicable: {FEW_AT_ONCE}")
                 continue
-            for language in LANGUAGES:
+            for language in STRATEGIES[key].languages:
                 base = one_run(key, language, quick.urls(options.in_flight), options.base)["kib"]
                 served = slow.stats().served
                 found = one_run(key, language, slow.urls(options.in_flight), options.in_flight)

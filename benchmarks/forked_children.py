@@ -1,4 +1,4 @@
-"""Forks children that fetch by four strategies which their parent has used, and prints how many could.
+"""Forks children that fetch by strategies which their parent has used, and prints how many could.
 
 usage: forked_children.py LANGUAGE CHILDREN
 
@@ -14,8 +14,9 @@ import sys
 import threading
 
 import aio_strategies as aio
+from aio_strategies.catalogue import STRATEGIES
 
-KEYS = ("asyncio", "thread", "process", "callback")
+KEYS = ("asyncio", "thread", "process", "callback", "uring")
 #: After so many seconds, a child that hangs is ended.
 PATIENCE = 20
 
@@ -25,7 +26,7 @@ def main(language: str, children: int) -> None:
         urls = lab.urls(3)
 
         def fetch() -> None:
-            for key in KEYS:
+            for key in (key for key in KEYS if language in STRATEGIES[key].languages):
                 aio.run(key, urls, language=language, concurrency=3).raise_for_errors()
 
         done = threading.Event()

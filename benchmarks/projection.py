@@ -12,11 +12,17 @@ from pathlib import Path
 from statistics import median
 
 import aio_strategies as aio
+from aio_strategies.catalogue import LANGUAGES
 from aio_strategies.comparison.arm_times import fitted
 from one_run import one_run
 from save import save
 
-ARMS = [f"{language}/{strategy.key}" for language in ("python", "rust") for strategy in aio.strategies()]
+ARMS = [
+    f"{language}/{strategy.key}"
+    for language in LANGUAGES
+    for strategy in aio.strategies()
+    if language in strategy.languages
+]
 CONCURRENCY = 100
 
 

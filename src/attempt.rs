@@ -213,13 +213,28 @@ impl Attempt {
         }
     }
 
+    /// What will be sent as soon as there is a connection, if that is known before: over plain http, the request.
+    #[must_use]
+    pub fn sends_first(&self) -> Option<&[u8]> {
+        let Assignment { target, terms, .. } = &self.assignment;
+        let is_plain = target.tls_host.is_none() || terms.tls.is_none();
+        is_plain.then(|| self.exchange.unsent())
+    }
+
     /// Lends `read` a buffer, and takes the bytes that it put there, none at the end of the stream. Returns whether the
     /// socket was ready.
     pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {
-        BUFFER.with_borrow_mut(|buffer| match read(buffer) {
-            Ok(count) => {
-                let data = &buffer[..count];
-                let received = match (&self.tls, self.unsendable.take_if(|_| count == 0)) {
+        BUFFER.with_borrow_mut(|buffer| {
+            let count = read(buffer);
+            self.received(count.map(|count| &buffer[..count]))
+        })
+    }
+
+    /// Takes the received bytes, none at the end of the stream. Returns whether the socket was ready.
+    pub fn received(&mut self, data: io::Result<&[u8]>) -> bool {
+        match data {
+            Ok(data) => {
+                let received = match (&self.tls, self.unsendable.take_if(|_| data.is_empty())) {
                     (_, Some(broken)) => Err(broken), // no end of a body
                     (None, None) => self.exchange.receive(data).map_err(Error::from),
                     (Some(_), None) => self.decrypt(data),
@@ -236,7 +251,7 @@ impl Attempt {
                 true
             }
             Err(error) => self.failed(&error),
-        })
+        }
     }
 
     /// Records that the connection is closed. Returns true, as closing never has to wait.

@@ -93,6 +93,9 @@ pub enum Error {
     /// The caller has cancelled the call.
     #[error("cancelled")]
     Cancelled,
+    /// This machine has not what the strategy waits with, or does not allow it.
+    #[error("{0}")]
+    Unavailable(String),
     /// A defect of this package, or of the machine it runs on.
     #[error("{0}")]
     Internal(String),
@@ -103,6 +106,12 @@ impl Error {
     #[must_use]
     pub fn network(phase: Phase, error: &io::Error) -> Self {
         Error::Network { phase, errno: error.raw_os_error(), text: system_text(error) }
+    }
+
+    /// An error that means that this machine does not have what a strategy waits with, or does not allow it.
+    #[must_use]
+    pub fn unavailable(why: &str, error: &io::Error) -> Self {
+        Error::Unavailable(format!("{why}: {}", system_text(error)))
     }
 
     /// An error that the operating system reported outside any exchange, such as too few descriptors for the loop.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -16,6 +16,7 @@ use slab::Slab;
 
 use crate::cancellation::{Cancellation, TICK};
 use crate::error::Error;
+use crate::wakers::Woken;
 
 /// A function that the loop calls once.
 pub type Callback = Box<dyn FnOnce()>;
@@ -99,7 +100,8 @@ impl EventLoop {
             waiting: 0,
             ready: Vec::new(),
         };
-        Ok(Rc::new(EventLoop { inner: inner.into(), woken: Arc::new(Woken { numbers: Mutex::default(), interrupt }) }))
+        let woken = Woken::new(move || drop(interrupt.wake()));
+        Ok(Rc::new(EventLoop { inner: inner.into(), woken }))
     }
 
     /// Runs turns until no callback is waiting, or the call is cancelled. Then closes every socket.
@@ -432,7 +434,7 @@ impl Sleeper {
     /// A waker, which works from any thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        Arc::new(Rouse { number: self.number, woken: Arc::clone(&self.event_loop.woken) }).into()
+        self.event_loop.woken.waker(self.number)
     }
 }
 
@@ -442,33 +444,6 @@ impl Drop for Sleeper {
         if let Some(alarm) = sleeping.alarm {
             self.event_loop.inner_mut().alarms.remove(&(alarm, self.number));
         }
-    }
-}
-
-/// The sleepers that were woken since the last turn.
-struct Woken {
-    numbers: Mutex<Vec<usize>>,
-    /// Ends the loop's sleep.
-    interrupt: mio::Waker,
-}
-
-impl Woken {
-    fn take(&self) -> Vec<usize> {
-        std::mem::take(&mut *self.numbers.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Wakes one sleeper.
-struct Rouse {
-    number: usize,
-    woken: Arc<Woken>,
-}
-
-impl Wake for Rouse {
-    fn wake(self: Arc<Self>) {
-        self.woken.numbers.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
-        // If that fails, the loop still sees it after a tick.
-        let _ = self.woken.interrupt.wake();
     }
 }
 

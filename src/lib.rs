@@ -8,9 +8,9 @@
 //! - [`tls`]: what encrypts an exchange, without I/O.
 //! - [`attempt`]: one try at one URL; it says what it wants next: connect, send, receive, close.
 //! - [`work`]: hands out assignments and collects outcomes, of a list or a stream; it says what comes next, and when.
-//! - [`channel`], [`event_loop`], [`executor`], [`threads`]: what strategies wait with: sockets that block or spin, the
-//!   loop that `callback`, `generator` and `yield_from` share, the executor of its coroutines, threads that last for
-//!   one call.
+//! - [`channel`], [`event_loop`], [`executor`], `ring`, [`threads`], [`wakers`]: what strategies wait with: sockets that
+//!   block or spin, the loop that `callback`, `generator` and `yield_from` share, the executor of its coroutines, the
+//!   `io_uring` of `uring` (on Linux), threads that last for one call, what wakes the waiters of a loop.
 //! - [`strategies`]: one file for each way to wait.
 //! - [`background`]: runs any strategy on a background thread.
 //! - [`lab`]: the server, a separate process whose log is the referee.
@@ -19,8 +19,8 @@
 //!   the parent process.
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
-//! Dependencies point downwards only: `py` → `background` → `strategies`, `lab` → `event_loop`, `channel` → `work`,
-//! `attempt` → `exchange`, `tls`, `target`, `error`.
+//! Dependencies point downwards only: `py` → `background` → `strategies`, `lab` → `event_loop`, `ring` → `channel`,
+//! `wakers` → `work`, `attempt` → `exchange`, `tls`, `target`, `error`.
 
 pub mod attempt;
 pub mod background;
@@ -35,9 +35,12 @@ pub mod lab;
 pub mod parent;
 #[cfg(feature = "python")]
 mod py;
+#[cfg(target_os = "linux")]
+pub mod ring;
 pub mod statistics;
 pub mod strategies;
 pub mod target;
 pub mod threads;
 pub mod tls;
+pub mod wakers;
 pub mod work;

@@ -1,4 +1,4 @@
-"""What many tests share: the sixteen implementations, a lab, and a server that says whatever it is told."""
+"""What many tests share: the implementations, a lab, and a server that says whatever it is told."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from collections.abc import Callable, Iterator
 import aio_strategies as aio
 import interrupted_call
 import pytest
-from aio_strategies.catalogue import STRATEGIES
+from aio_strategies.catalogue import LANGUAGES, STRATEGIES, TWINS
 
 WAYS = [(strategy.key, language) for strategy in aio.strategies() for language in strategy.languages]
+#: The keys of those that run here, by language.
+KEYS = {language: [key for key, spoken in WAYS if spoken == language] for language in LANGUAGES}
+
+
+def in_both_languages(key: str) -> list[tuple[str, str]]:
+    """Return both versions of a strategy, by key and language; beside one that has no Python version, callback's."""
+    return [(key if key in TWINS else "callback", "python"), (key, "rust")]
 
 
 def pytest_configure() -> None:

@@ -76,12 +76,12 @@ class Left(NamedTuple):
 
 
 LEFT_OUT = [
-    Left(8, "a connection with itself", "needs a network of its own: `test_work.py` has it, for all sixteen"),
-    Left(9, "too few descriptors", "needs a process with few: `test_work.py` has it, for all sixteen"),
+    Left(8, "a connection with itself", "needs a network of its own: `test_work.py` has it, for all implementations"),
+    Left(9, "too few descriptors", "needs a process with few: `test_work.py` has it, for all implementations"),
     Left(
         50,
         "the server closes an idle connection",
-        "one more try: `test_keep_alive.py` has it, for all sixteen",
+        "one more try: `test_keep_alive.py` has it, for all implementations",
     ),
     Left(63, "robots.txt fails, is huge or redirects to itself", "there is no crawler yet"),
     Left(64, "faults of clients", "they concern the lab, not the strategies: `test_lab_faults.py` has them"),

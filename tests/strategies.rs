@@ -14,6 +14,7 @@ use aio_strategies::background::{self, Background};
 use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
 use aio_strategies::error::{Error, Phase};
+use aio_strategies::exchange::{Header, Options};
 use aio_strategies::strategies::{STRATEGIES, Way};
 use aio_strategies::target::Target;
 use aio_strategies::threads::in_threads;
@@ -147,6 +148,58 @@ fn the_deadline_holds() {
         for outcome in outcomes {
             assert!(matches!(outcome.result, Err(Error::Timeout { .. })), "{key}: {outcome:?}");
         }
+    }
+}
+
+/// A request that no socket buffer holds, for a server at this address.
+fn long_request(address: SocketAddr, timeout: Duration) -> List {
+    let header = Header { name: b"X-Long".to_vec(), value: vec![b'x'; 16 << 20] };
+    let options = Options { headers: vec![header], ..Options::default() };
+    List::new(vec![(target("/", address), None)], 1, Terms { options, ..Terms::within(timeout) })
+}
+
+#[test]
+fn a_request_that_no_socket_buffer_holds_is_sent_whole() {
+    for (key, _, way) in ways() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut piece, mut received) = (vec![0; 1 << 20], Vec::<u8>::new());
+            while !received.ends_with(b"\r\n\r\n") {
+                let count = stream.read(&mut piece).unwrap();
+                assert!(count > 0, "the request was cut off");
+                received.extend_from_slice(&piece[..count]);
+            }
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            received.len()
+        });
+        let list = long_request(address, Duration::from_secs(60));
+        let outcomes = outcomes(&way, list, &Cancellation::by_hand()).unwrap();
+        assert!(outcomes[0].result.is_ok(), "{key}: {:?}", outcomes[0].result);
+        assert!(server.join().unwrap() >= 16 << 20, "{key}");
+    }
+}
+
+#[test]
+fn the_deadline_holds_while_a_request_is_being_sent() {
+    for (key, _, way) in ways() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap(); // it never accepts, but the system does
+        let list = long_request(listener.local_addr().unwrap(), Duration::from_millis(200));
+        let outcomes = outcomes(&way, list, &Cancellation::by_hand()).unwrap();
+        assert!(matches!(outcomes[0].result, Err(Error::Timeout { phase: Phase::Write, .. })), "{key}: {outcomes:?}");
+    }
+}
+
+#[test]
+fn many_deadlines_pass_at_once() {
+    for (key, alone, way) in ways().filter(|(key, ..)| !matches!(*key, "process" | "thread")) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let count = if alone { 3 } else { 100 };
+        let targets = vec![(target("/", listener.local_addr().unwrap()), None); count];
+        let outcomes =
+            outcomes(&way, list(targets, count, Duration::from_millis(100)), &Cancellation::by_hand()).unwrap();
+        assert!(outcomes.iter().all(|it| matches!(it.result, Err(Error::Timeout { .. }))), "{key}: {outcomes:?}");
     }
 }
 

@@ -47,7 +47,7 @@ LOCAL = "http://127.0.0.1:9/"
     ],
 )
 def test_bad_arguments(urls, settings, kind, words):
-    """By each of the two faces that the sixteen have, of which the next test tells."""
+    """By each of the two faces that all have, of which the next test tells."""
     for strategy in ("thread", "asyncio"):
         with pytest.raises(kind) as caught:
             aio.run(strategy, urls, **settings)
@@ -56,7 +56,7 @@ def test_bad_arguments(urls, settings, kind, words):
         assert words in str(caught.value)
 
 
-def test_all_sixteen_have_the_same_face():
+def test_all_have_the_same_face():
     """Their own code begins behind it; one face is a function, the other, asyncio's, a coroutine function."""
     functions, coroutines = {aio.rust.thread_way.__code__}, {aio.rust.asyncio_way.__code__}
     for strategy in aio.strategies():

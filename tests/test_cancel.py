@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 
-import aio_strategies as aio
 import pytest
+from conftest import KEYS
 
 psutil = pytest.importorskip("psutil")
 
@@ -72,7 +72,7 @@ def cancelled(key: str, language: str, with_pool: bool) -> dict:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
 @pytest.mark.parametrize("with_pool", [False, True], ids=["alone", "with_a_process_pool"])
-@pytest.mark.parametrize("key", [strategy.key for strategy in aio.strategies()])
+@pytest.mark.parametrize("key", KEYS["rust"])
 def test_nothing_is_left(key, with_pool):
     took = []
     for _ in range(3):  # one try may meet a busy machine
@@ -87,7 +87,7 @@ def test_nothing_is_left(key, with_pool):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
-@pytest.mark.parametrize("key", [strategy.key for strategy in aio.strategies()])
+@pytest.mark.parametrize("key", KEYS["python"])
 def test_nothing_is_left_in_python(key):
     seen = cancelled(key, "python", with_pool=False)
     assert seen["under_way"]["children" if key == "process" else "sockets"], "this looks in the wrong place"

@@ -18,7 +18,7 @@ from itertools import islice, pairwise
 import aio_strategies as aio
 import psutil
 import pytest
-from aio_strategies.catalogue import STRATEGIES
+from aio_strategies.catalogue import STRATEGIES, TWINS
 from aio_strategies.comparison.arm_times import fitted
 from aio_strategies.comparison.settings import Arm
 from aio_strategies.comparison.typical_runs import exchange_at
@@ -34,7 +34,7 @@ from stand_ins import StandInCrew, outcome
 measuring = importlib.import_module("aio_strategies.measuring.session")
 
 FAST = {"requests": 4, "concurrency": 2, "latency": 0.002, "rounds": 3, "progress": False}
-ARMS = [Arm.of(strategy, language) for strategy in STRATEGIES for language in ("python", "rust")]
+ARMS = [Arm.of(strategy, language) for strategy in TWINS for language in ("python", "rust")]
 URLS = ["http://example.org/a", "http://example.org/b"]
 
 
@@ -96,7 +96,7 @@ class TestSchedule:
         rounds = list(islice(schedule(ARMS, 1), 50))
         assert len({tuple(arm.strategy for arm in order) for order in rounds}) > 40
         leaders = {order[0].strategy for order in islice(schedule(ARMS, 1), 200)}
-        assert leaders == set(STRATEGIES)
+        assert leaders == set(TWINS)
 
     def test_a_seed_repeats_it_and_another_does_not(self):
         def first_rounds(seed):
@@ -139,9 +139,9 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("name", "key"),
         [
-            *((key, key) for key in STRATEGIES),
-            *((strategy.title, strategy.key) for strategy in STRATEGIES.values()),
-            *((strategy.title_zh, strategy.key) for strategy in STRATEGIES.values()),
+            *((key, key) for key in TWINS),
+            *((STRATEGIES[key].title, key) for key in TWINS),
+            *((STRATEGIES[key].title_zh, key) for key in TWINS),
             ("my threads", "thread"),
             ("Thread Pool", "thread"),
             ("process_pool", "process"),

@@ -1,4 +1,4 @@
-"""https in all sixteen implementations: verified, with the reason where it fails, and never beyond its deadline."""
+"""https in all implementations: verified, with the reason where it fails, and never beyond its deadline."""
 
 from __future__ import annotations
 

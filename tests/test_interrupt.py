@@ -1,4 +1,4 @@
-"""Ctrl-C ends each of the sixteen at once, and leaves nothing behind; neither does the end of the caller."""
+"""Ctrl-C ends each implementation at once, and leaves nothing behind; neither does the end of the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Persistent connections: one for each exchange in flight, used again as long as that is sound, in all sixteen."""
+"""Persistent connections: one for each exchange in flight, used again as long as that is sound, in all strategies."""
 
 from __future__ import annotations
 

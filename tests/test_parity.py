@@ -1,4 +1,4 @@
-"""The sixteen implementations are twins: same results, same errors, with as many exchanges in flight as allowed."""
+"""All implementations do the same: same results, same errors, with as many exchanges in flight as allowed."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aio_strategies as aio
 import pytest
 from aio_strategies import sources
-from aio_strategies.catalogue import LANGUAGES, STRATEGIES
+from aio_strategies.catalogue import STRATEGIES, TWINS
 from aio_strategies.display.code import COLOURS, LEAST_COLUMNS
 from aio_strategies.sources import ASLEEP, PAUSED, SPINNING, WAITS
 from rich.console import Console
@@ -26,28 +26,33 @@ def marked(key, language):
     return [(mark, lines[number - 1].strip()) for number, mark in sorted(listing.marks.items())]
 
 
-@pytest.mark.parametrize("key", STRATEGIES)
+EACH = [(key, language) for key, strategy in STRATEGIES.items() for language in strategy.waits_by]
+
+
 class TestEachStrategy:
+    @pytest.mark.parametrize("key", STRATEGIES)
     def test_texts(self, key):
         found = aio.source(key)
-        assert f"def {key}_way(" in found.python
-        assert f"fn {key}_way(" in found.rust
+        texts = [getattr(found, language) for language in STRATEGIES[key].waits_by]
+        for language, text in zip(STRATEGIES[key].waits_by, texts, strict=True):
+            assert f"{'def' if language == 'python' else 'fn'} {key}_way(" in text
         assert found.strategy is STRATEGIES[key]
-        assert [listing.text for listing in found.parts[0]] == [found.python, found.rust]
+        assert [listing.text for listing in found.parts[0]] == texts
 
+    @pytest.mark.parametrize("key", STRATEGIES)
     @pytest.mark.skipif(not SRC.exists(), reason="not in the repository")
     def test_the_native_module_was_built_from_these_sources(self, key):
-        for _, listing in aio.source(key).parts:
+        for *_, listing in aio.source(key).parts:
             assert listing.text == (SRC / listing.title).read_text(encoding="utf-8"), "build anew"
 
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize(("key", "language"), EACH)
     def test_it_has_lines_that_wait_and_they_are_code(self, key, language):
         lines = marked(key, language)
         assert lines
         for _, line in lines:
             assert re.match(r'[^/#"]', line), line
 
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @pytest.mark.parametrize(("key", "language"), EACH)
     def test_each_pattern_matches(self, key, language):
         for part in aio.source(key, language).parts:
             for listing in part:
@@ -55,14 +60,16 @@ class TestEachStrategy:
                 for _, pattern in WAITS[language, stem]:
                     assert re.search(pattern, listing.text, re.MULTILINE), (listing.title, pattern)
 
+    @pytest.mark.parametrize("key", TWINS)
     def test_the_languages_wait_in_the_same_manner(self, key):
         kinds = []
-        for language in LANGUAGES:
+        for language in STRATEGIES[key].waits_by:
             listings = [listing for part in aio.source(key, language).parts for listing in part]
             kinds.append({mark for listing in listings for mark in listing.marks.values()})
         if key != "asyncio":  # asyncio sleeps in its own code
             assert kinds[0] == kinds[1]
 
+    @pytest.mark.parametrize("key", STRATEGIES)
     def test_html_survives_an_untrusted_notebook(self, key):
         seen, text = [], []
 
@@ -78,8 +85,9 @@ class TestEachStrategy:
         assert {tag for tag, _ in seen} <= {"div", "pre", "span", "b", "details", "summary"}
         assert set().union(*(attributes for _, attributes in seen)) == {"style"}
         shown = "".join(text)
-        for line in found.python.splitlines() + found.rust.splitlines():
-            assert line in shown
+        for listings in found.parts[:1]:
+            for line in "\n".join(listing.text for listing in listings).splitlines():
+                assert line in shown
 
 
 def test_lines_that_wait():
@@ -96,10 +104,15 @@ def test_lines_that_wait():
     assert marked("nonblocking", "rust") == [(SPINNING, "spin_loop();")]
     assert marked("generator", "python") == [(ASLEEP, "event_loop.run()"), *[(PAUSED, "yield future")] * 3]
     assert (PAUSED, "Want::Receive => read_all(attempt, socket).await,") in marked("yield_from", "rust")
-    for key in STRATEGIES:
-        for language in LANGUAGES:
-            for _, line in marked(key, language):
-                assert not re.search(r"due|sleep\(", line), "waiting for the rate is not waiting for the network"
+    assert marked("uring", "rust") == [
+        (ASLEEP, "self.ring.wait().map_err(failed)?;"),
+        (PAUSED, "Ok(()) => ring.connect(place, attempt.sends_first()),"),
+        (PAUSED, "Want::Send(bytes) => ring.send(place, bytes),"),
+        (PAUSED, "Want::Receive => ring.receive(place),"),
+    ]
+    for key, language in EACH:
+        for _, line in marked(key, language):
+            assert not re.search(r"due|sleep\(", line), "waiting for the rate is not waiting for the network"
 
 
 def test_what_a_strategy_builds_upon_follows():
@@ -112,6 +125,7 @@ def test_what_a_strategy_builds_upon_follows():
     assert titles("generator") == titles("yield_from") == [loop, executor]
     assert titles("thread") == titles("process") == [["lecture/blocking_way.py", "strategies/blocking_way.rs"]]
     assert titles("blocking") == titles("nonblocking") == titles("asyncio") == []
+    assert titles("uring") == [["ring.rs"]]
     assert aio.source("thread")._repr_html_().count("<details") == 1
 
 
@@ -125,6 +139,9 @@ class TestArguments:
             aio.source("thread", ["go"])
         with pytest.raises(ValueError, match="languages is empty"):
             aio.source("thread", [])
+        for ask in (lambda: aio.source("uring", "python"), lambda: aio.source("uring").python):
+            with pytest.raises(ValueError, match="no version of 'uring' in the language 'python'; allowed: rust"):
+                ask()
 
     def test_one_that_cannot_run_here_can_be_read(self, monkeypatch):
         crippled = STRATEGIES["process"]._replace(unavailable={"rust": "there is no helper"})

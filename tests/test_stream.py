@@ -1,4 +1,4 @@
-"""Responses as they come, of all sixteen: lazily, with back-pressure both ways, and nothing left behind."""
+"""Responses as they come, of all strategies: lazily, with back-pressure both ways, and nothing left behind."""
 
 from __future__ import annotations
 

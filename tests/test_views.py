@@ -39,7 +39,7 @@ from test_exports import seeds
 
 SVG = "{http://www.w3.org/2000/svg}"
 FOUR = ("python/blocking", "rust/blocking", "python/thread", "rust/thread")
-ALL = tuple(f"{language}/{strategy.key}" for strategy in aio.strategies() for language in ("python", "rust"))
+ALL = tuple(f"{language}/{strategy.key}" for strategy in aio.strategies() for language in strategy.waits_by)
 
 PERCENTILES = ("service_p50", "service_p90", "service_p99")
 

@@ -14,12 +14,11 @@ from importlib import import_module
 
 import aio_strategies as aio
 import pytest
+from aio_strategies.catalogue import TWINS
 from aio_strategies.lecture.work import Assignment, Wait, WorkList
 from aio_strategies.results import Response
 from aio_strategies.targets import Target
 from aio_strategies.terms import Terms
-
-KEYS = [strategy.key for strategy in aio.strategies()]
 
 
 def work_off(key: str, work) -> None:
@@ -93,7 +92,7 @@ class Feed:
         self.close()
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", TWINS)
 def test_waiters_that_find_nothing_sleep_until_they_are_woken(key):
     """The Rust versions: tests/strategies.rs has the same."""
     feed = Feed()
@@ -116,7 +115,7 @@ def test_waiters_that_find_nothing_sleep_until_they_are_woken(key):
     assert key == "nonblocking" or feed.asked < 100
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", TWINS)
 def test_a_cancelled_list_wakes_those_who_wait_for_a_due_time(key):
     with aio.LabServer(latency=0) as lab:
         first, *later = targets(lab, 0, 4)
@@ -162,7 +161,7 @@ with aio.LabServer(latency=0.01) as lab:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", [key for key in KEYS if key != "asyncio"])  # asyncio connects in its own code
+@pytest.mark.parametrize("key", [key for key in TWINS if key != "asyncio"])  # asyncio connects in its own code
 def test_what_could_not_begin_for_want_of_ports_begins_later(key):
     subprocess.run([sys.executable, "-c", SHORT_OF_PORTS, key], check=True, timeout=60)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from . import _native
 from .checks import check_name
+from .exceptions import UnavailableError
 
 if TYPE_CHECKING:
     from .display.tables import Table
 
-__all__ = ["LANGUAGES", "STRATEGIES", "Catalogue", "Strategy", "by_key", "find", "meant_by", "strategies"]
+__all__ = ["LANGUAGES", "STRATEGIES", "TWINS", "Catalogue", "Strategy", "by_key", "find", "meant_by", "strategies"]
 
 LANGUAGES = ("python", "rust")
 
@@ -21,10 +24,10 @@ class Strategy(NamedTuple):
 
     Attributes:
         key: its name in this package.
-        section: the lecture's section.
+        section: the lecture's section, or "" if the lecture does not have it.
         title: its name in English.
         title_zh: its name in the lecture.
-        waits_by: how it waits, for each language.
+        waits_by: how it waits, for each language in which it is written.
         one_at_a_time: whether it never has more than one exchange in flight.
         lecture_seconds: the lecture's own measurement in seconds (2021, ten requests to a public host), or None.
         unavailable: the languages in which it cannot run on this machine, with the reason.
@@ -42,7 +45,36 @@ class Strategy(NamedTuple):
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages in which it can run on this machine."""
-        return tuple(language for language in LANGUAGES if language not in self.unavailable)
+        return tuple(language for language in self.waits_by if language not in self.unavailable)
+
+    @property
+    def label(self) -> str:
+        """Its key, and the lecture's section if there is one."""
+        return f"{self.key} ({self.section})" if self.section else self.key
+
+
+class _RustLacks(Mapping[str, str]):
+    """Why Rust's version cannot run here, if it cannot. That is found out when somebody looks."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    @cached_property
+    def _reasons(self) -> Mapping[str, str]:
+        reason = _native.unavailable(self._key)
+        return {} if reason is None else {"rust": reason}
+
+    def __getitem__(self, language: str) -> str:
+        return self._reasons[language]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reasons)
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def __repr__(self) -> str:
+        return repr(self._reasons)
 
 
 def _strategy(
@@ -124,10 +156,23 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
                 0.1895,
             ),
             _strategy("asyncio", "2.3.4", "asyncio", "asyncio", "native coroutines on asyncio streams", "tokio", None),
+            Strategy(
+                "uring",
+                "",
+                "io_uring",
+                "io_uring",
+                MappingProxyType({"rust": "chains of operations that the kernel completes by itself (io_uring)"}),
+                one_at_a_time=False,
+                lecture_seconds=None,
+                unavailable=_RustLacks("uring"),
+            ),
         )
     }
 )
-"""The strategies by key, in the lecture's order."""
+"""The strategies by key: in the lecture's order, then what it does not have."""
+
+TWINS = tuple(key for key, strategy in STRATEGIES.items() if set(strategy.waits_by) == set(LANGUAGES))
+"""The keys of the strategies that are written in both languages."""
 
 
 #: What else people call the strategies, in the spelling of ``_plain``.
@@ -140,11 +185,12 @@ _ALSO_CALLED: Mapping[str, tuple[str, ...]] = {
     "generator": ("generators", "generatorcoroutine", "基于生成器的协程"),
     "yield_from": ("用yieldfrom改进",),
     "asyncio": ("async", "asyncawait", "nativecoroutines", "asyncio和原生协程"),
+    "uring": (),
 }
 
 
 class Catalogue(tuple[Strategy, ...]):
-    """The strategies in the lecture's order; shown as a table."""
+    """The strategies, the lecture's in its order; shown as a table."""
 
     def __repr__(self) -> str:
         from .display.text import terminal_columns
@@ -180,7 +226,7 @@ class Catalogue(tuple[Strategy, ...]):
                     s.section,
                     s.title,
                     s.title_zh,
-                    *(s.waits_by[language] for language in LANGUAGES),
+                    *(s.waits_by.get(language, "–") for language in LANGUAGES),
                     ", ".join(s.languages),
                 )
                 for s in self
@@ -189,7 +235,7 @@ class Catalogue(tuple[Strategy, ...]):
 
 
 def strategies() -> Catalogue:
-    """Return all strategies, in the lecture's order: key, section, titles, how each waits, where it is available."""
+    """Return all strategies: their keys, sections and titles, how each waits, and where it is available."""
     return Catalogue(STRATEGIES.values())
 
 
@@ -206,12 +252,14 @@ def find(strategy: str, language: str) -> Strategy:
     """Return the strategy with this key, if it can run here in this language.
 
     Raises:
-        ValueError: there is no such strategy or language, or the strategy is not available here in this language.
+        ValueError: there is no such strategy or language, or the strategy is not written in this language.
+        UnavailableError: this machine cannot run it in this language.
     """
     found = by_key(strategy)
     check_name("language", language, LANGUAGES)
+    check_name(f"version of {strategy!r} in the language", language, found.waits_by)
     if language in found.unavailable:
-        raise ValueError(f"{strategy!r} is not available in {language} here: {found.unavailable[language]}")
+        raise UnavailableError(f"{strategy!r} is not available in {language} here: {found.unavailable[language]}")
     return found
 
 
@@ -235,4 +283,5 @@ _KEYS = {
         *(strategy.key, strategy.section, strategy.title, strategy.title_zh),
         *_ALSO_CALLED[strategy.key],
     )
+    if name
 }

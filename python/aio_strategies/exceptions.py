@@ -23,6 +23,7 @@ can send them back.
     ├── HTTPStatusError
     ├── ComparisonError
     ├── SchemaError (ValueError)
+    ├── UnavailableError (ValueError)
     └── ForkedProcessError (RuntimeError)
 """
 
@@ -55,6 +56,7 @@ __all__ = [
     "TooManyRedirects",
     "TotalTimeout",
     "TransportError",
+    "UnavailableError",
     "UnsupportedProtocol",
     "WriteError",
 ]
@@ -239,6 +241,10 @@ class SchemaError(Error, ValueError):
 
 class InvalidURL(RequestError, ValueError):
     """The text is not a URL that can be fetched; this is checked before any I/O."""
+
+
+class UnavailableError(Error, ValueError):
+    """This machine cannot run the strategy: it lacks what the strategy waits with, or does not allow it."""
 
 
 class ForkedProcessError(Error, RuntimeError):

@@ -1,4 +1,7 @@
-"""The native strategies: ``aio.rust.<key>_way``. Same names, arguments, results and exceptions as ``aio.python``."""
+"""The native strategies: ``aio.rust.<key>_way``. Same names, arguments, results and exceptions as ``aio.python``.
+
+``uring_way`` has no Python version.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ __all__ = [
     "nonblocking_way",
     "process_way",
     "thread_way",
+    "uring_way",
     "yield_from_way",
 ]
 
@@ -80,6 +84,7 @@ callback_way = strategy_function("callback", "rust", lambda: partial(_fetch, "ca
 generator_way = strategy_function("generator", "rust", lambda: partial(_fetch, "generator"))
 yield_from_way = strategy_function("yield_from", "rust", lambda: partial(_fetch, "yield_from"))
 asyncio_way = async_strategy_function("asyncio", "rust", lambda: partial(_fetch_beside, "asyncio"))
+uring_way = strategy_function("uring", "rust", lambda: partial(_fetch, "uring"))
 
 
 class _Fetching:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import _native
 from .catalogue import LANGUAGES, Strategy, by_key
-from .checks import check_names
+from .checks import check_name, check_names
 from .display.code import COLOURS, Colour, Listing, Mark, html_listings, terminal_listings
 
 if TYPE_CHECKING:
@@ -58,15 +58,21 @@ WAITS: Mapping[tuple[str, str], Sequence[tuple[Mark, str]]] = {
         (PAUSED, r"^(?! *//)(?!.*\b(woken|notified|join_next|tick)\().*\.await"),
         (ASLEEP, r"event_loop\.block_on\("),
     ],
+    ("rust", "uring_way"): [(ASLEEP, r"ring\.wait\("), (PAUSED, r"ring\.(connect|send|receive)\(")],
     ("python", "event_loop"): [(ASLEEP, r"_selector\.select\(")],
     ("rust", "event_loop"): [(ASLEEP, r"self\.poll\.poll\(")],
+    ("rust", "ring"): [(ASLEEP, r"submit_with_args\(")],
     ("python", "executor"): [(PAUSED, r"yield self")],
     ("rust", "executor"): [(PAUSED, r"YIELDED\.set\(.*\n +Poll::Pending")],
 }
 """For each language and file: the kinds of waiting, each with a pattern; the line on which a match ends is marked."""
 
-#: What a strategy uses besides its own file: the event loop, the executor of its coroutines, or another strategy.
-_BUILDS_UPON = re.compile(r"^from \.(event_loop|executor|\w+_way) import", re.MULTILINE)
+#: What a strategy uses besides its own file: an event loop, the executor of its coroutines, or another strategy. The
+#: Python version tells for both languages, if there is one.
+_BUILDS_UPON = {
+    "python": re.compile(r"^from \.(event_loop|executor|\w+_way) import", re.MULTILINE),
+    "rust": re.compile(r"^use crate::(ring)::", re.MULTILINE),
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ class Sources:
 
     @property
     def python(self) -> str:
-        """The text of the Python version's own file."""
+        """The text of the Python version's own file. A ValueError says if there is none."""
+        _check_written(self.strategy, "python")
         return _text("python", f"{self.strategy.key}_way")
 
     @property
@@ -137,16 +144,25 @@ def source(key: str, languages: Sequence[str] = LANGUAGES) -> Sources:
 
     Args:
         key: the key of the strategy, such as ``"thread"``; see ``strategies()``.
-        languages: ``"python"``, ``"rust"`` or both, in the order to show them.
+        languages: ``"python"``, ``"rust"`` or both, in the order to show them. A version that does not exist is not
+            shown, unless there is no other.
 
     Raises:
-        ValueError: there is no such strategy or language.
+        ValueError: there is no such strategy, language or version.
     """
     strategy = by_key(key)
     spoken = check_names("languages", "language", languages, LANGUAGES)
+    if len(spoken) == 1:
+        _check_written(strategy, spoken[0])
+    spoken = tuple(language for language in spoken if language in strategy.waits_by)
     own = f"{key}_way"
-    files = [own, *_BUILDS_UPON.findall(_text("python", own))]
+    tells = next(iter(strategy.waits_by))
+    files = [own, *_BUILDS_UPON[tells].findall(_text(tells, own))]
     return Sources(strategy, spoken, tuple(tuple(_listing(language, file) for language in spoken) for file in files))
+
+
+def _check_written(strategy: Strategy, language: str) -> None:
+    check_name(f"version of {strategy.key!r} in the language", language, strategy.waits_by)
 
 
 def _listing(language: str, file: str) -> Listing:

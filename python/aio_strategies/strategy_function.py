@@ -83,7 +83,7 @@ class Fetched(NamedTuple):
 Round = tuple[list[Target], Terms]
 """What to fetch at the same time."""
 
-_DOCSTRING = """Fetch URLs with the strategy ``{key}`` (lecture {section}, {title_zh}): {waits_by}.
+_DOCSTRING = """Fetch URLs with the strategy ``{key}`` ({where}): {waits_by}.
 
     Args:
         urls: ``http`` and ``https`` URLs. Their hosts are resolved before the clock starts.
@@ -103,8 +103,12 @@ _DOCSTRING = """Fetch URLs with the strategy ``{key}`` (lecture {section}, {titl
         TypeError: an argument is of the wrong type.
         ValueError: ``urls`` is empty, or another argument is out of range.
         InvalidURL: a URL is malformed (also a ValueError).
-        UnsupportedProtocol: a URL's scheme is neither ``http`` nor ``https`` (also a ValueError).
+        UnsupportedProtocol: a URL's scheme is neither ``http`` nor ``https`` (also a ValueError).{refused}
     """
+
+
+_REFUSED = """
+        UnavailableError: the kernel has no io_uring of Linux 5.19 or later, or a container's filter forbids it."""
 
 
 def strategy_function(
@@ -171,9 +175,9 @@ def _describe(way: Callable[..., object], key: str, language: str) -> None:
     way.__module__ = f"aio_strategies.{language}"
     way.__doc__ = _DOCSTRING.format(
         key=key,
-        section=strategy.section,
-        title_zh=strategy.title_zh,
+        where=f"lecture {strategy.section}, {strategy.title_zh}" if strategy.section else "not in the lecture",
         waits_by=strategy.waits_by[language],
+        refused=_REFUSED if key == "uring" else "",
         alone=" This strategy never has more than 1." if STRATEGIES[key].one_at_a_time else "",
     )
     shown_as(of_a_strategy)(way)

@@ -16,12 +16,12 @@ use std::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// A TCP socket for a connection to `address`.
-fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
+pub fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
 }
 
 /// The local address.
-fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
+pub fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
     socket.local_addr()?.as_socket().ok_or_else(not_connected)
 }
 

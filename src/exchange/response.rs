@@ -52,6 +52,14 @@ enum State {
     Whole(Reply),
 }
 
+/// What was found where a head was expected.
+struct Read {
+    /// Whether the response is complete.
+    whole: bool,
+    /// How many bytes at the end begin a head whose end has not arrived.
+    unfinished: usize,
+}
+
 impl Reader {
     pub(super) fn new(options: &Options) -> Self {
         Reader {
@@ -78,8 +86,18 @@ impl Reader {
         }
         match &mut self.state {
             State::Head { .. } => {
-                self.head.extend_from_slice(data);
-                self.read_head()
+                // Mostly the head arrives as a whole, and need not be kept.
+                let mut kept = std::mem::take(&mut self.head);
+                if kept.is_empty() {
+                    let read = self.read_head(data)?;
+                    self.head.extend_from_slice(&data[data.len() - read.unfinished..]);
+                    return Ok(read.whole);
+                }
+                kept.extend_from_slice(data);
+                let read = self.read_head(&kept)?;
+                kept.drain(..kept.len() - read.unfinished);
+                self.head = kept;
+                Ok(read.whole)
             }
             State::Body(reply, framing) => match framing.receive(data, &mut reply.body, self.limits)? {
                 Some(rest) => {
@@ -141,24 +159,23 @@ impl Reader {
     }
 
     /// Reads the head if all of it has arrived, and the beginning of the body after it.
-    fn read_head(&mut self) -> Result<bool, Fault> {
+    fn read_head(&mut self, mut data: &[u8]) -> Result<Read, Fault> {
         loop {
             // Something other than HTTP may never send an empty line: check at once.
-            let begin = self.head.len().min(5);
-            if self.head[..begin] != b"HTTP/"[..begin] {
-                let beginning = &self.head[..self.head.len().min(40)];
+            let begin = data.len().min(5);
+            if data[..begin] != b"HTTP/"[..begin] {
+                let beginning = &data[..data.len().min(40)];
                 return Err(Fault::protocol("the server's answer is not HTTP:", beginning));
             }
             let State::Head { searched } = &mut self.state else { unreachable!("called for a head only") };
-            let Some(end) = head::end(&self.head, *searched) else {
-                *searched = self.head.len().saturating_sub(2);
-                self.bound_head(self.head.len())?;
-                return Ok(false);
+            let Some(end) = head::end(data, *searched) else {
+                *searched = data.len().saturating_sub(2);
+                self.bound_head(data.len())?;
+                return Ok(Read { whole: false, unfinished: data.len() });
             };
             self.bound_head(end)?;
-            let mut reply = head::parse(&mut self.head[..end], self.limits.max_headers)?;
-            let rest = self.head.split_off(end);
-            self.head.clear();
+            let (head, rest) = data.split_at(end);
+            let mut reply = head::parse(&mut head.to_vec(), self.limits.max_headers)?;
             if (100..200).contains(&reply.status) {
                 self.interim += 1;
                 if reply.status == 101 {
@@ -169,9 +186,9 @@ impl Reader {
                 }
                 self.state = State::Head { searched: 0 };
                 if rest.is_empty() {
-                    return Ok(false);
+                    return Ok(Read { whole: false, unfinished: 0 });
                 }
-                self.head = rest;
+                data = rest;
                 continue;
             }
             self.persistent = self.persistent && head::is_persistent(&reply);
@@ -179,7 +196,7 @@ impl Reader {
             if self.head_only || matches!(reply.status, 204 | 304) {
                 self.surplus = !rest.is_empty();
                 self.state = State::Whole(reply);
-                return Ok(true);
+                return Ok(Read { whole: true, unfinished: 0 });
             }
             let mut framing = Framing::of(&reply.headers)?;
             if let Framing::Length(length) = framing {
@@ -189,12 +206,14 @@ impl Reader {
                 // A length is a promise, not a fact: reserve no more than is likely.
                 reply.body.reserve_exact(length.min(1 << 20) as usize);
             }
-            let whole = framing.receive(&rest, &mut reply.body, self.limits)?;
+            let whole = framing.receive(rest, &mut reply.body, self.limits)?;
             self.persistent = self.persistent && !matches!(framing, Framing::UntilEnd);
             self.state = State::Body(reply, framing);
-            let Some(rest) = whole else { return Ok(false) };
-            self.surplus = rest > 0;
-            return self.body_is_whole();
+            if let Some(rest) = whole {
+                self.surplus = rest > 0;
+                self.body_is_whole()?;
+            }
+            return Ok(Read { whole: whole.is_some(), unfinished: 0 });
         }
     }
 

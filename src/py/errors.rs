@@ -24,6 +24,7 @@ fn class_name(error: &Error) -> &'static str {
         Error::Response(Fault::HeadersTooLarge { .. }) => "HeadersTooLarge",
         Error::Response(Fault::BodyTooLarge { .. }) => "ResponseTooLarge",
         Error::Response(Fault::Decoding(_)) => "DecodingError",
+        Error::Unavailable(_) => "UnavailableError",
         Error::Cancelled | Error::Internal(_) => "InternalError",
     }
 }

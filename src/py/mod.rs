@@ -102,6 +102,12 @@ mod _native {
         Outcomes::of(py, &list, ended)
     }
 
+    /// Why a strategy cannot run on this machine, if it cannot.
+    #[pyfunction]
+    fn unavailable(key: &str) -> Option<String> {
+        crate::strategies::unavailable(key).map(|why| why.to_string())
+    }
+
     /// Has this process killed as soon as `parent`, which started it, has ended, whatever it is doing.
     #[pyfunction]
     fn die_with(parent: u32) -> PyResult<()> {

@@ -24,10 +24,10 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    /// The outcomes of a call, unless it was cancelled. If the strategy failed, URLs without an outcome get its error.
+    /// The outcomes of a call, unless it was cancelled or cannot be made here. If the strategy failed, URLs without an outcome get its error.
     pub(super) fn of(py: Python<'_>, list: &List, ended: Result<(), Error>) -> PyResult<Self> {
         let why = match ended {
-            Err(Error::Cancelled) => return Err(to_python(py, &Error::Cancelled, None)?),
+            Err(error @ (Error::Cancelled | Error::Unavailable(_))) => return Err(to_python(py, &error, None)?),
             Err(error) => error,
             Ok(()) => Error::Internal("it was never begun".to_owned()),
         };

@@ -12,6 +12,7 @@ macro_rules! files {
 static FILES: &[(&str, &str)] = files![
     "event_loop.rs",
     "executor.rs",
+    "ring.rs",
     "strategies/asyncio_way.rs",
     "strategies/blocking_way.rs",
     "strategies/callback_way.rs",
@@ -19,6 +20,7 @@ static FILES: &[(&str, &str)] = files![
     "strategies/nonblocking_way.rs",
     "strategies/process_way.rs",
     "strategies/thread_way.rs",
+    "strategies/uring_way.rs",
     "strategies/yield_from_way.rs",
 ];
 

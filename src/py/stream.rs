@@ -130,11 +130,12 @@ impl Stream {
         Ok(self.arrived.as_raw_fd())
     }
 
-    /// Why the strategy has ended, if it has: for what it left undone.
+    /// Why the strategy has ended, if it has: for what it left undone. Raises that it cannot run here.
     fn ended(&self, py: Python<'_>) -> PyResult<Option<PyErr>> {
         let why = match self.work.ended() {
             None => return Ok(None),
             Some(Ok(())) => Error::Internal("it was never begun".to_owned()),
+            Some(Err(error @ Error::Unavailable(_))) => return Err(to_python(py, &error, None)?),
             Some(Err(error)) => error,
         };
         to_python(py, &why, None).map(Some)

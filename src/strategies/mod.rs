@@ -10,6 +10,8 @@ pub mod generator_way;
 pub mod nonblocking_way;
 pub mod process_way;
 pub mod thread_way;
+#[cfg(target_os = "linux")]
+pub mod uring_way;
 pub mod yield_from_way;
 
 use std::path::Path;
@@ -38,10 +40,33 @@ pub const STRATEGIES: &[(&str, Make)] = &[
     ("generator", |_| Box::new(generator_way::generator_way)),
     ("yield_from", |_| Box::new(yield_from_way::yield_from_way)),
     ("asyncio", |_| Box::new(asyncio_way::asyncio_way)),
+    ("uring", |_| Box::new(uring_way::uring_way)),
 ];
 
 /// The strategy with this key.
 #[must_use]
 pub fn by_key(key: &str, helper: &Path) -> Option<Way> {
     STRATEGIES.iter().find(|(name, _)| *name == key).map(|(_, make)| make(helper))
+}
+
+/// Why the strategy with this key cannot run on this machine, if it cannot.
+#[must_use]
+pub fn unavailable(key: &str) -> Option<Error> {
+    if key == "uring" { uring_way::available().err() } else { None }
+}
+
+/// Stands in for `uring` where there is none.
+#[cfg(not(target_os = "linux"))]
+pub mod uring_way {
+    use super::{Arc, Cancellation, Error, Work};
+
+    /// Fails.
+    pub fn uring_way(_work: &Arc<dyn Work>, _cancellation: &Cancellation) -> Result<(), Error> {
+        available()
+    }
+
+    /// Says why.
+    pub fn available() -> Result<(), Error> {
+        Err(Error::Unavailable("io_uring is Linux's own".to_owned()))
+    }
 }

@@ -439,7 +439,7 @@ def _chinese_notes(findings: Findings) -> list[str]:
 
 def _heading(arm: ArmTimes) -> str:
     strategy = arm.strategy or arm.arm.beside
-    return arm.name if strategy is None else f"{strategy} ({STRATEGIES[strategy].section})"
+    return arm.name if strategy is None else STRATEGIES[strategy].label
 
 
 def _version(arm: ArmTimes) -> str:

@@ -48,7 +48,8 @@ def compare(
     docs/measuring.md explains the protocol.
 
     Args:
-        strategies: keys of strategies; None for all, an empty list for ``programs`` only.
+        strategies: keys of strategies; None for those that have a version in each language, an empty list for
+            ``programs`` only. ``uring`` has a Rust version only: it is timed if it is named.
         languages: ``"python"``, ``"rust"`` or both.
         programs: your own code, by name. Either a callable, sync or async, that takes a list of URLs (it may be defined
             in a notebook cell); or source text, which is run anew each time with the list in ``urls`` and may use

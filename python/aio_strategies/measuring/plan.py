@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalogue import LANGUAGES, STRATEGIES, meant_by
+from ..catalogue import LANGUAGES, STRATEGIES, TWINS, meant_by
 from ..checks import (
     DEFAULT_BODY_SIZE,
     DEFAULT_LATENCY,
@@ -103,11 +103,16 @@ def make_plan(
         RuntimeError: the process of ``lab`` has ended.
     """
     programs = check_programs(programs)
+    strategies = TWINS if strategies is None else strategies
     keys = check_names("strategies", "strategy", strategies, STRATEGIES, may_be_none=bool(programs))
     spoken = check_names("languages", "language", languages, LANGUAGES)
-    chosen, left_out = [], {}
+    chosen: list[Arm] = []
+    left_out: dict[str, str] = {}
     for strategy in keys:
-        for language in spoken:
+        written = [language for language in spoken if language in STRATEGIES[strategy].waits_by]
+        if not written:
+            left_out |= {f"{language}/{strategy}": f"there is no {language} version" for language in spoken}
+        for language in written:
             reason = STRATEGIES[strategy].unavailable.get(language)
             if reason is None:
                 chosen.append(Arm.of(strategy, language))
