@@ -31,8 +31,8 @@ TOP = """\
 # Faults, and what comes of them
 
 What a server can do wrong, and what you then get: a response, or an exception in `Response.error`. All
-implementations (eight strategies in two languages, and `uring`) do the same, in the same words, within their deadline; and the
-other URLs of the same call are delivered whole. `tests/test_fault_matrix.py` shows it, for {count} cases.
+implementations (eight strategies in two languages, and `uring`) do the same, in the same words, within their deadline;
+and the other URLs of the same call are delivered whole. `tests/test_fault_matrix.py` shows it, for {count} cases.
 
 Beside it stands what four other clients do with the same servers:
 {versions}.

@@ -29,17 +29,15 @@ pub(crate) fn headers(data: &[u8]) {
     let Ok(reply) = fed(Method::Head, [&head(data)[..]]) else { return };
     assert!(reply.headers.len() <= LIMITS.max_headers);
     let mut anew = Vec::new();
-    for header in &reply.headers {
-        assert!(
-            !header.name.is_empty() && header.name.iter().all(u8::is_ascii_graphic) && !header.name.contains(&b':')
-        );
-        assert!(!header.value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
-        anew.extend([&header.name[..], b": ", &header.value, b"\r\n"].concat());
+    for (name, value) in reply.headers.iter() {
+        assert!(!name.is_empty() && name.iter().all(u8::is_ascii_graphic) && !name.contains(&b':'));
+        assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+        anew.extend([name, b": ", value, b"\r\n"].concat());
     }
     let anew = fed(Method::Head, [&head(anew.strip_suffix(b"\r\n").unwrap_or(&anew))[..]]);
     // Each field has a blank now, which may be more bytes than are allowed.
     if !matches!(anew, Err(Fault::HeadersTooLarge { .. })) && !reply.headers.is_empty() {
-        assert_eq!(anew.unwrap().headers, reply.headers);
+        assert!(anew.unwrap().headers.iter().eq(reply.headers.iter()));
     }
 }
 

@@ -64,14 +64,21 @@ struct Inner {
 struct Source {
     stream: TcpStream,
     generation: usize,
-    /// When the callback is called at the latest.
+    /// Its entry among the loop's deadlines: none of its callback's is earlier.
     deadline: Option<Instant>,
-    waiting: Option<(Event, Callback)>,
+    /// The callback that waits, and when it is called at the latest.
+    waiting: Option<Waiting>,
     /// The poll is edge-triggered and reports readiness only once: it is kept here until a call would block.
     writable: bool,
     readable: bool,
     /// The peer has closed its side, or the connection is broken: a read will never block again.
     ended: bool,
+}
+
+struct Waiting {
+    event: Event,
+    deadline: Instant,
+    callback: Callback,
 }
 
 /// A waiter that waits to be woken.
@@ -152,7 +159,7 @@ impl EventLoop {
         inner.waiting += 1;
         inner.note_deadline(place, deadline);
         let source = &mut inner.sources[place];
-        source.waiting = Some((event, Box::new(callback)));
+        source.waiting = Some(Waiting { event, deadline, callback: Box::new(callback) });
         let ready = source.take_ready();
         inner.call_soon(ready);
     }
@@ -266,9 +273,18 @@ impl Inner {
             && deadline <= now
         {
             self.deadlines.pop_first();
-            self.sources[number].deadline = None;
-            let late = self.sources[number].waiting.take().map(|(_, callback)| callback);
-            self.call_soon(late);
+            let source = &mut self.sources[number];
+            source.deadline = None;
+            match &source.waiting {
+                Some(waiting) if waiting.deadline > now => {
+                    let deadline = waiting.deadline;
+                    self.note_deadline(number, deadline);
+                }
+                _ => {
+                    let late = source.waiting.take().map(|waiting| waiting.callback);
+                    self.call_soon(late);
+                }
+            }
         }
         while let Some(&(alarm, number)) = self.alarms.first()
             && alarm <= now
@@ -295,9 +311,10 @@ impl Inner {
 
     fn note_deadline(&mut self, number: usize, deadline: Instant) {
         let source = &mut self.sources[number];
-        if source.deadline != Some(deadline) {
-            if let Some(earlier) = source.deadline.replace(deadline) {
-                self.deadlines.remove(&(earlier, number));
+        // An earlier entry stays: when its time comes, it is put off. So a connection that is used again costs nothing.
+        if source.deadline.is_none_or(|noted| deadline < noted) {
+            if let Some(later) = source.deadline.replace(deadline) {
+                self.deadlines.remove(&(later, number));
             }
             self.deadlines.insert((deadline, number));
         }
@@ -307,12 +324,11 @@ impl Inner {
 impl Source {
     /// Takes the callback, if the socket is ready for it.
     fn take_ready(&mut self) -> Option<Callback> {
-        let (event, _) = self.waiting.as_ref()?;
-        let ready = match event {
+        let ready = match self.waiting.as_ref()?.event {
             Event::Write => self.writable,
             Event::Read => self.readable,
         };
-        if ready { self.waiting.take().map(|(_, callback)| callback) } else { None }
+        if ready { self.waiting.take().map(|waiting| waiting.callback) } else { None }
     }
 }
 
@@ -456,7 +472,7 @@ impl Drop for Cleared<'_> {
         let Inner { sources, sleepers, ready, waiting, .. } = &mut *inner;
         let mut callbacks = std::mem::take(ready);
         callbacks
-            .extend(sources.iter_mut().filter_map(|(_, source)| source.waiting.take()).map(|(_, callback)| callback));
+            .extend(sources.iter_mut().filter_map(|(_, source)| source.waiting.take()).map(|waiting| waiting.callback));
         callbacks.extend(sleepers.iter_mut().filter_map(|(_, sleeping)| sleeping.callback.take()));
         *waiting = 0;
         // They hold sockets, which remove themselves from the loop when dropped.

@@ -15,7 +15,7 @@ from importlib import import_module
 import aio_strategies as aio
 import pytest
 from aio_strategies.catalogue import TWINS
-from aio_strategies.lecture.work import Assignment, Wait, WorkList
+from aio_strategies.lecture.work import Assignment, Slot, Wait, WorkList
 from aio_strategies.results import Response
 from aio_strategies.targets import Target
 from aio_strategies.terms import Terms
@@ -263,3 +263,18 @@ def test_a_connection_with_itself_is_refused(way):
     if subprocess.run([*unshare, "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace can be made here")
     subprocess.run([*unshare, sys.executable, "-c", SELF_CONNECT, way.key, way.language], check=True, timeout=60)
+
+
+def test_half_as_many_as_there_was_room_for_go_on_after_a_shortage(lab):
+    """Each finds no descriptor, as those that have just ended are not free yet: not all of them may give up."""
+    work = WorkList(targets(lab, 0, 100), 10, Terms(30.0))
+    slots = [Slot() for _ in range(10)]
+    begun = {slot: work.next(slot) for slot in slots}
+    left = 0
+    for slot in slots:
+        work.put(slot, begun[slot].ticket, aio.Response("http://a/", status_code=200))
+        step = work.next(slot)
+        error = aio.ConnectError("none left", phase="connect", errno=errno.EMFILE)
+        work.put(slot, step.ticket, aio.Response("http://a/", error=error))
+        left += isinstance(work.next(slot), Wait)
+    assert left >= 4

@@ -1,7 +1,8 @@
 //! Finding the end of the body: RFC 9112, section 6.
 
 use super::fault::Fault;
-use super::head::{Header, field, is_text};
+use super::fields::Fields;
+use super::head::{field, is_text};
 use super::limits::{Limits, MAX_CHUNK_LINE};
 
 /// Where the body ends.
@@ -17,21 +18,21 @@ pub(super) enum Framing {
 
 impl Framing {
     /// Determines it from the headers of a response that may have a body.
-    pub(super) fn of(headers: &[Header]) -> Result<Self, Fault> {
+    pub(super) fn of(headers: &Fields) -> Result<Self, Fault> {
         let mut coded = false;
         let mut length = None;
-        for header in headers {
-            if header.name.eq_ignore_ascii_case(b"transfer-encoding") {
+        for (name, value) in headers.iter() {
+            if name.eq_ignore_ascii_case(b"transfer-encoding") {
                 // A coding that cannot be decoded, or chunked twice: the end of the body cannot be known.
-                if coded || !header.value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Fault::protocol("unknown transfer coding", &header.value));
+                if coded || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Fault::protocol("unknown transfer coding", value));
                 }
                 coded = true;
-            } else if header.name.eq_ignore_ascii_case(b"content-length") {
-                for value in header.value.split(|&byte| byte == b',') {
-                    let value = content_length(value.trim_ascii())?;
-                    if length.replace(value).is_some_and(|earlier| earlier != value) {
-                        return Err(Fault::protocol("contradicting Content-Length", &header.value));
+            } else if name.eq_ignore_ascii_case(b"content-length") {
+                for part in value.split(|&byte| byte == b',') {
+                    let part = content_length(part.trim_ascii())?;
+                    if length.replace(part).is_some_and(|earlier| earlier != part) {
+                        return Err(Fault::protocol("contradicting Content-Length", value));
                     }
                 }
             }

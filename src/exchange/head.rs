@@ -1,18 +1,10 @@
 //! Reading a response's head: RFC 9112, sections 4 and 5.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 use super::fault::Fault;
+use super::fields::Fields;
 use super::response::Reply;
-
-/// A header field. Those received are as they came, except that folded lines are joined.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The name, in the sender's spelling.
-    pub name: Vec<u8>,
-    /// The value, without the space around it.
-    pub value: Vec<u8>,
-}
 
 /// The place after the first empty line at or after `from`; lines may end with a bare line feed.
 pub(super) fn end(head: &[u8], from: usize) -> Option<usize> {
@@ -24,34 +16,36 @@ pub(super) fn end(head: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Reads a complete head, in which it joins folded lines.
-pub(super) fn parse(head: &mut [u8], max_headers: usize) -> Result<Reply, Fault> {
+pub(super) fn parse(mut head: Vec<u8>, max_headers: usize) -> Result<Reply, Fault> {
     let after_first_line = head.iter().position(|&byte| byte == b'\n').map_or(head.len(), |at| at + 1);
-    let (line, fields) = head.split_at_mut(after_first_line);
+    let (line, lines) = head.split_at_mut(after_first_line);
     let line = without_line_end(line);
     let (version, status, reason) = status_line(line).ok_or_else(|| malformed("status line", line))?;
-    unfold(fields);
-    let headers = fields
-        .split_inclusive(|&byte| byte == b'\n')
-        .map(without_line_end)
-        .take_while(|line| !line.is_empty())
-        .map(|line| match field(line) {
-            Some((name, value)) => Ok(Header { name: name.to_vec(), value: value.trim_ascii().to_vec() }),
-            None => Err(malformed("header", line)),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    if headers.len() > max_headers {
-        return Err(Fault::HeadersTooLarge { limit: format!("{max_headers} fields") });
-    }
     // Its encoding is unknown unless it is ASCII; nobody needs it.
     let reason = if reason.is_ascii() { reason.to_vec() } else { Vec::new() };
-    Ok(Reply { status, version, reason, headers, body: Vec::new() })
+    unfold(lines);
+    let mut places = Vec::with_capacity(8);
+    let mut begin = after_first_line;
+    for line in lines.split_inclusive(|&byte| byte == b'\n') {
+        let (text, end) = (without_line_end(line), begin + line.len());
+        if text.is_empty() {
+            break;
+        }
+        let (name, value) = field(text).ok_or_else(|| malformed("header", text))?;
+        let place = |part: Range<usize>| begin + part.start..begin + part.end;
+        places.push((place(name), place(value)));
+        begin = end;
+    }
+    if places.len() > max_headers {
+        return Err(Fault::HeadersTooLarge { limit: format!("{max_headers} fields") });
+    }
+    Ok(Reply { status, version, reason, headers: Fields::new(head, places), body: Vec::new() })
 }
 
 /// Whether the connection stays open after this response, as far as its head says: RFC 9112, section 9.3.
 pub(super) fn is_persistent(reply: &Reply) -> bool {
     let values = |name: &'static [u8]| {
-        let named = reply.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-        named.flat_map(|header| header.value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+        reply.headers.values(name).flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
     };
     let asks_for = |option: &[u8]| values(b"connection").any(|value| value.eq_ignore_ascii_case(option));
     let is_coded = values(b"transfer-encoding").next().is_some();
@@ -77,11 +71,15 @@ fn status_line(line: &[u8]) -> Option<(u8, u16, &[u8])> {
     is_text(reason).then_some((version - b'0', status, reason))
 }
 
-/// Name and value of a header or trailer field.
-pub(super) fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Where in the line of a header or trailer field the name is, and where the value, without the space around it.
+pub(super) fn field(line: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    (!name.is_empty() && name.iter().all(|&byte| is_token(byte)) && is_text(value)).then_some((name, value))
+    if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) || !is_text(value) {
+        return None;
+    }
+    let begin = line.len() - value.trim_ascii_start().len();
+    Some((0..colon, begin..begin + value.trim_ascii().len()))
 }
 
 /// Whether the byte may be part of a name: RFC 9110, section 5.6.2.

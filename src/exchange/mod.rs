@@ -2,11 +2,12 @@
 //! one.
 //!
 //! `request` writes the request as `options` say, `response` reads the response: `head` parses its head, `framing` finds
-//! the end of its body, `decoding` undoes the body's encodings. `limits` bounds everything, `fault` says what is wrong with
+//! the end of its body, `fields` are its header fields, `decoding` undoes the body's encodings. `limits` bounds everything, `fault` says what is wrong with
 //! a response. `text` turns a body into text. This module depends on nothing else in the package.
 
 pub mod decoding;
 mod fault;
+mod fields;
 mod framing;
 mod head;
 mod limits;
@@ -16,7 +17,7 @@ mod response;
 pub mod text;
 
 pub use fault::Fault;
-pub use head::Header;
+pub use fields::{Fields, Header};
 pub use limits::Limits;
 pub use options::{Method, Options};
 pub use response::Reply;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::head::Header;
+use super::fields::Header;
 use super::limits::Limits;
 
 /// What to ask the server for, and how large the response may be.

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::decoding;
 use super::fault::Fault;
+use super::fields::Fields;
 use super::framing::Framing;
-use super::head::{self, Header};
+use super::head;
 use super::limits::{Limits, MAX_INTERIM};
 use super::options::{Method, Options};
 
@@ -19,7 +20,7 @@ pub struct Reply {
     /// The text after the status code.
     pub reason: Vec<u8>,
     /// The header fields, in order.
-    pub headers: Vec<Header>,
+    pub headers: Fields,
     /// The body, decoded.
     pub body: Vec<u8>,
 }
@@ -148,10 +149,10 @@ impl Reader {
     fn body_is_whole(&mut self) -> Result<bool, Fault> {
         let state = std::mem::replace(&mut self.state, State::Head { searched: 0 });
         if let State::Body(mut reply, _) = state {
-            let is_encoding = |header: &&Header| header.name.eq_ignore_ascii_case(b"content-encoding");
-            if reply.headers.iter().any(|header| is_encoding(&header)) {
-                let encodings = reply.headers.iter().filter(is_encoding).map(|header| &header.value[..]);
-                reply.body = decoding::decode(reply.body, encodings, self.limits.max_body_bytes)?;
+            let encodings = || reply.headers.values(b"content-encoding");
+            if encodings().next().is_some() {
+                reply.body =
+                    decoding::decode(std::mem::take(&mut reply.body), encodings(), self.limits.max_body_bytes)?;
             }
             self.state = State::Whole(reply);
         }
@@ -175,7 +176,7 @@ impl Reader {
             };
             self.bound_head(end)?;
             let (head, rest) = data.split_at(end);
-            let mut reply = head::parse(&mut head.to_vec(), self.limits.max_headers)?;
+            let mut reply = head::parse(head.to_vec(), self.limits.max_headers)?;
             if (100..200).contains(&reply.status) {
                 self.interim += 1;
                 if reply.status == 101 {

@@ -78,7 +78,7 @@ pub(super) fn receive(
                 let (received, open) = (exchange.bytes_received(), exchange.leaves_connection_open());
                 let reply = exchange.into_reply();
                 let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
-                let headers = reply.headers.iter().map(|header| (bytes(&header.name), bytes(&header.value))).collect();
+                let headers = reply.headers.iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
                 let reply = (reply.status, bytes(&reply.reason), reply.version, headers, bytes(&reply.body));
                 return Ok(Some((reply, received, open)));
             }

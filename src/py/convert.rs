@@ -95,7 +95,7 @@ pub(super) fn outcome_to_python<'py>(
         match &outcome.result {
             Ok(reply) => {
                 let bytes = |bytes: &[u8]| PyBytes::new(py, bytes);
-                let headers = reply.headers.iter().map(|header| (bytes(&header.name), bytes(&header.value)));
+                let headers = reply.headers.iter().map(|(name, value)| (bytes(name), bytes(value)));
                 let headers = PyList::new(py, headers.collect::<Vec<_>>())?;
                 let reason = String::from_utf8_lossy(&reply.reason);
                 (

@@ -97,6 +97,8 @@ pub struct Job {
 #[derive(Debug, Default)]
 struct Exchanges {
     in_flight: usize,
+    /// The most that were in flight at once.
+    peak: usize,
     /// To be tried again.
     again: VecDeque<Job>,
     /// The errno that kept the work from having all its waiters in flight.
@@ -106,15 +108,16 @@ struct Exchanges {
 }
 
 impl Exchanges {
-    /// How long to wait before trying again, if no exchange is in flight whose end would free resources.
+    /// How long a waiter that could not begin waits before it tries again.
     const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
     /// What the waiter is to do; `take` takes a job that none has begun. `None` if there is none.
     fn next(&mut self, slot: &mut Slot, take: impl FnOnce() -> Option<Job>) -> Option<Next> {
         if std::mem::take(&mut slot.starved) {
-            // End this waiter, so that the resources suffice for the others. The last one must stay.
-            let others = self.in_flight > 0;
-            return Some(if others { Next::End } else { Next::Wait(Some(Instant::now() + Self::TRY_AGAIN_AFTER)) });
+            // End this waiter, so that the resources suffice for the others. But half as many as they once sufficed for
+            // must stay: a shortage may be over soon.
+            let enough = 2 * self.in_flight >= self.peak;
+            return Some(if enough { Next::End } else { Next::Wait(Some(Instant::now() + Self::TRY_AGAIN_AFTER)) });
         }
         let job = slot.claimed.take().or_else(|| self.again.pop_front()).or_else(take)?;
         if job.due.is_some_and(|due| due > Instant::now()) {
@@ -123,6 +126,7 @@ impl Exchanges {
             return Some(Next::Wait(due));
         }
         self.in_flight += 1;
+        self.peak = self.peak.max(self.in_flight);
         Some(Next::Begin(slot.begun.insert(job).assignment.clone()))
     }
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .tls import Tls
 
 TRY_AGAIN_AFTER = 0.05
-"""Seconds to wait before trying again, if no exchange is in flight whose end would free resources."""
+"""Seconds that a waiter which could not begin waits before it tries again."""
 
 # connect() fails with EADDRNOTAVAIL when all local ports are in use.
 SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
@@ -153,6 +153,7 @@ class WorkList:
         self._todo: Iterator[Assignment] = map(Assignment, count(), targets, repeat(terms))
         self._again: deque[Assignment] = deque()  # those that could not begin
         self._in_flight: set[Slot] = set()
+        self._peak = 0  # the most that were in flight at once
         self._stuck_since: float | None = None
         self._responses: list[Response | None] = [None] * len(targets)
         self._asleep: set[Slot] = set()
@@ -166,9 +167,11 @@ class WorkList:
             if self._cancelled:
                 return None
             if slot.starved:
-                # End this waiter, so that the resources suffice for the others. The last one must stay.
+                # End this waiter, so that the resources suffice for the others. But half as many as they once sufficed
+                # for must stay: a shortage may be over soon.
                 slot.starved = False
-                return None if self._in_flight else self._wait(slot, time.monotonic() + TRY_AGAIN_AFTER)
+                enough = 2 * len(self._in_flight) >= self._peak
+                return None if enough else self._wait(slot, time.monotonic() + TRY_AGAIN_AFTER)
             step = slot.claimed
             if step is None:
                 step = self._again.popleft() if self._again else self._take_one()
@@ -181,6 +184,8 @@ class WorkList:
             slot.claimed = None
             slot.begun = step
             self._in_flight.add(slot)
+            if len(self._in_flight) > self._peak:
+                self._peak = len(self._in_flight)
             return step
 
     def put(self, slot: Slot, ticket: int, response: Response) -> None:
