@@ -57,13 +57,15 @@ format: .venv/dev ## Format both languages
 notebook: .venv/dev ## Execute the notebooks anew and save them with their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
-bench: .venv/installed ## Measure the figures that the README and the closing notes quote (benchmarks/results)
+bench: .venv/bench ## Measure the figures that the README and the documents quote (benchmarks/results), and make docs/performance.md
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/cpu_per_request.py
 	$(BIN)/python benchmarks/lab_vs_nginx.py
 	$(BIN)/python benchmarks/aa_simulation.py
 	$(BIN)/python benchmarks/before_after.py
 	$(BIN)/python benchmarks/harness.py
+	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python docs/make_performance.py
 
 wheel: .venv/dev ## Build the wheel into dist/
 	rm -rf dist
@@ -87,4 +89,8 @@ clean: ## Remove what was built
 
 .venv/dev: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	@touch $@
+
+.venv/bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[bench]'
 	@touch $@

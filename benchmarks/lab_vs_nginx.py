@@ -9,48 +9,20 @@ benchmarks/results/lab_vs_nginx.json. Loopback only. Needs nginx and wrk.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aio_strategies.lab.server import LabServer
 from aio_strategies.measuring.environment import describe
+from nginx import find, nginx, versions
 from save import save
 
 BODY_SIZE = 1024
 MODES = {"keep-alive": [], "close": ["-H", "Connection: close"]}
-
-CONFIG = """
-worker_processes 1;
-daemon off;
-pid {prefix}/pid;
-error_log {prefix}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    client_body_temp_path {prefix}/body;
-    proxy_temp_path {prefix}/proxy;
-    fastcgi_temp_path {prefix}/fastcgi;
-    uwsgi_temp_path {prefix}/uwsgi;
-    scgi_temp_path {prefix}/scgi;
-    default_type text/plain;
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location / {{ return 200 "{body}"; }}
-    }}
-}}
-"""
 
 
 def main() -> None:
@@ -63,7 +35,8 @@ def main() -> None:
             sys.exit(f"{program} is missing: this benchmark measures the lab against nginx, with wrk as the client")
 
     rates: dict[str, dict[str, list[float]]] = {mode: {"lab": [], "nginx": []} for mode in MODES}
-    with nginx() as nginx_url, LabServer(latency=0, body_size=BODY_SIZE) as lab:
+    with nginx([BODY_SIZE]) as server, LabServer(latency=0, body_size=BODY_SIZE) as lab:
+        nginx_url = server.url(BODY_SIZE)
         for url in (nginx_url, lab.url):
             for headers in MODES.values():
                 requests_per_second(url, headers, seconds=1)  # warm-up
@@ -96,46 +69,6 @@ def main() -> None:
     save(Path(__file__), result)
 
 
-def find(program: str) -> str | None:
-    """Return the program's path; nginx is often in a directory that is only on root's PATH."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-
-
-@contextlib.contextmanager
-def nginx() -> Iterator[str]:
-    """Run nginx with its own configuration and one worker; yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="lab-vs-nginx-") as prefix:
-        os.chmod(prefix, 0o755)  # the worker runs as another user when this runs as root
-        config = Path(prefix) / "nginx.conf"
-        body = ("An answer of nginx, from memory. " * 32)[: BODY_SIZE - 1]
-        config.write_text(CONFIG.format(prefix=prefix, port=port, body=body + "."))
-        process = subprocess.Popen(
-            [find("nginx") or "nginx", "-p", prefix, "-c", str(config), "-e", f"{prefix}/error.log"],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            wait_for(port, process, Path(prefix) / "error.log")
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server listens on the port."""
-    for _ in range(100):
-        if process.poll() is not None:
-            sys.exit(f"nginx did not start: {log.read_text() if log.exists() else process.returncode}")
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.05)
-    sys.exit("nginx does not listen")
-
-
 def requests_per_second(url: str, headers: list[str], seconds: int) -> float:
     """Run wrk for this many seconds; return its rate of requests."""
     command = [find("wrk") or "wrk", "-t1", "-c100", f"-d{seconds}s", *headers, url]
@@ -146,16 +79,6 @@ def requests_per_second(url: str, headers: list[str], seconds: int) -> float:
     if match is None:
         sys.exit(f"cannot read wrk's output:\n{output}")
     return float(match[1])
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the two programs."""
-    nginx_version = subprocess.run([find("nginx") or "nginx", "-v"], capture_output=True, text=True, check=True).stderr
-    wrk_version = subprocess.run([find("wrk") or "wrk", "-v"], capture_output=True, text=True, check=False).stdout
-    return {
-        "nginx": nginx_version.strip().removeprefix("nginx version: "),
-        "wrk": wrk_version.splitlines()[0].split(" [")[0] if wrk_version else "unknown",
-    }
 
 
 if __name__ == "__main__":

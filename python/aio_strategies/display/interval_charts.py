@@ -77,13 +77,17 @@ def dots_chart(
     subtitle: str = "",
     notes: Sequence[str] = (),
     unit: TimeUnit | None = None,
+    quantity: str = "wall time",
 ) -> Chart:
-    """Describe a row for each time, grouped, with named vertical reference lines (in seconds)."""
+    """Describe a row for each time, grouped, with named vertical reference lines (in seconds).
+
+    The quantity says which time it is.
+    """
     times = [time for dot in dots for time in (dot.value, *_interval(dot.low, dot.high))]
     times += [time for _, time in lines]
     unit = unit or unit_of(max(times, default=0.0))
     scale = spanning([unit.per_second * time for time in times or [0.0]])
-    x = Axis(scale, scale.titled(f"wall time, {unit.name}"), [Tick(*tick) for tick in scale.ticks(_LENGTH)])
+    x = Axis(scale, scale.titled(f"{quantity}, {unit.name}"), [Tick(*tick) for tick in scale.ticks(_LENGTH)])
     told = [f"{'≈' if dot.projected else ''}{figure(unit.per_second * dot.value)}" for dot in dots]
     rows = [place + _GAP * group for place, group in enumerate(_group_numbers(dots))]
     ends = -0.7, max(rows, default=0.0) + 0.7
