@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -123,6 +124,22 @@ def test_the_whole_site_with_every_strategy(key, site):
     assert (by_path["/"].depth, by_path["/base/c"].depth, by_path["/new"].depth) == (0, 2, 3)
     assert by_path["/b/"].links == (f"{site.url}/base/c", f"{site.url}/d")
     assert by_path["/text"].text == '<a href="/never">no link</a>'
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_labs_site_exactly(key):
+    """Every page of a generated site, on three hosts, with redirects, loops and broken pages; and nothing else."""
+    truth = aio.Site(pages=150, hosts=3, seed=11, redirects=True, broken=True, wide=20)
+    with aio.LabServer(latency=0, site=truth) as lab, contextlib.ExitStack() as stack:
+        for name, (_, port) in lab.hosts.items():
+            stack.enter_context(lab.as_host(name, port))
+        roots = [lab.site_url, *(f"http://{name}:{lab.port}/" for name in truth.names[1:])]
+        pages = list(aio.python.Crawler(roots, strategy=key, max_tries=1))
+        found = {one.url: one.status for one in pages if truth.page(one.url) is not None}
+        expected = {url: truth.page(url) for url in truth.urls(lab.site_url)}
+    assert found.keys() == {url for url, page in expected.items() if page.depth is not None}
+    for url, status in found.items():
+        assert status == (None if expected[url].cut else expected[url].status), url
 
 
 def test_beside_an_event_loop(site):

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .lab.fault import Fault
     from .lab.log import ExchangeLog, LogRecord
     from .lab.server import LabServer, LabStats
+    from .lab.site import Site, SitePage
     from .measuring.sweeping import scaling
     from .sources import Sources, source
 
@@ -86,6 +87,8 @@ _LATER = {
     "Picture": ".display.picture",
     "Scaling": ".comparison.sweep",
     "Settings": ".comparison.settings",
+    "Site": ".lab.site",
+    "SitePage": ".lab.site",
     "Sources": ".sources",
     "TimedRun": ".comparison.arm_times",
     "Verdict": ".comparison.verdicts",
@@ -134,6 +137,8 @@ __all__ = [
     "Run",
     "Scaling",
     "Settings",
+    "Site",
+    "SitePage",
     "Sources",
     "Strategy",
     "TimedRun",

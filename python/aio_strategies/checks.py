@@ -67,6 +67,7 @@ __all__ = [
     "check_rounds",
     "check_script",
     "check_seed",
+    "check_site_setting",
     "check_suffix",
     "check_text",
     "check_timeout",
@@ -462,6 +463,33 @@ def check_fault_number(kind: str, name: str, value: Any) -> float:
     if name == "rate":
         return _between(name, value, 1, 1e15, "bytes per second")
     return _between(name, value, 0, _LONGEST, "seconds")
+
+
+_SITE_NUMBERS = {
+    "pages": (1, 10**12),
+    "links": (1, 100_000),
+    "depth": (0, 10**12),
+    "size": (0, 1 << 26),
+    "hosts": (1, 10_000),
+    "wide": (0, 1_000_000),
+    "throttled": (0, 10**9),
+    "retry_after": (0, 10**9),
+    "unavailable": (0, 10**9),
+}
+"""The least and the greatest values of a site's numbers."""
+
+
+def check_site_setting(name: str, value: Any) -> float:
+    """Return a setting of a site: a whole number, its seed, a share, a time in seconds (up to a day), or a flag."""
+    if name in _SITE_NUMBERS:
+        return _integer(name, value, *_SITE_NUMBERS[name])
+    if name == "seed":
+        return check_seed(value)
+    if name == "hot":
+        return _between(name, value, 0, 1, "(a share of the pages)")
+    if name in ("slow", "crawl_delay"):
+        return _between(name, value, 0, _LONGEST, "seconds")
+    return check_flag(name, value)
 
 
 def check_path(path: str) -> str:

@@ -17,6 +17,7 @@ use super::http::{self, MAX_HEAD, Replies, Reply, Request};
 use super::log::{Entrance, Entry, Log, Logs};
 use super::script::{RawReplies, Script, Step};
 use super::sender::{SEND, SEND_LAST, Sender};
+use super::site::{Answer, Served};
 use super::tls::Tls;
 use crate::clock::monotonic_ns;
 
@@ -28,8 +29,9 @@ const BURST: usize = 16;
 const LINGER: u64 = 2_000_000_000;
 /// With a limited bandwidth, how many portions of the body are sent per second.
 const PORTIONS_PER_SECOND: u64 = 100;
-/// How many buffers are kept for later replies.
+/// How many buffers are kept for later replies, and how large one may be: the pages of a site can be.
 const MAX_SPARE: usize = 1024;
+const MAX_SPARE_SIZE: usize = 16 << 10;
 
 /// What all connections of a lab share.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(super) struct Service {
     raw: Arc<RawReplies>,
     /// Of each entrance; None if there are none.
     faults: Option<[Faults; 2]>,
+    /// At each entrance; None if there is none.
+    sites: Option<[Served; 2]>,
     /// None for plain HTTP.
     tls: Option<Arc<ServerConfig>>,
     logs: Logs,
@@ -67,6 +71,7 @@ impl Service {
             replies: Replies::new(config.body_size),
             raw,
             faults: Faults::new(&config.faults, config.seed).map(|faults| [faults.clone(), faults]),
+            sites: config.site.as_ref().map(|site| Served::new(site, config.https)).map(|site| [site.clone(), site]),
             tls,
             logs,
             scratch: vec![0; MAX_HEAD],
@@ -81,6 +86,13 @@ impl Service {
     /// The encrypted side of a new connection; None for plain HTTP.
     pub(super) fn tls(&self) -> Option<Box<Tls>> {
         self.tls.as_ref().map(|config| Box::new(Tls::new(config)))
+    }
+
+    /// The reply of the site, if there is one and the request is for it.
+    fn visit(&mut self, entrance: Entrance, request: &Request<'_>, now: u64) -> Option<Answer> {
+        let sites = self.sites.as_mut()?;
+        let origin = self.logs.of(entrance).origin_with(now);
+        sites[entrance as usize].answer(request.host, request.path, origin)
     }
 
     /// What a request meets: nanoseconds until it is answered, and how.
@@ -155,6 +167,17 @@ enum Treatment {
     Faulty(Box<Met>),
     /// With a raw reply.
     Raw(Box<Script>),
+}
+
+impl Treatment {
+    /// Has the connection closed after this many bytes of the reply.
+    fn limit(&mut self, limit: u64) {
+        match self {
+            Self::Plain => *self = Self::Faulty(Box::new(Met { limit: Some(limit), ..Met::default() })),
+            Self::Faulty(met) => met.limit = Some(met.limit.unwrap_or(u64::MAX).min(limit)),
+            Self::Raw(_) => {}
+        }
+    }
 }
 
 impl Exchange {
@@ -427,7 +450,7 @@ impl Connection {
     /// Answers a request whose head takes too long.
     fn give_up(&mut self, service: &mut Service) {
         self.head.clear();
-        let late = Request { length: 0, path: "", status: 408, head_only: false, keep_alive: false };
+        let late = Request { length: 0, path: "", host: "", status: 408, head_only: false, keep_alive: false };
         self.begin(&late, monotonic_ns(), service);
     }
 
@@ -536,7 +559,12 @@ impl Connection {
             0
         };
         let (mut delay, mut keep_alive, mut treatment) = (delay, request.keep_alive, Treatment::Plain);
+        let mut answer = None;
         if request.status == 200 {
+            answer = service.visit(self.entrance, request, now);
+            if let Some(answer) = &answer {
+                delay = delay.saturating_add(answer.delay.as_nanos() as u64);
+            }
             let raw = service.raw.get(request.path);
             if raw.is_some() || service.faults.is_some() {
                 (delay, treatment) = service.treat(self.entrance, request.path, now, delay, raw);
@@ -548,17 +576,25 @@ impl Connection {
             }
         }
         let buffer = service.spare.pop().unwrap_or_default();
+        let (status, reply) = match &answer {
+            Some(answer) => (answer.code(), http::compose(request, answer, buffer)),
+            None => (request.status, service.replies.compose(request, buffer)),
+        };
+        if answer.is_some_and(|answer| answer.cut) {
+            keep_alive = false;
+            treatment.limit(reply.head() + reply.body() / 2);
+        }
         if !keep_alive {
             self.stage = Stage::Finishing { excess: false };
         }
         self.exchanges.push_back(Exchange {
             id,
-            status: request.status,
+            status,
             arrived: self.arrived,
             request: now,
             due: now.saturating_add(delay),
             keep_alive,
-            reply: service.replies.compose(request, buffer),
+            reply,
             sent: 0,
             first_byte: 0,
             treatment,
@@ -604,8 +640,9 @@ impl Connection {
         }
         drop(log);
         let keep_alive = exchange.keep_alive;
-        if service.spare.len() < MAX_SPARE {
-            service.spare.push(exchange.reply.into_buffer());
+        let buffer = exchange.reply.into_buffer();
+        if service.spare.len() < MAX_SPARE && buffer.capacity() <= MAX_SPARE_SIZE {
+            service.spare.push(buffer);
         }
         if at_once {
             return Some(Next::Closed);

@@ -4,6 +4,8 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::site::Answer;
+
 /// The longest head of a request that is read.
 pub(super) const MAX_HEAD: usize = 64 << 10;
 /// The most header fields of a request.
@@ -11,6 +13,8 @@ const MAX_FIELDS: usize = 128;
 
 /// The filler of the bodies, after the path: one line, so that its repetition gives lines.
 const LINE: &str = "An I/O-bound program waits; how it waits is what this lab times.\n";
+/// The type of the usual replies.
+const TEXT: &str = "text/plain; charset=utf-8";
 /// At least this many bytes of filler are prepared, unless the bodies are shorter.
 const FILLER: u64 = 256 << 10;
 
@@ -21,6 +25,8 @@ pub(super) struct Request<'a> {
     pub(super) length: usize,
     /// The target as it was sent; empty if it could not be read.
     pub(super) path: &'a str,
+    /// The host that it is for, perhaps with a port; empty if it names none.
+    pub(super) host: &'a str,
     /// 200, or the 4xx status for what is wrong with it.
     pub(super) status: u16,
     /// Whether the method is HEAD.
@@ -33,7 +39,8 @@ pub(super) struct Request<'a> {
 pub(super) fn parse(input: &[u8]) -> Option<Request<'_>> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
-    let refused = |status| Request { length: input.len(), path: "", status, head_only: false, keep_alive: false };
+    let refused =
+        |status| Request { length: input.len(), path: "", host: "", status, head_only: false, keep_alive: false };
     match parsed.parse_with_uninit_headers(input, &mut fields) {
         Ok(httparse::Status::Partial) if input.len() <= MAX_HEAD => None,
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => Some(judge(&parsed, length)),
@@ -49,6 +56,7 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
     // By default, HTTP/1.1 keeps a connection and HTTP/1.0 closes it.
     let mut keep_alive = parsed.version == Some(1);
     let mut close = false;
+    let mut host = "";
     let (mut has_length, mut has_body, mut has_coding) = (false, false, false);
     for field in parsed.headers.iter() {
         if field.name.eq_ignore_ascii_case("connection") {
@@ -61,6 +69,8 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
             has_body |= field.value.trim_ascii() != b"0";
         } else if field.name.eq_ignore_ascii_case("transfer-encoding") {
             has_coding = true;
+        } else if field.name.eq_ignore_ascii_case("host") {
+            host = std::str::from_utf8(field.value).unwrap_or_default();
         }
     }
     let status = match method {
@@ -71,7 +81,7 @@ fn judge<'a>(parsed: &httparse::Request<'_, 'a>, length: usize) -> Request<'a> {
         _ => 405,
     };
     let path = parsed.path.unwrap_or_default();
-    Request { length, path, status, head_only, keep_alive: keep_alive && !close && status == 200 }
+    Request { length, path, host, status, head_only, keep_alive: keep_alive && !close && status == 200 }
 }
 
 /// The extra delay of a path, uniform in `0..bound` over paths. It depends only on the seed and the path, not on the
@@ -111,8 +121,8 @@ impl Replies {
         let lines = body_size.min(FILLER).div_ceil(LINE.len() as u64) as usize;
         Self {
             body_size,
-            keep_alive: head("200 OK", body_size, "Connection: keep-alive\r\n"),
-            close: head("200 OK", body_size, "Connection: close\r\n"),
+            keep_alive: head("200 OK", TEXT, body_size, "Connection: keep-alive\r\n"),
+            close: head("200 OK", TEXT, body_size, "Connection: close\r\n"),
             filler: LINE.repeat(lines).into_bytes(),
         }
     }
@@ -131,7 +141,7 @@ impl Replies {
             };
             let allow = if request.status == 405 { "Allow: GET, HEAD\r\n" } else { "" };
             let length = explanation.len() as u64 + 1;
-            fields = self::head(explanation, length, &format!("{allow}Connection: close\r\n"));
+            fields = self::head(explanation, TEXT, length, &format!("{allow}Connection: close\r\n"));
             (&fields, explanation, length)
         };
         buffer.extend_from_slice(head);
@@ -147,10 +157,25 @@ impl Replies {
     }
 }
 
+/// Composes the reply of a site to `request` in the empty `buffer`. For the log, its path is the whole URL.
+pub(super) fn compose(request: &Request<'_>, answer: &Answer, mut buffer: Vec<u8>) -> Reply {
+    let Answer { url, status, content_type, fields, body, .. } = answer;
+    let connection = if request.keep_alive && !answer.cut { "keep-alive" } else { "close" };
+    let fields = format!("{fields}Connection: {connection}\r\n");
+    buffer.extend_from_slice(&head(status, content_type, body.len() as u64, &fields));
+    let head = buffer.len();
+    if !request.head_only {
+        buffer.extend_from_slice(body.as_bytes());
+    }
+    let own = buffer.len();
+    buffer.extend_from_slice(url.as_bytes());
+    Reply { own, head, body: (own - head) as u64, path: own..buffer.len(), buffer }
+}
+
 /// A reply's head.
-fn head(status: &str, length: u64, fields: &str) -> Vec<u8> {
+fn head(status: &str, content_type: &str, length: u64, fields: &str) -> Vec<u8> {
     format!(
-        "HTTP/1.1 {status}\r\nServer: aio-strategies-lab\r\nContent-Type: text/plain; charset=utf-8\r\n\
+        "HTTP/1.1 {status}\r\nServer: aio-strategies-lab\r\nContent-Type: {content_type}\r\n\
          Content-Length: {length}\r\n{fields}\r\n"
     )
     .into_bytes()
@@ -266,7 +291,7 @@ mod tests {
     /// The reply to `GET path`, taken in runs that end at multiples of `step`.
     fn reply_in_steps(body_size: u64, path: &str, step: u64) -> Vec<u8> {
         let replies = Replies::new(body_size);
-        let request = Request { length: 0, path, status: 200, head_only: false, keep_alive: true };
+        let request = Request { length: 0, path, host: "", status: 200, head_only: false, keep_alive: true };
         let reply = replies.compose(&request, Vec::new());
         assert_eq!(reply.path(), path.as_bytes());
         let mut bytes = Vec::new();

@@ -12,6 +12,7 @@
 //! - `sender`: sending to a socket with flags.
 //! - `tls`: its certificate, and the encrypted side of a connection.
 //! - `faults`: what it does wrong on purpose; `script`: raw replies.
+//! - `site`: a graph of pages to crawl.
 //! - `timer`: the loop's timers, precise to about 0.1 ms.
 //! - `log`: the referee's log and the counters.
 //! - `control`: commands on standard input.
@@ -24,6 +25,7 @@ mod log;
 mod script;
 mod sender;
 mod server;
+mod site;
 mod timer;
 mod tls;
 
@@ -43,6 +45,7 @@ use log::{Entrance, Logs};
 use script::RawReplies;
 pub use script::Step;
 use server::Server;
+pub use site::{Page, Reference, Site};
 
 /// The length of the request's head at the start of `input`, and the status of its reply; None while it is incomplete.
 /// For fuzzing.
@@ -77,6 +80,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// What it does wrong on purpose.
     pub faults: Vec<Fault>,
+    /// The site that it serves under the names of that site's hosts.
+    pub site: Option<Site>,
 }
 
 impl Default for Config {
@@ -93,6 +98,7 @@ impl Default for Config {
             https: false,
             names: Vec::new(),
             faults: Vec::new(),
+            site: None,
         }
     }
 }
@@ -210,7 +216,9 @@ fn serve(options: &Options) -> io::Result<()> {
 fn bind(config: &Config) -> io::Result<(Server, Control, Option<String>)> {
     let logs = Logs::new(config.log_limit);
     let raw = Arc::new(RawReplies::default());
-    let (tls, ca) = if config.https { Some(tls::identity(&config.names)?) } else { None }.unzip();
+    let mut names = config.names.clone();
+    names.extend(config.site.iter().map(|_| site::certificate_name()));
+    let (tls, ca) = if config.https { Some(tls::identity(&names)?) } else { None }.unzip();
     let server = Server::bind(config, tls, Arc::clone(&raw), logs.clone())?;
     let control = Control::new(logs, raw, server.stop());
     Ok((server, control, ca))
@@ -246,6 +254,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             }
             "--fault" => {
                 config.faults.push(text.parse()?);
+                continue;
+            }
+            "--site" => {
+                config.site = Some(text.parse()?);
                 continue;
             }
             _ => {}

@@ -13,6 +13,7 @@ mod convert;
 mod errors;
 mod outcomes;
 mod signals;
+mod site;
 mod sources;
 mod statistics;
 mod stream;
@@ -41,6 +42,8 @@ mod _native {
     #[pymodule_export]
     use super::outcomes::Outcomes;
     use super::signals::interruptible;
+    #[pymodule_export]
+    use super::site::SiteGraph;
     #[pymodule_export]
     use super::sources::rust_source;
     #[pymodule_export]

@@ -25,7 +25,7 @@ class LogRecord(NamedTuple):
     id: int
     #: Number of the connection, from 1, in the order in which connections were accepted.
     connection: int
-    #: The request's target; empty if no readable request came.
+    #: The request's target; its whole URL, if the site of the server answered; empty if no readable request came.
     path: str
     #: The reply's status; None if no byte of a reply was sent, or if a raw reply has none.
     status: int | None

@@ -50,6 +50,7 @@ from . import redirect
 from .fault import Fault
 from .log import ExchangeLog
 from .page_urls import PageUrls
+from .site import Site
 
 __all__ = ["Entrance", "LabServer", "LabStats", "private_entrance"]
 
@@ -171,6 +172,9 @@ class LabServer:
         names: with https, further hosts that the certificate is for, besides ``localhost``, 127.0.0.1 to 127.0.0.4 and
             ::1, such as the ones that ``as_host`` is told.
         faults: what it does wrong on purpose.
+        site: a site to crawl. It answers the requests whose ``Host`` is one of the site's names; the log has their
+            whole URLs as paths. Other requests are answered as usual. With https, the certificate is for these names,
+            too.
         head_timeout: how many seconds a client may take for the head of a request from its first byte on, before it
             gets a 408 and is disconnected; and for a TLS handshake.
 
@@ -198,6 +202,7 @@ class LabServer:
         https: bool = False,
         names: Iterable[str] = (),
         faults: Iterable[Fault] | None = None,
+        site: Site | None = None,
         head_timeout: float = DEFAULT_HEAD_TIMEOUT,
     ) -> None:
         self._latency = check_latency(latency)
@@ -209,6 +214,9 @@ class LabServer:
         self._https = check_flag("https", https)
         self._names = check_host_names(names)
         self._faults = () if faults is None else check_all_of("faults", faults, Fault)
+        if site is not None and not isinstance(site, Site):
+            raise TypeError(f"site must be a Site or None, not {site!r}")
+        self._site = site
         self._head_timeout = check_head_timeout(head_timeout)
         port = check_port(port)
 
@@ -226,10 +234,12 @@ class LabServer:
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         words += [word for name in self._names for word in ("--name", name)]
         words += [word for fault in self._faults for word in ("--fault", fault.option())]
+        words += [] if site is None else ["--site", site.option()]
         self._channel = _Channel(words, https=self._https)
         self._finalizer = weakref.finalize(self, self._channel.stop)
         public, private, addresses = self._channel.wait_until_ready(port)
-        roots = [f"{'https' if self._https else 'http'}://{address}" for address in addresses]
+        self._scheme = "https" if self._https else "http"
+        roots = [f"{self._scheme}://{address}" for address in addresses]
         self._public = Entrance(self._channel, roots, public, "")
         self._private = Entrance(self._channel, roots, private, " private")
 
@@ -295,6 +305,24 @@ class LabServer:
     def faults(self) -> tuple[Fault, ...]:
         """What it does wrong on purpose."""
         return self._faults
+
+    @property
+    def site(self) -> Site | None:
+        """The site to crawl."""
+        return self._site
+
+    @property
+    def site_url(self) -> str | None:
+        """The URL of the site's root, ``"http://a.site.test:PORT/"``; None without a site.
+
+        Its names have no addresses but those in ``hosts``.
+        """
+        return None if self._site is None else f"{self._scheme}://{self._site.names[0]}:{self.port}/"
+
+    @property
+    def hosts(self) -> dict[str, tuple[str, int]]:
+        """The names of the site's hosts, and the address and port where a client finds each."""
+        return dict.fromkeys(self._site.names if self._site else (), ("127.0.0.1", self.port))
 
     @property
     def head_timeout(self) -> float:
@@ -429,10 +457,11 @@ class LabServer:
         bandwidth = "" if self._bandwidth is None else f" bandwidth={self._bandwidth:g}"
         jitter = f" jitter={self._jitter:g} seed={self._seed}" if self._jitter else ""
         faults = f" faults={list(self._faults)}" if self._faults else ""
+        site = f" site={self._site}" if self._site else ""
         state = " closed" if self.closed else ""
         return (
             f"<{type(self).__name__} {self.url} latency={self._latency:g}{jitter} body_size={self._body_size}"
-            f"{bandwidth}{faults}{state}>"
+            f"{bandwidth}{faults}{site}{state}>"
         )
 
 
