@@ -81,15 +81,18 @@ class Attempt(Exchange):
     _others: Sequence[tuple[str, int]] = ()  # the addresses to try after this one
 
     def __init__(self, assignment: Assignment, slot: Slot) -> None:
-        _, self._target, self._terms = assignment
-        super().__init__(self._target.authority, self._target.path, self._terms.options)
+        _, target, terms = assignment
+        self._target, self._terms = target, terms
+        super().__init__(target.authority, target.path, terms.options)
         self._slot = slot
         self.started = monotonic()
-        self._last = self.started + self._terms.timeout
-        self._prepare_to_connect(self.started)
+        self.deadline = self._last = self._connect_deadline = self.started + terms.timeout
+        self.address = target.addresses[0]
+        if len(target.addresses) > 1 or terms.connect_timeout is not None:
+            self._prepare_to_connect(self.started)
         if slot.idle is not None:
             idle, slot.idle = slot.idle, None
-            if idle.serves(self._target):
+            if idle.serves(target):
                 self._reuse(idle)
             else:
                 self._want, self._rerouted = "close", True
@@ -137,7 +140,10 @@ class Attempt(Exchange):
         if self._tls is not None:
             self._decrypt(self._tls, data)
         elif self.receive(data):
-            self._complete()
+            if self._options.keep_alive:
+                self._complete()
+            else:
+                self._want = "close"
 
     def closed(self) -> None:
         """Record that the connection is closed."""

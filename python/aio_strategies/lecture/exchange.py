@@ -38,9 +38,7 @@ class Exchange:
 
     def __init__(self, authority: str, path: str, options: Options = DEFAULT_OPTIONS) -> None:
         self._options = options
-        fields = _fields(authority, options.headers)
-        connection = "keep-alive" if options.keep_alive else "close"
-        self.unsent = f"{options.method} {path} HTTP/1.1\r\n{fields}Connection: {connection}\r\n\r\n".encode()
+        self.unsent = f"{options.method} {path}{_after_path(authority, options)}".encode()
         self.headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         # Not a bound method: it would refer to this exchange, which only the garbage collector could then free.
@@ -79,7 +77,7 @@ class Exchange:
                 raise RemoteProtocolError("the server closed the connection without a response")
             raise RemoteProtocolError("the connection ended inside the response's head")
         searched = max(0, len(self._pending) - 2)
-        head = self._pending + data
+        head = self._pending + data if self._pending else data
         # A server that does not speak HTTP may never send an empty line: check at once.
         if head[:5] != b"HTTP/"[: len(head)]:
             raise RemoteProtocolError(f"the server's answer is not HTTP: {_quoted(head[:40])}")
@@ -255,15 +253,17 @@ def _end_of_head(head: bytes, start: int) -> int:
 
 
 @lru_cache
-def _fields(authority: str, headers: tuple[tuple[str, str], ...]) -> str:
-    """Return the default header fields, with the caller's in their places or after them."""
+def _after_path(authority: str, options: Options) -> str:
+    """Return what follows the path in a request: the default header fields, with the caller's in their places."""
+    headers = options.headers
     defaults = ("Host", authority), ("User-Agent", "aio-strategies"), ("Accept", "*/*")
     fields: list[tuple[str, str]] = []
     for default in defaults:
         fields += [field for field in headers if field[0].lower() == default[0].lower()] or [default]
     names = {name.lower() for name, _ in defaults}
     fields += [field for field in headers if field[0].lower() not in names]
-    return "".join(f"{name}: {value}\r\n" for name, value in fields)
+    fields.append(("Connection", "keep-alive" if options.keep_alive else "close"))
+    return " HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields) + "\r\n"
 
 
 def _quoted(data: bytes) -> str:
