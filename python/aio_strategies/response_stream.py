@@ -343,6 +343,9 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
     def _put(self, arrived: list[tuple[int, Response]]) -> None:
         """Take what has arrived, and go where it leads."""
+        why = None if arrived else self._open.ended()
+        if why is not None:
+            arrived = self._open.take()  # what came between these two calls
         leads: dict[int, Location] = {}
         for index, response in arrived:
             asked = self._asked[index]
@@ -362,7 +365,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     response.history = history
             self._hand_out(index, response)
         self._push_asked(leads)
-        if not arrived and (why := self._open.ended()) is not None:
+        if why is not None and not arrived:
             for index, asked in list(self._asked.items()):
                 error = type(why)(why.message, url=asked.url)
                 self._hand_out(index, Response(asked.url, error=error))

@@ -187,7 +187,9 @@ class _Crawl:
     def take(self, arrived: list[tuple[int, Response]]) -> Iterator[Page]:
         """Yield the pages that have come, after their links have gone into the queue."""
         if not (arrived or self.lost or self._stopped) and (why := self.fetching.ended()) is not None:
-            raise why
+            arrived = self.fetching.take()  # what came between these two calls
+            if not arrived:
+                raise why
         lost, self.lost = self.lost, []
         for ticket, response in (*arrived, *lost):
             known = self._in_flight.pop(ticket)
