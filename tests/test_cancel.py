@@ -114,6 +114,10 @@ async def main(lab):
     try:
         await call
     except asyncio.CancelledError:
+        # The lab may see a moment later that they are closed. Those of a thread that went on would be there for 20 s.
+        deadline = time.monotonic() + 5
+        while lab.stats().in_flight and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
         return lab.stats().in_flight
 
 with aio.LabServer(latency=20) as lab:
