@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Unpack, cast
 
-from . import python, rust
+from . import python, python_fetching, rust, rust_fetching
 from .catalogue import find
 from .request_options import RequestOptions, of_run, shown_as
 from .response_stream import ResponseStream, of_stream
@@ -120,7 +120,8 @@ def stream(
 
     What the iterable raises is raised after the responses to the URLs before.
     """
-    open_stream = {"python": python, "rust": rust}.get(language, rust).open_stream
+    find(strategy, language)
+    open_stream = {"python": python_fetching, "rust": rust_fetching}[language].open_stream
     return ResponseStream(strategy, urls, language, concurrency, timeout, rate, options, open_stream)
 
 

@@ -4,68 +4,31 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from os import strerror
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .catalogue import find
 from .checks import check_concurrency, check_encodable, check_rate, check_url, check_url_source
-from .exceptions import ForkedProcessError, InvalidURL, RequestError, UnsupportedProtocol
+from .exceptions import ForkedProcessError, InvalidURL, UnsupportedProtocol
+from .fetching import Fetching, OpenStream
 from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, without_secrets
-from .results import Response
+from .results import Response, count_from, warn_of_shortage
 from .targets import Addresses, Location, Target, are_addresses, locate, resolve
-from .terms import DEFAULT_OPTIONS, Terms
+from .terms import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
     import asyncio
     from typing import Self
 
-__all__ = ["Fetching", "OpenStream", "ResponseStream", "of_stream"]
+__all__ = ["ResponseStream", "of_stream"]
 
 PATIENCE = 0.001
 """Seconds that the iterable may take for more URLs while exchanges are in flight: then their responses come first."""
 
 MOST_NAMES = 10_000
 """How many names' addresses are remembered."""
-
-
-class Fetching(Protocol):
-    """A strategy that fetches what is pushed, in the background, until it is told that this is complete."""
-
-    def push(self, jobs: list[tuple[int, Target, bool]]) -> None:
-        """Hand in tickets, their targets, and whether a redirect has led there from another host."""
-
-    def complete(self) -> None:
-        """Say that nothing more will be pushed."""
-
-    def wait(self) -> list[tuple[int, Response]]:
-        """Wait until responses have arrived, and return them with their tickets; none if the strategy has ended."""
-
-    def take(self) -> list[tuple[int, Response]]:
-        """Return the responses that have arrived."""
-
-    async def arrived(self) -> None:
-        """Wait beside the event loop until there is something to take, or the strategy has ended."""
-
-    def ended(self) -> RequestError | None:
-        """Return why the strategy has ended, if it has: the error of what it left undone."""
-
-    def shortage(self) -> int | None:
-        """Return the system's error number that kept it below the exchanges in flight that it may have."""
-
-    def cancel(self) -> None:
-        """End the strategy, and return when it has closed its connections and ended its threads and processes."""
-
-
-class OpenStream(Protocol):
-    """Starts a strategy for a stream; ``elsewhere`` is for hosts that redirects lead to."""
-
-    def __call__(self, key: str, waiters: int, terms: Terms, elsewhere: Terms) -> Fetching:
-        """Start it, with at most so many exchanges in flight."""
 
 
 class _Asked:
@@ -103,7 +66,6 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         options: RequestOptions,
         open_stream: OpenStream,
     ) -> None:
-        find(strategy, language)
         self.strategy = strategy
         self.language = language
         self._concurrency = check_concurrency(concurrency)
@@ -343,13 +305,10 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
     def _put(self, arrived: list[tuple[int, Response]]) -> None:
         """Take what has arrived, and go where it leads."""
-        why = None if arrived else self._open.ended()
-        if why is not None:
-            arrived = self._open.take()  # what came between these two calls
         leads: dict[int, Location] = {}
         for index, response in arrived:
             asked = self._asked[index]
-            response.start = max(0.0, response.start - self._began) if response.start else 0.0
+            count_from(response, self._began)
             response.history = asked.history
             if self._max_redirects is not None:
                 to = redirect(response, self._max_redirects - len(asked.history))
@@ -365,7 +324,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     response.history = history
             self._hand_out(index, response)
         self._push_asked(leads)
-        if why is not None and not arrived:
+        if not arrived and (why := self._open.ended()) is not None:
             for index, asked in list(self._asked.items()):
                 error = type(why)(why.message, url=asked.url)
                 self._hand_out(index, Response(asked.url, error=error))
@@ -383,12 +342,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         failure, self._failure = self._failure, None
         self.close()
         if shortage is not None:
-            warnings.warn(
-                f"fewer than concurrency={self._concurrency} exchanges were in flight at once, because the system did"
-                f" not allow more: {strerror(shortage)}",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            warn_of_shortage(self._concurrency, shortage)
         if failure is not None:
             raise failure
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -219,6 +221,21 @@ def _unpickled(
     response.history = history
     response.index = index
     return response
+
+
+def count_from(response: Response, began: float) -> None:
+    """Count the response's start from ``began``. A strategy gives it on ``time.monotonic()``'s clock; 0 if unknown."""
+    response.start = max(0.0, response.start - began) if response.start else 0.0
+
+
+def warn_of_shortage(concurrency: int, shortage: int) -> None:
+    """Warn the caller's caller that fewer exchanges were in flight; ``shortage`` is the system's error number."""
+    warnings.warn(
+        f"fewer than concurrency={concurrency} exchanges were in flight at once, because the system did not allow"
+        f" more: {os.strerror(shortage)}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 class LazyResponses(Sequence[Response]):

@@ -6,9 +6,7 @@ arguments or clocks.
 
 from __future__ import annotations
 
-import os
 import time
-import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple, Protocol, Unpack
@@ -18,7 +16,7 @@ from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
 from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, of_a_strategy, shown_as, without_secrets
-from .results import CPUTime, LazyResponses, Response, Run
+from .results import CPUTime, LazyResponses, Response, Run, count_from, warn_of_shortage
 from .targets import Target, are_addresses, locate, resolve
 from .terms import Terms
 from .trust import native_client, ssl_context
@@ -264,12 +262,7 @@ class Call:
             for index, response in enumerate(responses):
                 complete(index, response)
         if self._shortage is not None:
-            warnings.warn(
-                f"fewer than concurrency={self.concurrency} exchanges were in flight at once, because the system did"
-                f" not allow more: {os.strerror(self._shortage)}",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+            warn_of_shortage(self.concurrency, self._shortage)
         return Run(
             responses,
             strategy=self.key,
@@ -322,7 +315,6 @@ def _complete(key: str, began: float, index: int, response: Response) -> None:
     """Say which URL's it is, count its start from the start of the call, and name the strategy in its error."""
     response.index = index
     for one in (response, *response.history):
-        # A strategy gives it on time.monotonic()'s clock, or 0 if it does not know it.
-        one.start = max(0.0, one.start - began) if one.start else 0.0
+        count_from(one, began)
     if response.error is not None:
         response.error.strategy = key

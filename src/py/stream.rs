@@ -48,6 +48,7 @@ impl Stream {
         helper: PathBuf,
     ) -> PyResult<Self> {
         let way = strategy(key, &helper)?;
+        let terms = Mutex::new([Arc::new(to_terms(terms)?), Arc::new(to_terms(terms_elsewhere)?)]);
         #[cfg(unix)]
         let (arrived, notifier) = UnixStream::pair()?;
         #[cfg(unix)]
@@ -70,7 +71,7 @@ impl Stream {
             Ok(running) => Ok(Stream {
                 running: running.into(),
                 work,
-                terms: Mutex::new([Arc::new(to_terms(terms)?), Arc::new(to_terms(terms_elsewhere)?)]),
+                terms,
                 #[cfg(unix)]
                 arrived,
             }),
@@ -130,7 +131,7 @@ impl Stream {
         Ok(self.arrived.as_raw_fd())
     }
 
-    /// Why the strategy has ended, if it has: for what it left undone. Raises that it cannot run here.
+    /// Why the strategy has ended, once it has and all is taken: for what it left undone. Raises that it cannot run here.
     fn ended(&self, py: Python<'_>) -> PyResult<Option<PyErr>> {
         let why = match self.work.ended() {
             None => return Ok(None),

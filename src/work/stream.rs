@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -19,7 +18,6 @@ pub struct Stream {
     changed: Condvar,
     /// Called then, too, if anybody watches.
     notify: Box<dyn Fn() + Send + Sync>,
-    watched: AtomicBool,
 }
 
 #[derive(Default)]
@@ -36,6 +34,8 @@ struct State {
     last: u64,
     /// How the strategy has ended.
     ended: Option<Result<(), Error>>,
+    /// Notifications are wanted.
+    watched: bool,
 }
 
 impl Stream {
@@ -43,13 +43,7 @@ impl Stream {
     /// whenever there is something to take.
     #[must_use]
     pub fn new(waiters: usize, notify: impl Fn() + Send + Sync + 'static) -> Self {
-        Stream {
-            waiters,
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            notify: Box::new(notify),
-            watched: AtomicBool::new(false),
-        }
+        Stream { waiters, state: Mutex::default(), changed: Condvar::new(), notify: Box::new(notify) }
     }
 
     /// Hands in jobs, and wakes as many waiters.
@@ -75,15 +69,19 @@ impl Stream {
         (self.notify)();
     }
 
-    /// How the strategy has ended, if it has.
+    /// How the strategy has ended, once it has and all its outcomes are taken.
     #[must_use]
     pub fn ended(&self) -> Option<Result<(), Error>> {
-        self.lock().ended.clone()
+        let state = self.lock();
+        if state.outcomes.is_empty() { state.ended.clone() } else { None }
     }
 
-    /// Asks for notifications.
+    /// Asks for notifications: of what has arrived before, too.
     pub fn watch(&self) {
-        self.watched.store(true, Ordering::Relaxed);
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.watched, true) && !state.outcomes.is_empty() {
+            (self.notify)();
+        }
     }
 
     /// The outcomes that have arrived.
@@ -152,14 +150,14 @@ impl Work for Stream {
     fn put(&self, slot: &mut Slot, outcome: Outcome) {
         let mut state = self.lock();
         if let Some(outcome) = state.exchanges.put(slot, outcome) {
-            let first = state.outcomes.is_empty();
+            let (first, watched) = (state.outcomes.is_empty(), state.watched);
             state.outcomes.push(outcome);
             drop(state);
             if first {
                 self.changed.notify_one();
-                if self.watched.load(Ordering::Relaxed) {
-                    (self.notify)();
-                }
+            }
+            if first && watched {
+                (self.notify)();
             }
         }
     }

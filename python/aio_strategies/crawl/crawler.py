@@ -16,10 +16,10 @@ from typing import ClassVar, NamedTuple, Unpack
 from ..catalogue import find
 from ..checks import check_count, check_flag, check_pattern, check_roots
 from ..exceptions import NetworkError, TimeoutException
+from ..fetching import Fetching, OpenStream
 from ..http_redirects import Redirect, redirect
 from ..request_options import RequestOptions, checked
-from ..response_stream import Fetching, OpenStream
-from ..results import Response
+from ..results import Response, count_from
 from ..targets import Addresses, Location, locate, resolve
 from .links import links_of, without_fragment
 from .page import Page
@@ -187,9 +187,7 @@ class _Crawl:
     def take(self, arrived: list[tuple[int, Response]]) -> Iterator[Page]:
         """Yield the pages that have come, after their links have gone into the queue."""
         if not (arrived or self.lost or self._stopped) and (why := self.fetching.ended()) is not None:
-            arrived = self.fetching.take()  # what came between these two calls
-            if not arrived:
-                raise why
+            raise why
         lost, self.lost = self.lost, []
         for ticket, response in (*arrived, *lost):
             known = self._in_flight.pop(ticket)
@@ -239,7 +237,7 @@ class _Crawl:
             links = links_of(response.text, response.url)
             deeper = (Known(link, known.url, known.depth + 1, self._crawler.max_redirect) for link in links)
             new = sum(self._add(linked) for linked in deeper)
-        start = max(0.0, response.start - self._began) if response.start else 0.0
+        count_from(response, self._began)
         return Page(
             url=known.url,
             next_url=next_url,
@@ -252,8 +250,8 @@ class _Crawl:
             links=tuple(links),
             new_links=new,
             tries=known.tries,
-            start=start,
-            end=start + response.elapsed.total_seconds(),
+            start=response.start,
+            end=response.end,
             _response=response,
         )
 

@@ -232,6 +232,7 @@ class Attempt(Exchange):
 
     def _begin_anew(self, now: float) -> None:
         """Send the request over another connection: the server has closed the idle one, or is about to."""
+        # All else is as it was before: the class has the defaults.
         kept = self._target, self._terms, self._slot, self.started, self._last
         vars(self).clear()
         self._target, self._terms, self._slot, self.started, self._last = kept

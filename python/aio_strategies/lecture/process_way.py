@@ -2,7 +2,7 @@
 
 import pickle
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 from multiprocessing import Pipe
@@ -82,7 +82,9 @@ def submit(pool: ProcessPoolExecutor, assignment: Assignment) -> Future[Response
 
 
 def fetch_one(ticket: int, target: tuple[Any, ...], terms: bytes) -> Response:
-    """Fetch one URL, in a worker process."""
+    """Fetch one URL, in a worker process, unless the call was cancelled while it waited here for its turn."""
+    if SLOT.broken_off:
+        raise CancelledError
     return fetch(Assignment(ticket, Target(*target), unpickled(terms)), SLOT)
 
 

@@ -278,6 +278,11 @@ class WorkStream(WorkList):
             self._complete = True
             self._rouse(len(self._asleep))
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._arrived)
+
     def take(self) -> list[tuple[int, Response]]:
         """Return the responses that have arrived, with their tickets."""
         return [self._arrived.popleft() for _ in range(len(self._arrived))]
