@@ -87,6 +87,23 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The host has no address.
+    #[error("{text}")]
+    Resolution {
+        /// The system's number for the error.
+        errno: Option<i32>,
+        /// The system's words for it.
+        text: String,
+    },
+    /// More redirects than allowed.
+    #[error("{0}")]
+    TooManyRedirects(String),
+    /// The host's robots.txt closes the URL to crawlers.
+    #[error("{0}")]
+    Disallowed(String),
+    /// The host asks for a longer pause than allowed.
+    #[error("{0}")]
+    Paused(String),
     /// The received bytes are not an acceptable response.
     #[error(transparent)]
     Response(#[from] Fault),

@@ -12,6 +12,7 @@
 //!   block or spin, the loop that `callback`, `generator` and `yield_from` share, the executor of its coroutines, the
 //!   `io_uring` of `uring` (on Linux), threads that last for one call, what wakes the waiters of a loop.
 //! - [`strategies`]: one file for each way to wait.
+//! - [`crawl`]: a work that grows while it is done, as pages lead to further pages.
 //! - [`background`]: runs any strategy on a background thread.
 //! - [`lab`]: the server, a separate process whose log is the referee.
 //! - [`statistics`]: the estimators of a comparison, and their intervals.
@@ -19,7 +20,7 @@
 //!   the parent process.
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
-//! Dependencies point downwards only: `py` → `background` → `strategies`, `lab` → `event_loop`, `ring` → `channel`,
+//! Dependencies point downwards only: `py` → `background` → `strategies`, `crawl`, `lab` → `event_loop`, `ring` → `channel`,
 //! `wakers` → `work`, `attempt` → `exchange`, `tls`, `target`, `error`.
 
 pub mod attempt;
@@ -27,6 +28,7 @@ pub mod background;
 pub mod cancellation;
 pub mod channel;
 pub mod clock;
+pub mod crawl;
 pub mod error;
 pub mod event_loop;
 pub mod exchange;

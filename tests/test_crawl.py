@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,21 @@ import psutil
 import pytest
 from aio_strategies.crawl.links import links_of
 
-KEYS = [strategy.key for strategy in aio.strategies() if "python" in strategy.languages]
+WAYS = [(language, strategy.key) for strategy in aio.strategies() for language in strategy.languages]
+
+
+def crawler_of(language: str, roots, **settings):
+    """The crawlers do the same, but for robots.txt, which only one knows."""
+    if language == "rust":
+        return aio.rust.Crawler(roots, **{"robots": False, **settings})
+    return aio.python.Crawler(roots, **settings)
+
+
+@pytest.fixture(params=["python", "rust"])
+def crawler(request):
+    return functools.partial(crawler_of, request.param)
+
+
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
@@ -109,9 +124,9 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_the_whole_site_with_every_strategy(key, site):
-    pages = list(aio.python.Crawler(site.url, strategy=key, max_tasks=3))
+@pytest.mark.parametrize(("language", "key"), WAYS)
+def test_the_whole_site_with_every_strategy(language, key, site):
+    pages = list(crawler_of(language, site.url, strategy=key, max_tasks=3))
     assert {one.url.removeprefix(site.url): one.status for one in pages} == FOUND
     assert site.requests == Counter(dict.fromkeys((path.partition("#")[0] for path in FOUND), 1)) + Counter(
         {"/gone-for-a-while": 2}
@@ -126,15 +141,15 @@ def test_the_whole_site_with_every_strategy(key, site):
     assert by_path["/text"].text == '<a href="/never">no link</a>'
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_the_labs_site_exactly(key):
+@pytest.mark.parametrize(("language", "key"), WAYS)
+def test_the_labs_site_exactly(language, key):
     """Every page of a generated site, on three hosts, with redirects, loops and broken pages; and nothing else."""
     truth = aio.Site(pages=150, hosts=3, seed=11, redirects=True, broken=True, wide=20)
     with aio.LabServer(latency=0, site=truth) as lab, contextlib.ExitStack() as stack:
         for name, (_, port) in lab.hosts.items():
             stack.enter_context(lab.as_host(name, port))
         roots = [lab.site_url, *(f"http://{name}:{lab.port}/" for name in truth.names[1:])]
-        pages = list(aio.python.Crawler(roots, strategy=key, max_tries=1))
+        pages = list(crawler_of(language, roots, strategy=key, max_tries=1))
         found = {one.url: one.status for one in pages if truth.page(one.url) is not None}
         expected = {url: truth.page(url) for url in truth.urls(lab.site_url)}
     assert found.keys() == {url for url, page in expected.items() if page.depth is not None}
@@ -142,34 +157,34 @@ def test_the_labs_site_exactly(key):
         assert status == (None if expected[url].cut else expected[url].status), url
 
 
-def test_beside_an_event_loop(site):
+def test_beside_an_event_loop(site, crawler):
     async def main():
-        return [one.url async for one in aio.python.Crawler(site.url)]
+        return [one.url async for one in crawler(site.url)]
 
     assert len(asyncio.run(main())) == len(FOUND)
 
 
-def test_statistics_and_report(site):
-    crawler = aio.python.Crawler(site.url.removeprefix("http://"), max_tasks=2)
-    statistics = crawler.crawl()
-    assert statistics is crawler.statistics
+def test_statistics_and_report(site, crawler):
+    crawl = crawler(site.url.removeprefix("http://"), max_tasks=2)
+    statistics = crawl.crawl()
+    assert statistics is crawl.statistics
     rows = {row.url.removeprefix(site.url): row for row in statistics}
     assert rows.keys() == FOUND.keys()
     assert (rows["/"].num_urls, rows["/"].num_new_urls, rows["/a"].num_urls) == (4, 3, 4)
     assert sum(row.num_new_urls for row in statistics) == len(FOUND) - 1  # all but the root
-    report = crawler.report()
+    report = crawl.report()
     assert f"{site.url}/moved redirect to {site.url}/new" in report
     assert "text/html: 9" in report
     assert "redirect: 2" in report
     assert "status 404: 1" in report
     assert "14 URLs in " in report.splitlines()[-1]
     # a second crawl begins anew
-    assert len(crawler.crawl()) == len(FOUND)
+    assert len(crawl.crawl()) == len(FOUND)
 
 
-def test_limits(site):
+def test_limits(site, crawler):
     def found(**settings):
-        return {one.url.removeprefix(site.url) for one in aio.python.Crawler(site.url, **settings)}
+        return {one.url.removeprefix(site.url) for one in crawler(site.url, **settings)}
 
     assert found(max_depth=1) == {"/", "/a", "/a?x=1&y=2", "/b/"}
     assert found(exclude="/a|/b") == {"/"}
@@ -180,23 +195,23 @@ def test_limits(site):
         assert len(site.requests) <= limit
 
 
-def test_errors_are_pages(refusing):
+def test_errors_are_pages(refusing, crawler):
     unknown = "http://no-such-host.invalid/"
-    pages = {one.url: one for one in aio.python.Crawler([refusing, unknown], max_tries=2)}
+    pages = {one.url: one for one in crawler([refusing, unknown], max_tries=2)}
     assert type(pages[refusing].error) is aio.ConnectError
     assert pages[refusing].tries == 2
     assert type(pages[unknown].error) is aio.NameResolutionError
 
 
-def test_a_redirect_loop_and_a_cut_connection_end():
+def test_a_redirect_loop_and_a_cut_connection_end(crawler):
     pages = {"/": leading_to("/there"), "/there": leading_to("/"), "/cut": (0, {}, b"")}
     with Site(pages) as site:
-        found = {one.url: one for one in aio.python.Crawler([site.url, f"{site.url}/cut"])}
+        found = {one.url: one for one in crawler([site.url, f"{site.url}/cut"])}
     assert found.keys() == {f"{site.url}/", f"{site.url}/there", f"{site.url}/cut"}
     assert type(found[f"{site.url}/cut"].error) is aio.RemoteProtocolError
 
 
-def test_lenient_hosts(site):
+def test_lenient_hosts(site, crawler):
     with aio.LabServer(latency=0) as other:
         port = other.port
         site.pages["/"] = page(f"http://www.a.test:{port}/", f"http://a.test:{port}/", f"http://b.test:{port}/")
@@ -206,28 +221,28 @@ def test_lenient_hosts(site):
             other.as_host("b.test", port),
         ):
             roots = [site.url, f"http://docs.a.test:{port}/"]
-            strict = {one.url for one in aio.python.Crawler(roots, max_tries=1, timeout=5)}
-            lenient = {one.url for one in aio.python.Crawler(roots, max_tries=1, timeout=5, strict=False)}
+            strict = {one.url for one in crawler(roots, max_tries=1, timeout=5)}
+            lenient = {one.url for one in crawler(roots, max_tries=1, timeout=5, strict=False)}
     assert not any("www.a.test" in url or "//a.test" in url or "b.test" in url for url in strict)
     assert {f"http://www.a.test:{port}/", f"http://a.test:{port}/"} <= lenient
     assert not any("b.test" in url for url in lenient)
 
 
 @pytest.mark.parametrize("key", ["thread", "asyncio", "callback"])
-def test_stopping(key):
+def test_stopping(key, crawler):
     endless = Site({})
     endless.pages = {"/": page("/0")} | {f"/{n}": page(f"/{n + 1}", f"/{n + 2}") for n in range(5000)}
     process = psutil.Process()
     with endless:
         threads = process.num_threads()
-        crawler = aio.python.Crawler(endless.url, strategy=key)
-        for count, _ in enumerate(crawler, 1):
+        crawl = crawler(endless.url, strategy=key)
+        for count, _ in enumerate(crawl, 1):
             if count == 20:
                 began = time.monotonic()
-                crawler.stop()
+                crawl.stop()
         assert time.monotonic() - began < 5
         assert 20 <= count < 200
-        for _ in crawler:
+        for _ in crawl:
             break
     deadline = time.monotonic() + 5
     while process.num_threads() > threads and time.monotonic() < deadline:
@@ -252,9 +267,9 @@ def test_stopping(key):
         ({"retries": 1}, TypeError, "retries"),
     ],
 )
-def test_bad_arguments(arguments, error, words):
+def test_bad_arguments(arguments, error, words, crawler):
     with pytest.raises(error, match=words):
-        aio.python.Crawler(**{"roots": "a.org", **arguments})
+        crawler(**{"roots": "a.org", **arguments})
 
 
 @pytest.mark.parametrize(

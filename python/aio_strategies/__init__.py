@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .comparison.sweep import Parameter, Scaling
     from .comparison.verdicts import Contrast, Metric, Verdict
     from .comparison.warnings import Caveat
+    from .crawl.page import Page
+    from .crawl.rust_crawler import Crawler
     from .display.code import Colour, Listing, Mark
     from .display.picture import Picture
     from .display.timeline import Exchange
@@ -66,6 +68,7 @@ _LATER = {
     "Conditions": ".comparison.conditions",
     "Contrast": ".comparison.verdicts",
     "Costs": ".comparison.costs",
+    "Crawler": ".crawl.rust_crawler",
     "Diff": ".comparison.difference",
     "Ending": ".comparison.findings",
     "Exchange": ".display.timeline",
@@ -83,6 +86,7 @@ _LATER = {
     "LogRecord": ".lab.log",
     "Mark": ".display.code",
     "Metric": ".comparison.verdicts",
+    "Page": ".crawl.page",
     "Parameter": ".comparison.sweep",
     "Picture": ".display.picture",
     "Scaling": ".comparison.sweep",
@@ -111,6 +115,7 @@ __all__ = [
     "Conditions",
     "Contrast",
     "Costs",
+    "Crawler",
     "Diff",
     "Ending",
     "Exchange",
@@ -130,6 +135,7 @@ __all__ = [
     "LogRecord",
     "Mark",
     "Metric",
+    "Page",
     "Parameter",
     "Picture",
     "Response",

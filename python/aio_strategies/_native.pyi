@@ -6,12 +6,14 @@ from typing import Literal, final
 
 from typing_extensions import CapsuleType
 
+from .crawl.rust_crawler import Settings
 from .exceptions import RequestError
 from .targets import Target
 from .terms import Options
 
 __all__ = [
     "Background",
+    "Crawl",
     "Outcomes",
     "SiteGraph",
     "Stream",
@@ -20,6 +22,7 @@ __all__ = [
     "arrow_schema",
     "arrow_stream",
     "build_info",
+    "check_crawl",
     "decode_content",
     "decode_text",
     "die_with",
@@ -103,6 +106,38 @@ class Stream:
     def take(self) -> list[tuple[int, _Outcome]]: ...
     def fileno(self) -> int: ...
     def ended(self) -> RequestError | None: ...
+    def shortage(self) -> int | None: ...
+    def cancel(self) -> None: ...
+
+_HostLookup = tuple[int, str, int, bool]
+_CrawledPage = tuple[
+    tuple[str, str | None, str | None, int, int, str], tuple[str, ...], int, RequestError | None, _Outcome
+]
+_CrawlRow = tuple[str, str | None, int | None, RequestError | None, int, str, int, int]
+
+def check_crawl(settings: Settings, roots: list[str]) -> None: ...
+
+@final
+class Crawl:
+    def __new__(
+        cls,
+        key: str,
+        settings: Settings,
+        terms: _Terms,
+        roots: list[str],
+        helper: str | PathLike[str],
+        *,
+        hands_out: bool,
+        keeps_rows: bool,
+    ) -> Crawl: ...
+    def trust(self, client: TlsClient) -> None: ...
+    def resolved(self, host: int, addresses: list[tuple[str, int]] | None, errno: int | None, text: str) -> None: ...
+    def wait(self) -> tuple[list[_CrawledPage], list[_HostLookup]]: ...
+    def take(self) -> tuple[list[_CrawledPage], list[_HostLookup]]: ...
+    def fileno(self) -> int: ...
+    def has_ended(self) -> bool: ...
+    def totals(self) -> tuple[int, int, int, int, int, int]: ...
+    def rows_from(self, start: int) -> list[_CrawlRow]: ...
     def shortage(self) -> int | None: ...
     def cancel(self) -> None: ...
 

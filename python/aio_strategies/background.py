@@ -35,7 +35,7 @@ async def until_done(running: _native.Background) -> None:
         raise
 
 
-async def until_readable(watched: _native.Background | _native.Stream) -> None:
+async def until_readable(watched: _native.Background | _native.Crawl | _native.Stream) -> None:
     """Wait until its descriptor is readable.
 
     Raises:

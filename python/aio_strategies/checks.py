@@ -56,6 +56,7 @@ __all__ = [
     "check_output_file",
     "check_path",
     "check_pattern",
+    "check_pause",
     "check_port",
     "check_probability",
     "check_program_name",
@@ -297,6 +298,19 @@ def check_timeout(timeout: float) -> float:
 def check_connect_timeout(connect_timeout: float | None) -> float | None:
     """Return ``connect_timeout`` in seconds, above 0 and finite, or None."""
     return None if connect_timeout is None else _seconds("connect_timeout", connect_timeout)
+
+
+def check_pause(name: str, pause: float) -> float:
+    """Return a pause in seconds, at least 0 and finite.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative, or not finite.
+    """
+    seconds = _real(name, pause, "a number of seconds")
+    if not 0 <= seconds <= 1e9:
+        raise ValueError(f"{name} must be a finite number of seconds from 0 to 1e9, not {pause}")
+    return seconds
 
 
 def check_rate(rate: float | None) -> float | None:

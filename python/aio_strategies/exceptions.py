@@ -19,6 +19,8 @@ can send them back.
     │   ├── ResponseTooLarge
     │   ├── TooManyRedirects
     │   ├── InvalidURL (ValueError)
+    │   ├── RobotsDisallowed
+    │   ├── HostPaused
     │   └── InternalError
     ├── HTTPStatusError
     ├── ComparisonError
@@ -40,6 +42,7 @@ __all__ = [
     "ForkedProcessError",
     "HTTPStatusError",
     "HeadersTooLarge",
+    "HostPaused",
     "IncompleteBody",
     "InternalError",
     "InvalidURL",
@@ -50,6 +53,7 @@ __all__ = [
     "RemoteProtocolError",
     "RequestError",
     "ResponseTooLarge",
+    "RobotsDisallowed",
     "SSLError",
     "SchemaError",
     "TimeoutException",
@@ -189,6 +193,14 @@ class ResponseTooLarge(RequestError):
 
 class TooManyRedirects(RequestError):
     """More than ``max_redirects`` redirects followed one another."""
+
+
+class RobotsDisallowed(RequestError):
+    """The host's robots.txt closes the URL to crawlers: a crawl has not fetched it."""
+
+
+class HostPaused(RequestError):
+    """The host asks for a longer pause than a crawl may make: it has not fetched the URL."""
 
 
 class InternalError(RequestError):

@@ -21,12 +21,13 @@ class Redirect(NamedTuple):
     location: Location
 
 
-def redirect(response: Response, left: int) -> Redirect | RequestError | None:
+def redirect(response: Response, left: int, followed: int) -> Redirect | RequestError | None:
     """Return where the reply leads; None if nowhere: it is itself the result.
 
     Args:
         response: the reply.
         left: how many more redirects may be followed.
+        followed: how many have been.
 
     Returns:
         A Redirect; or, if it leads where nobody can go, the error to report.
@@ -44,7 +45,7 @@ def redirect(response: Response, left: int) -> Redirect | RequestError | None:
     except RequestError as error:  # UnsupportedProtocol
         return _described(error, response)
     if not left:
-        return _described(TooManyRedirects(f"more than {len(response.history)} redirects, the last to {url}"), response)
+        return _described(TooManyRedirects(f"more than {followed} redirects, the last to {url}"), response)
     return Redirect(url, location)
 
 

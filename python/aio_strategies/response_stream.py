@@ -311,7 +311,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
             count_from(response, self._began)
             response.history = asked.history
             if self._max_redirects is not None:
-                to = redirect(response, self._max_redirects - len(asked.history))
+                to = redirect(response, self._max_redirects - len(asked.history), len(asked.history))
                 if isinstance(to, Redirect):
                     asked.elsewhere = asked.elsewhere or is_other_origin(asked.location, to.location)
                     asked.history = (*asked.history, response)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from . import _native
 from .background import until_done
@@ -56,6 +57,16 @@ generator_way = strategy_function("generator", "rust", lambda: partial(_fetch, "
 yield_from_way = strategy_function("yield_from", "rust", lambda: partial(_fetch, "yield_from"))
 asyncio_way = async_strategy_function("asyncio", "rust", lambda: partial(_fetch_beside, "asyncio"))
 uring_way = strategy_function("uring", "rust", lambda: partial(_fetch, "uring"))
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Crawler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .crawl.rust_crawler import Crawler  # here, since few need it
+
+    Crawler.__module__ = __name__
+    globals()[name] = Crawler
+    return Crawler
 
 
 def beside(key: str) -> AsyncStrategyFunction:

@@ -294,7 +294,7 @@ class Call:
         for index, location in before.items():
             response = self._responses[index]
             assert response is not None
-            leads = redirect(response, left)
+            leads = redirect(response, left, len(response.history))
             if isinstance(leads, Redirect):
                 self._urls[index], self._locations[index] = leads
                 if is_other_origin(location, leads.location):

@@ -19,6 +19,7 @@ __all__ = [
     "Addresses",
     "Location",
     "Target",
+    "addresses_of",
     "are_addresses",
     "client_ports",
     "locate",
@@ -93,7 +94,7 @@ def resolve(
     client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
     addresses = {} if known is None else known
     hosts = {location[:2] for location in locations.values()}
-    addresses |= _addresses({host for host in hosts if not isinstance(addresses.get(host), list)}, timeout)
+    addresses |= addresses_of({host for host in hosts if not isinstance(addresses.get(host), list)}, timeout)
     targets: dict[int, Target] = {}
     errors: dict[int, NameResolutionError] = {}
     for index, url in urls.items():
@@ -108,7 +109,7 @@ def resolve(
     return targets, errors
 
 
-def _addresses(hosts: set[tuple[str, int]], timeout: float) -> Addresses:
+def addresses_of(hosts: set[tuple[str, int]], timeout: float) -> Addresses:
     """Return each host's addresses, or the error that says why it has none; IP addresses are taken as they are."""
     names = [(host, port) for host, port in hosts if not _is_address(host)]
     found: Addresses = {host: [host] for host in hosts.difference(names)}

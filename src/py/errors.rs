@@ -24,6 +24,10 @@ fn class_name(error: &Error) -> &'static str {
         Error::Response(Fault::HeadersTooLarge { .. }) => "HeadersTooLarge",
         Error::Response(Fault::BodyTooLarge { .. }) => "ResponseTooLarge",
         Error::Response(Fault::Decoding(_)) => "DecodingError",
+        Error::Resolution { .. } => "NameResolutionError",
+        Error::TooManyRedirects(_) => "TooManyRedirects",
+        Error::Disallowed(_) => "RobotsDisallowed",
+        Error::Paused(_) => "HostPaused",
         Error::Unavailable(_) => "UnavailableError",
         Error::Cancelled | Error::Internal(_) => "InternalError",
     }

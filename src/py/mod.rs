@@ -8,8 +8,10 @@
 
 mod arrow;
 mod background;
+mod bell;
 mod content;
 mod convert;
+mod crawl;
 mod errors;
 mod outcomes;
 mod signals;
@@ -38,6 +40,8 @@ mod _native {
     #[pymodule_export]
     use super::content::{decode_content, decode_text, receive, request};
     use super::convert::{TargetTuple, TermsTuple, list, strategy};
+    #[pymodule_export]
+    use super::crawl::{Crawl, check_crawl};
     use super::errors::to_python;
     #[pymodule_export]
     use super::outcomes::Outcomes;

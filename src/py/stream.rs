@@ -1,17 +1,14 @@
 //! A stream of URLs on a background thread, as Python sees it.
 
 #[cfg(unix)]
-use std::io::{Read, Write};
-#[cfg(unix)]
 use std::os::fd::AsRawFd;
-#[cfg(unix)]
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 
 use super::background::Running;
+use super::bell::Bell;
 use super::convert::{TargetTuple, TermsTuple, outcome_to_python, strategy, to_target, to_terms};
 use super::errors::to_python;
 use super::signals::interruptible;
@@ -31,9 +28,8 @@ pub(super) struct Stream {
     work: Arc<crate::work::Stream>,
     /// Those for the hosts that the caller names, and those for hosts that redirects lead to.
     terms: Mutex<[Arc<Terms>; 2]>,
-    /// Readable when there is something to take.
-    #[cfg(unix)]
-    arrived: UnixStream,
+    /// Rung when there is something to take.
+    bell: Bell,
 }
 
 #[pymethods]
@@ -49,18 +45,8 @@ impl Stream {
     ) -> PyResult<Self> {
         let way = strategy(key, &helper)?;
         let terms = Mutex::new([Arc::new(to_terms(terms)?), Arc::new(to_terms(terms_elsewhere)?)]);
-        #[cfg(unix)]
-        let (arrived, notifier) = UnixStream::pair()?;
-        #[cfg(unix)]
-        let notify = {
-            arrived.set_nonblocking(true)?;
-            notifier.set_nonblocking(true)?;
-            // If there is no room for another byte, it is readable already.
-            move || drop((&notifier).write(&[0]))
-        };
-        #[cfg(not(unix))]
-        let notify = || {};
-        let work = Arc::new(crate::work::Stream::new(waiters, notify));
+        let (bell, ring) = Bell::new()?;
+        let work = Arc::new(crate::work::Stream::new(waiters, ring));
         let ending = Arc::clone(&work);
         let way = Box::new(move |work: &Arc<dyn Work>, cancellation: &_| {
             let ended = background::run(&way, work, cancellation);
@@ -68,13 +54,7 @@ impl Stream {
             ended
         });
         match background::Background::start(way, Arc::clone(&work) as Arc<dyn Work>) {
-            Ok(running) => Ok(Stream {
-                running: running.into(),
-                work,
-                terms,
-                #[cfg(unix)]
-                arrived,
-            }),
+            Ok(running) => Ok(Stream { running: running.into(), work, terms, bell }),
             Err(error) => Err(to_python(py, &error, None)?),
         }
     }
@@ -118,8 +98,7 @@ impl Stream {
     /// Returns the outcomes that have arrived.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Arrived<'py>> {
         self.running.here(py)?;
-        #[cfg(unix)]
-        while matches!((&self.arrived).read(&mut [0; 64]), Ok(1..)) {}
+        self.bell.hush();
         to_tuples(py, self.work.take())
     }
 
@@ -128,7 +107,7 @@ impl Stream {
     fn fileno(&self, py: Python<'_>) -> PyResult<i32> {
         self.running.here(py)?;
         self.work.watch();
-        Ok(self.arrived.as_raw_fd())
+        Ok(self.bell.as_raw_fd())
     }
 
     /// Why the strategy has ended, once it has and all is taken: for what it left undone. Raises that it cannot run here.

@@ -47,7 +47,7 @@ impl List {
     /// The errno that kept the call from having `concurrency` exchanges in flight.
     #[must_use]
     pub fn shortage(&self) -> Option<i32> {
-        self.lock().exchanges.shortage
+        self.lock().exchanges.shortage()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,6 +82,6 @@ impl Work for List {
     }
 
     fn fewer_waiters(&self, why: &io::Error) {
-        self.lock().exchanges.shortage = why.raw_os_error();
+        self.lock().exchanges.fewer_waiters(why);
     }
 }

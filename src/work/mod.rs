@@ -1,9 +1,11 @@
 //! Hands out assignments and collects outcomes, so that to a strategy, all calls look the same.
 
 mod list;
+mod sleepers;
 mod stream;
 
 pub use list::{Due, List};
+pub(crate) use sleepers::Sleepers;
 pub use stream::Stream;
 
 use std::collections::VecDeque;
@@ -56,13 +58,15 @@ pub struct Slot {
     starved: bool,
     /// Its number among those who wait for more to do.
     asleep: Option<u64>,
+    /// What a crawl notes here: the host that it fetched from last.
+    pub(crate) host: Option<usize>,
 }
 
 impl Slot {
     /// For a waiter that `waker` wakes.
     #[must_use]
     pub fn new(waker: Waker) -> Self {
-        Slot { waker, claimed: None, begun: None, starved: false, asleep: None }
+        Slot { waker, claimed: None, begun: None, starved: false, asleep: None, host: None }
     }
 
     /// For a waiter that is this thread: waking unparks it.
@@ -95,7 +99,7 @@ pub struct Job {
 
 /// The exchanges of a work: those in flight, and those that this machine was too short of a resource to begin.
 #[derive(Debug, Default)]
-struct Exchanges {
+pub(crate) struct Exchanges {
     in_flight: usize,
     /// The most that were in flight at once.
     peak: usize,
@@ -111,8 +115,23 @@ impl Exchanges {
     /// How long a waiter that could not begin waits before it tries again.
     const TRY_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+    /// Whether none is in flight, or is to be tried again.
+    pub(crate) fn are_none(&self) -> bool {
+        self.in_flight == 0 && self.again.is_empty()
+    }
+
+    /// The errno that kept the work from having all its waiters in flight.
+    pub(crate) fn shortage(&self) -> Option<i32> {
+        self.shortage
+    }
+
+    /// Records that there are fewer waiters than wanted, because the system allows no more.
+    pub(crate) fn fewer_waiters(&mut self, why: &io::Error) {
+        self.shortage = why.raw_os_error();
+    }
+
     /// What the waiter is to do; `take` takes a job that none has begun. `None` if there is none.
-    fn next(&mut self, slot: &mut Slot, take: impl FnOnce() -> Option<Job>) -> Option<Next> {
+    pub(crate) fn next(&mut self, slot: &mut Slot, take: impl FnOnce() -> Option<Job>) -> Option<Next> {
         if std::mem::take(&mut slot.starved) {
             // End this waiter, so that the resources suffice for the others. But half as many as they once sufficed for
             // must stay: a shortage may be over soon.
@@ -131,7 +150,7 @@ impl Exchanges {
     }
 
     /// Takes an outcome, and returns it, unless the job is to be tried again.
-    fn put(&mut self, slot: &mut Slot, outcome: Outcome) -> Option<Outcome> {
+    pub(crate) fn put(&mut self, slot: &mut Slot, outcome: Outcome) -> Option<Outcome> {
         self.in_flight -= 1;
         let job = slot.begun.take();
         let Some(errno) = outcome.shortage() else {

@@ -1,11 +1,10 @@
 //! The work of a call whose URLs come while it goes on.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 
-use super::{Exchanges, Job, Next, Slot, Work};
+use super::{Exchanges, Job, Next, Sleepers, Slot, Work};
 use crate::attempt::Outcome;
 use crate::cancellation::{Cancellation, TICK};
 use crate::error::Error;
@@ -28,10 +27,7 @@ struct State {
     /// No more jobs will come.
     complete: bool,
     outcomes: Vec<Outcome>,
-    /// The waiters that have nothing to do, by their numbers, and how to wake them.
-    asleep: BTreeMap<u64, Waker>,
-    /// The highest of these numbers so far.
-    last: u64,
+    sleepers: Sleepers,
     /// How the strategy has ended.
     ended: Option<Result<(), Error>>,
     /// Notifications are wanted.
@@ -107,15 +103,14 @@ impl Stream {
     /// The errno that kept it from having all its waiters in flight.
     #[must_use]
     pub fn shortage(&self) -> Option<i32> {
-        self.lock().exchanges.shortage
+        self.lock().exchanges.shortage()
     }
 
     /// Wakes up to `count` of those that have nothing to do.
     fn wake(mut state: MutexGuard<'_, State>, count: usize) {
-        let count = count.min(state.asleep.len());
-        let wakers: Vec<_> = (0..count).filter_map(|_| state.asleep.pop_first()).collect();
+        let wakers = state.sleepers.take(count);
         drop(state);
-        for (_, waker) in wakers {
+        for waker in wakers {
             waker.wake();
         }
     }
@@ -132,17 +127,13 @@ impl Work for Stream {
 
     fn next(&self, slot: &mut Slot) -> Next {
         let mut state = self.lock();
-        let State { exchanges, jobs, complete, asleep, last, .. } = &mut *state;
-        if let Some(number) = slot.asleep.take() {
-            asleep.remove(&number);
-        }
+        let State { exchanges, jobs, complete, sleepers, .. } = &mut *state;
+        sleepers.remove(slot);
         exchanges.next(slot, || jobs.pop_front()).unwrap_or_else(|| {
             if *complete {
                 return Next::End;
             }
-            *last += 1;
-            asleep.insert(*last, slot.waker.clone());
-            slot.asleep = Some(*last);
+            sleepers.add(slot);
             Next::Wait(None)
         })
     }
@@ -163,6 +154,6 @@ impl Work for Stream {
     }
 
     fn fewer_waiters(&self, why: &io::Error) {
-        self.lock().exchanges.shortage = why.raw_os_error();
+        self.lock().exchanges.fewer_waiters(why);
     }
 }

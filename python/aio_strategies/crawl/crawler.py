@@ -227,7 +227,7 @@ class _Crawl:
         """Make the page, and put where it leads into the queue."""
         next_url, links, new, error = None, [], 0, response.error
         content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        leads = redirect(response, known.redirects)
+        leads = redirect(response, known.redirects, self._crawler.max_redirect - known.redirects)
         if isinstance(leads, Redirect):
             next_url = without_fragment(leads.url)
             new = self._add(Known(next_url, known.url, known.depth, known.redirects - 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
 from .page import Page
@@ -53,6 +53,10 @@ class Statistics(Sequence[Row]):
         size, links = len(page.content), len(page.links)
         row = Row(page.url, page.next_url, page.status, error, size, page.content_type, links, page.new_links)
         self._rows.append(row)
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Add rows."""
+        self._rows.extend(rows)
 
     @overload
     def __getitem__(self, index: int) -> Row: ...

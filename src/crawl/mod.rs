@@ -1,0 +1,17 @@
+//! A crawl: a [`Work`](crate::work::Work) that grows while it is done, as pages lead to further pages.
+//!
+//! `work` is the crawl itself: it hands out URLs, takes replies, and hands out pages. `frontier` holds the URLs that were
+//! not fetched yet, host by host; `scope` says which belong to the crawl; `politeness` when a host wants to be left
+//! alone, `robots` what it closes to crawlers. `page` says what came of a URL, `links` and `sitemap` where it leads;
+//! `parsers` are the threads that find out.
+
+pub mod frontier;
+pub mod links;
+pub mod page;
+mod parsers;
+mod politeness;
+pub mod robots;
+pub mod scope;
+pub mod work;
+
+pub use work::{Arrived, Crawl, Settings, Totals};

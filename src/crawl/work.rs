@@ -1,0 +1,686 @@
+//! The crawl as the work of a strategy: it hands out URLs, takes replies, and hands out pages.
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime};
+
+use slab::Slab;
+use url::{Position, Url};
+
+use super::frontier::{Frontier, Known, Purpose, Rules};
+use super::page::{self, Leads, Page, Row};
+use super::parsers::Parsers;
+use super::politeness;
+use super::robots::Robots;
+use super::scope::Scope;
+use crate::attempt::{Assignment, Outcome, Terms};
+use crate::cancellation::{Cancellation, TICK};
+use crate::error::{Error, panic_text};
+use crate::target::Target;
+use crate::tls;
+use crate::work::{Exchanges, Job, Next, Sleepers, Slot, Work};
+
+/// The pause before the second try of a URL; before each later one, it is twice as long as before.
+const WAIT_BEFORE_TRY: Duration = Duration::from_millis(100);
+/// How many redirects of a robots.txt are followed: RFC 9309, section 2.3.1.2.
+const ROBOTS_REDIRECTS: u32 = 5;
+/// How long a robots.txt counts: RFC 9309, section 2.4.
+const ROBOTS_LAST: Duration = Duration::from_secs(24 * 3600);
+/// How many pages wait to be taken, at most, and bytes of their bodies; apart from what is in flight.
+const MOST_PAGES: usize = 1000;
+const MOST_BYTES: usize = 64 << 20;
+
+/// What a crawl is to do.
+#[derive(Debug)]
+pub struct Settings {
+    /// Which URLs belong to it.
+    pub scope: Scope,
+    /// How many redirects may follow one another.
+    pub max_redirect: u32,
+    /// How many times a URL is fetched, at most.
+    pub max_tries: u32,
+    /// How many fetches may be in flight.
+    pub max_tasks: usize,
+    /// How many of them to one host.
+    pub max_tasks_per_host: usize,
+    /// How many URLs are fetched, at most.
+    pub max_pages: Option<usize>,
+    /// How many links away from a root to go.
+    pub max_depth: Option<u32>,
+    /// The pause between two fetches from one host.
+    pub delay: Duration,
+    /// The longest pause that a host may ask for.
+    pub max_delay: Duration,
+    /// The name by which robots.txt knows this crawler, if it asks for that.
+    pub robots: Option<String>,
+    /// Whether to leave out links that say `nofollow`.
+    pub nofollow: bool,
+    /// Whether somebody takes the pages.
+    pub hands_out: bool,
+    /// Whether the statistics have a row for each page.
+    pub keeps_rows: bool,
+}
+
+/// How a crawl stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    /// URLs that are done.
+    pub pages: usize,
+    /// Those of them that failed.
+    pub errors: usize,
+    /// URLs that wait.
+    pub queued: usize,
+    /// Fetches in flight.
+    pub in_flight: usize,
+    /// Hosts that were met.
+    pub hosts: usize,
+    /// Bytes of all bodies.
+    pub bytes: u64,
+}
+
+/// What has arrived.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    /// The pages that are done.
+    pub pages: Vec<Page>,
+    /// The hosts whose addresses are wanted: number, name, port, and whether it is `https`.
+    pub lookups: Vec<(usize, Box<str>, u16, bool)>,
+}
+
+/// A crawl. Whoever feeds it with addresses takes its pages.
+pub struct Crawl {
+    me: Weak<Crawl>,
+    settings: Settings,
+    fingerprints: RandomState,
+    parsers: OnceLock<Mutex<Option<Parsers>>>,
+    state: Mutex<State>,
+    /// A page or a lookup has come, or the strategy has ended.
+    changed: Condvar,
+    /// Called then, too, if anybody watches.
+    notify: Box<dyn Fn() + Send + Sync>,
+}
+
+struct State {
+    terms: Arc<Terms>,
+    exchanges: Exchanges,
+    frontier: Frontier,
+    /// The fingerprints of all URLs that were seen.
+    seen: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    in_flight: Slab<Known>,
+    /// How many replies are being read.
+    reading: usize,
+    /// How many URLs were fetched, or are being fetched.
+    begun: usize,
+    /// How many hosts' addresses have been asked for.
+    looked_up: usize,
+    arrived: Arrived,
+    /// Bytes of the bodies that wait to be taken.
+    waiting_bytes: usize,
+    rows: Vec<Row>,
+    totals: Totals,
+    sleepers: Sleepers,
+    /// The sleeper that looks at the clock, for all: its number, and when it wakes.
+    timekeeper: Option<(u64, Instant)>,
+    ended: Option<Result<(), Error>>,
+    /// Notifications are wanted.
+    watched: bool,
+}
+
+/// A hasher for what is a hash already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("fingerprints are numbers");
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+impl Crawl {
+    /// A crawl that begins with `roots`; `notify` is called, by any thread, when something has arrived and it is watched.
+    pub fn new(
+        settings: Settings,
+        terms: Terms,
+        roots: &[Url],
+        notify: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let crawl = Arc::new_cyclic(|me| Crawl {
+            me: Weak::clone(me),
+            fingerprints: RandomState::new(),
+            parsers: OnceLock::new(),
+            state: Mutex::new(State::new(Arc::new(terms), settings.max_tasks_per_host)),
+            changed: Condvar::new(),
+            notify: Box::new(notify),
+            settings,
+        });
+        let mut state = crawl.lock();
+        for root in roots {
+            crawl.add(&mut state, root, None, 0, crawl.settings.max_redirect);
+        }
+        drop(state);
+        crawl
+    }
+
+    /// Says whom to trust over https, before the addresses of the first such host.
+    pub fn trust(&self, client: &tls::Client) {
+        let mut state = self.lock();
+        state.terms = Arc::new(Terms { tls: Some(client.clone()), ..Terms::clone(&state.terms) });
+    }
+
+    /// Takes the addresses of a host, or why it has none.
+    pub fn resolved(&self, host: usize, addresses: Result<Arc<[SocketAddr]>, Error>) {
+        let mut state = self.lock();
+        state.looked_up -= 1;
+        let known = state.frontier.host(host);
+        known.lookups += 1;
+        match addresses {
+            Ok(addresses) => known.addresses = Some(addresses),
+            Err(_) if known.lookups < self.settings.max_tries => {
+                self.look_up(&mut state, host);
+            }
+            Err(error) => known.closed = Some(error),
+        }
+        state.frontier.settle(host);
+        Self::wake(state, usize::MAX);
+    }
+
+    /// Records how the strategy has ended, after what it fetched has been read.
+    pub fn end(&self, how: Result<(), Error>) {
+        let parsers =
+            self.parsers.get().and_then(|parsers| parsers.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(parsers) = parsers {
+            parsers.end();
+        }
+        self.lock().ended = Some(how);
+        self.changed.notify_all();
+        (self.notify)();
+    }
+
+    /// How the strategy has ended, once it has and all pages are taken.
+    #[must_use]
+    pub fn ended(&self) -> Option<Result<(), Error>> {
+        let state = self.lock();
+        if state.arrived.pages.is_empty() { state.ended.clone() } else { None }
+    }
+
+    /// Asks for notifications: of what has arrived before, too.
+    pub fn watch(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.watched, true) && state.has_arrived() {
+            (self.notify)();
+        }
+    }
+
+    /// What has arrived.
+    #[must_use]
+    pub fn take(&self) -> Arrived {
+        let mut state = self.lock();
+        let was_full = state.is_full();
+        state.waiting_bytes = 0;
+        let arrived = std::mem::take(&mut state.arrived);
+        if was_full {
+            Self::wake(state, usize::MAX);
+        }
+        arrived
+    }
+
+    /// The same, but waits until there is anything, or the strategy has ended.
+    pub fn wait(&self, cancellation: &Cancellation) -> Result<Arrived, Error> {
+        let mut state = self.lock();
+        while !state.has_arrived() && state.ended.is_none() {
+            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            if !state.has_arrived() {
+                drop(state);
+                cancellation.check()?;
+                state = self.lock();
+            }
+        }
+        drop(state);
+        Ok(self.take())
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let state = self.lock();
+        Totals {
+            queued: state.frontier.len(),
+            in_flight: state.in_flight.len(),
+            hosts: state.frontier.hosts().len(),
+            ..state.totals
+        }
+    }
+
+    /// The rows of the pages from this one on.
+    #[must_use]
+    pub fn rows_from(&self, start: usize) -> Vec<Row> {
+        self.lock().rows.get(start..).unwrap_or_default().to_vec()
+    }
+
+    /// The errno that kept it from having all its waiters in flight.
+    #[must_use]
+    pub fn shortage(&self) -> Option<i32> {
+        self.lock().exchanges.shortage()
+    }
+
+    /// Puts a URL into the frontier, unless it was seen before or is not wanted; returns whether it was put.
+    fn add(&self, state: &mut State, url: &Url, referrer: Option<&Arc<str>>, depth: u32, redirects: u32) -> bool {
+        let Settings { max_depth, ref scope, ref robots, delay, .. } = self.settings;
+        if max_depth.is_some_and(|most| depth > most) {
+            return false;
+        }
+        let fingerprint = self.fingerprints.hash_one(url.as_str());
+        if state.seen.contains(&fingerprint) || !scope.has(url) {
+            return false;
+        }
+        state.seen.insert(fingerprint);
+        if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
+            return true;
+        }
+        let hosts = state.frontier.hosts().len();
+        let host = state.frontier.host_of(url, robots.is_some(), delay);
+        if host == hosts {
+            self.meet(state, host);
+        }
+        state.frontier.push(Known {
+            host,
+            path: url[Position::BeforePath..Position::AfterQuery].into(),
+            referrer: referrer.cloned(),
+            depth,
+            redirects,
+            tries: 0,
+            purpose: Purpose::Page,
+        });
+        true
+    }
+
+    /// Asks for the addresses of a new host, and then for its rules.
+    fn meet(&self, state: &mut State, host: usize) {
+        self.look_up(state, host);
+        if self.settings.robots.is_some() {
+            Self::ask_for_rules(state, host);
+        }
+    }
+
+    fn look_up(&self, state: &mut State, host: usize) {
+        let known = state.frontier.host(host);
+        let lookup = (host, known.name.clone(), known.port, known.is_secure);
+        state.looked_up += 1;
+        state.arrived.lookups.push(lookup);
+        self.changed.notify_one();
+        if state.watched {
+            (self.notify)();
+        }
+    }
+
+    fn ask_for_rules(state: &mut State, host: usize) {
+        state.frontier.host(host).robots = Rules::Asked;
+        state.frontier.push_first(Known {
+            host,
+            path: "/robots.txt".into(),
+            referrer: None,
+            depth: 0,
+            redirects: ROBOTS_REDIRECTS,
+            tries: 0,
+            purpose: Purpose::Robots,
+        });
+    }
+
+    /// Takes a URL that may begin. Those that their hosts refuse become pages with an error.
+    fn take_job(&self, state: &mut State, preferred: Option<usize>) -> Option<Job> {
+        if state.is_full() && self.settings.hands_out {
+            return None;
+        }
+        let now = Instant::now();
+        loop {
+            let mut known = state.frontier.take(preferred, self.settings.max_tasks, now)?;
+            let host = state.frontier.host(known.host);
+            let refused = match (&host.closed, &host.robots) {
+                (Some(error), _) => Some(error.clone()),
+                (None, Rules::Known(_, at)) if now.duration_since(*at) > ROBOTS_LAST => {
+                    let number = known.host;
+                    state.frontier.push_first(known);
+                    Self::ask_for_rules(state, number);
+                    continue;
+                }
+                (None, Rules::Known(robots, _)) if known.purpose == Purpose::Page && !robots.allows(&known.path) => {
+                    Some(Error::Disallowed(format!("robots.txt of {} closes this to crawlers", host.origin)))
+                }
+                _ => None,
+            };
+            if let Some(error) = refused {
+                self.refuse(state, known, error);
+                continue;
+            }
+            if known.purpose == Purpose::Page && known.tries == 0 {
+                state.begun += 1;
+                if self.settings.max_pages == Some(state.begun) {
+                    state.frontier.forget_new();
+                }
+            }
+            known.tries += 1;
+            let host = state.frontier.host(known.host);
+            host.in_flight += 1;
+            let target = Target {
+                authority: host.authority.to_string(),
+                path: known.path.to_string(),
+                addresses: host.addresses.clone()?,
+                tls_host: host.is_secure.then(|| host.name.to_string()),
+            };
+            let number = known.host;
+            let ticket = state.in_flight.insert(known);
+            state.frontier.settle(number);
+            let assignment = Assignment { ticket, target: Arc::new(target), terms: Arc::clone(&state.terms) };
+            return Some(Job { assignment, due: None });
+        }
+    }
+
+    /// Makes a page of a URL that is not fetched.
+    fn refuse(&self, state: &mut State, known: Known, error: Error) {
+        if known.purpose != Purpose::Page {
+            return;
+        }
+        if let Ok(url) = Url::parse(&state.frontier.url(&known)) {
+            let page = page_of(url, known, Outcome::lost(0, error), String::new(), Leads::default(), 0);
+            self.deliver(state, page);
+        }
+    }
+
+    /// Has a reply read, by another thread if there is one with time for it.
+    fn read(&self, known: Known, url: String, outcome: Outcome, reading: usize) {
+        let parsers = self.parsers.get_or_init(|| Mutex::new(Parsers::start()));
+        let parsers = parsers.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*parsers, self.me.upgrade()) {
+            // If they are behind, whoever fetches helps: then no more comes in than can be read.
+            (Some(parsers), Some(me)) if reading <= 4 * parsers.count() => {
+                parsers.spawn(move || me.digest(known, &url, outcome));
+            }
+            _ => {
+                drop(parsers);
+                self.digest(known, &url, outcome);
+            }
+        }
+    }
+
+    /// Reads a reply, and adds what it leads to.
+    fn digest(&self, known: Known, url: &str, outcome: Outcome) {
+        let Ok(url) = Url::parse(url) else { unreachable!("the frontier holds URLs that were parsed") };
+        let Settings { max_redirect, nofollow, .. } = self.settings;
+        let reply = outcome.result.as_ref();
+        let content_type = reply.map(page::content_type).unwrap_or_default();
+        // On a thread of the pool, a panic would end the process.
+        let leads = catch_unwind(AssertUnwindSafe(|| {
+            reply.map(|reply| page::leads(reply, &url, &content_type, (known.redirects, max_redirect), nofollow))
+        }));
+        let leads = leads.map_or_else(
+            |panic| Leads { error: Some(Error::Internal(panic_text(&*panic))), ..Leads::default() },
+            Result::unwrap_or_default,
+        );
+        let referrer: Arc<str> = url.as_str().into();
+        let mut state = self.lock();
+        state.reading -= 1;
+        let before = state.frontier.len();
+        let mut new = 0;
+        if let Some(next) = &leads.next_url {
+            let redirects = known.redirects.saturating_sub(1);
+            new += usize::from(self.add(&mut state, next, Some(&referrer), known.depth, redirects));
+        }
+        for link in &leads.links {
+            new += usize::from(self.add(&mut state, link, Some(&referrer), known.depth + 1, max_redirect));
+        }
+        self.deliver(&mut state, page_of(url, known, outcome, content_type, leads, new));
+        let added = state.frontier.len() - before;
+        let is_over = Self::is_over(&state);
+        Self::wake(state, if is_over { usize::MAX } else { added });
+    }
+
+    /// Hands out a page.
+    fn deliver(&self, state: &mut State, page: Page) {
+        state.totals.pages += 1;
+        state.totals.errors += usize::from(page.fault().is_some());
+        let size = page.reply().map_or(0, |reply| reply.body.len());
+        state.totals.bytes += size as u64;
+        if self.settings.keeps_rows {
+            state.rows.push(page.row());
+        }
+        if self.settings.hands_out {
+            let first = !state.has_arrived();
+            state.waiting_bytes += size;
+            state.arrived.pages.push(page);
+            if first {
+                self.changed.notify_one();
+                if state.watched {
+                    (self.notify)();
+                }
+            }
+        }
+    }
+
+    /// Takes the reply to a request for robots.txt, and returns where it leads, if that is in scope.
+    fn take_rules(&self, state: &mut State, known: &Known, outcome: &Outcome, url: &str) {
+        let agent = self.settings.robots.as_deref().unwrap_or_default();
+        let robots = match &outcome.result {
+            Ok(reply) => match Url::parse(url).ok().and_then(|url| page::redirect(reply, &url).ok().flatten()) {
+                Some(next) if known.redirects > 0 && Self::leads_to_rules(state, known, &next) => return,
+                None if reply.status >= 500 => Robots::disallow_all(),
+                None if reply.status == 200 => Robots::parse(&reply.body, agent),
+                Some(_) | None => Robots::allow_all(),
+            },
+            Err(_) => Robots::disallow_all(),
+        };
+        let Settings { delay, max_delay, .. } = self.settings;
+        let host = state.frontier.host(known.host);
+        let wanted = robots.crawl_delay().unwrap_or_default();
+        host.delay = wanted.max(delay);
+        if wanted > max_delay {
+            host.closed = Some(Error::Paused(too_long("Crawl-delay", wanted, max_delay)));
+        } else if !host.delay.is_zero() {
+            host.pause(Instant::now() + host.delay);
+        }
+        host.robots = Rules::Known(robots, Instant::now());
+        state.frontier.settle(known.host);
+    }
+
+    /// Follows the redirect of a robots.txt, if that leads to the same host; returns whether it does.
+    fn leads_to_rules(state: &mut State, known: &Known, next: &Url) -> bool {
+        if next[..Position::BeforePath] != *state.frontier.host(known.host).origin {
+            return false;
+        }
+        let path = next[Position::BeforePath..Position::AfterQuery].into();
+        state.frontier.push_first(Known { path, redirects: known.redirects - 1, tries: 0, ..known.clone() });
+        true
+    }
+
+    /// Leaves the host alone for as long as the reply asks.
+    fn heed(&self, state: &mut State, number: usize, outcome: &Outcome) {
+        let now = Instant::now();
+        let host = state.frontier.host(number);
+        if !host.delay.is_zero() {
+            host.pause(now + host.delay);
+        }
+        let Ok(reply) = &outcome.result else { return };
+        let Some(pause) = politeness::pause(reply, host.strikes, SystemTime::now()) else {
+            host.strikes = 0;
+            return;
+        };
+        // Of several that were in flight together, the first counts.
+        if host.paused_at.is_some_and(|at| now.checked_sub(outcome.elapsed).is_none_or(|began| began < at)) {
+            return;
+        }
+        host.paused_at = Some(now);
+        host.strikes += 1;
+        if pause > self.settings.max_delay {
+            host.closed = Some(Error::Paused(too_long("Retry-After", pause, self.settings.max_delay)));
+        } else {
+            host.pause(now + pause);
+        }
+    }
+
+    /// Whether there is nothing left to do.
+    fn is_over(state: &State) -> bool {
+        state.exchanges.are_none() && state.reading == 0 && state.looked_up == 0 && state.frontier.is_empty()
+    }
+
+    /// Wakes up to `count` of those that sleep.
+    fn wake(mut state: MutexGuard<'_, State>, count: usize) {
+        let wakers: Vec<Waker> = state.sleepers.take(count);
+        drop(state);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Work for Crawl {
+    fn waiters(&self) -> usize {
+        self.settings.max_tasks
+    }
+
+    fn next(&self, slot: &mut Slot) -> Next {
+        let mut state = self.lock();
+        let slept = state.sleepers.remove(slot);
+        if state.timekeeper.is_some_and(|(number, _)| Some(number) == slept) {
+            state.timekeeper = None;
+        }
+        let mut exchanges = std::mem::take(&mut state.exchanges);
+        let preferred = slot.host;
+        let next = exchanges.next(slot, || self.take_job(&mut state, preferred));
+        state.exchanges = exchanges;
+        match next {
+            Some(next) => {
+                if let Next::Begin(assignment) = &next {
+                    slot.host = state.in_flight.get(assignment.ticket).map(|known| known.host);
+                }
+                // This waiter is busy now, or has ended: another must see to what remains.
+                let others = state.frontier.has_ready() || state.needs_timekeeper() || matches!(next, Next::End);
+                Self::wake(state, usize::from(others));
+                next
+            }
+            None if Self::is_over(&state) => {
+                Self::wake(state, usize::MAX);
+                Next::End
+            }
+            None => {
+                let number = state.sleepers.add(slot);
+                let until = state.frontier.next_instant().filter(|_| state.needs_timekeeper());
+                state.timekeeper = until.map(|until| (number, until)).or(state.timekeeper);
+                Next::Wait(until)
+            }
+        }
+    }
+
+    fn put(&self, slot: &mut Slot, outcome: Outcome) {
+        let mut state = self.lock();
+        let Some(outcome) = state.exchanges.put(slot, outcome) else { return };
+        let known = state.in_flight.remove(outcome.ticket);
+        let number = known.host;
+        let host = state.frontier.host(number);
+        host.in_flight -= 1;
+        self.heed(&mut state, number, &outcome);
+        let is_closed = state.frontier.host(number).closed.is_some();
+        if known.tries < self.settings.max_tries && !is_closed && may_be_tried_again(&outcome) {
+            let pause = WAIT_BEFORE_TRY.saturating_mul(1 << (known.tries - 1).min(16));
+            state.frontier.push_later(known, Instant::now() + pause);
+            state.frontier.settle(number);
+            return;
+        }
+        let url = state.frontier.url(&known);
+        if known.purpose == Purpose::Robots {
+            self.take_rules(&mut state, &known, &outcome, &url);
+            Self::wake(state, usize::MAX);
+            return;
+        }
+        state.frontier.settle(number);
+        state.reading += 1;
+        let reading = state.reading;
+        drop(state);
+        self.read(known, url, outcome, reading);
+    }
+
+    fn fewer_waiters(&self, why: &io::Error) {
+        self.lock().exchanges.fewer_waiters(why);
+    }
+}
+
+impl State {
+    fn new(terms: Arc<Terms>, host_limit: usize) -> Self {
+        State {
+            terms,
+            exchanges: Exchanges::default(),
+            frontier: Frontier::new(host_limit),
+            seen: HashSet::default(),
+            in_flight: Slab::new(),
+            reading: 0,
+            begun: 0,
+            looked_up: 0,
+            arrived: Arrived::default(),
+            waiting_bytes: 0,
+            rows: Vec::new(),
+            totals: Totals::default(),
+            sleepers: Sleepers::default(),
+            timekeeper: None,
+            ended: None,
+            watched: false,
+        }
+    }
+
+    fn has_arrived(&self) -> bool {
+        !self.arrived.pages.is_empty() || !self.arrived.lookups.is_empty()
+    }
+
+    /// Whether whoever takes the pages is behind.
+    fn is_full(&self) -> bool {
+        self.arrived.pages.len() >= MOST_PAGES || self.waiting_bytes >= MOST_BYTES
+    }
+
+    /// Whether something will be due before a sleeper looks at the clock.
+    fn needs_timekeeper(&self) -> bool {
+        let due = self.frontier.next_instant();
+        due.is_some_and(|due| self.timekeeper.is_none_or(|(_, until)| due < until))
+    }
+}
+
+fn page_of(url: Url, known: Known, outcome: Outcome, content_type: String, leads: Leads, new_links: usize) -> Page {
+    Page {
+        url,
+        next_url: leads.next_url,
+        referrer: known.referrer,
+        depth: known.depth,
+        tries: known.tries,
+        content_type,
+        links: leads.links,
+        new_links,
+        error: leads.error,
+        outcome,
+    }
+}
+
+/// Whether another try may go better: after failures of the network, 429 and 5xx.
+fn may_be_tried_again(outcome: &Outcome) -> bool {
+    match &outcome.result {
+        Ok(reply) => reply.status == 429 || reply.status >= 500,
+        Err(error) => matches!(error, Error::Network { .. } | Error::Timeout { .. } | Error::Tls { .. }),
+    }
+}
+
+fn too_long(what: &str, wanted: Duration, most: Duration) -> String {
+    format!("the host's {what} asks for a pause of {} s; max_delay is {} s", wanted.as_secs_f64(), most.as_secs_f64())
+}
