@@ -42,6 +42,7 @@ __all__ = [
     "check_fault_settings",
     "check_fetchable_urls",
     "check_flag",
+    "check_folder",
     "check_head_timeout",
     "check_headers",
     "check_host_names",
@@ -732,6 +733,21 @@ def check_progress(progress: Any) -> None:
 
 
 # --- files
+
+
+def check_folder(name: str, path: str | os.PathLike[str]) -> str:
+    """Return the path of a folder, whether it exists or not.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: there is something else.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name} must be the path of a folder, or None, not {path!r}")
+    whole = os.path.abspath(os.fspath(path))
+    if os.path.exists(whole) and not os.path.isdir(whole):
+        raise ValueError(f"{name}={str(path)!r} is no folder")
+    return whole
 
 
 def check_suffix(path: str | os.PathLike[str], allowed: Sequence[str]) -> str:

@@ -39,6 +39,8 @@ pub struct Known {
     pub tries: u32,
     /// What for.
     pub purpose: Purpose,
+    /// The crawl's number for it.
+    pub number: u64,
 }
 
 /// A host, which is a scheme, a name and a port; and what is known of it.
@@ -124,6 +126,11 @@ impl Host {
     /// How many exchanges it allows at once.
     fn most_in_flight(&self, limit: usize) -> usize {
         if self.delay.is_zero() { limit } else { 1 }
+    }
+
+    /// Whether the next of its queue is a page that has not been fetched before.
+    fn has_new(&self) -> bool {
+        self.queue.front().is_some_and(|next| next.tries == 0 && next.purpose == Purpose::Page)
     }
 
     /// Whether the next of its queue can begin, or be refused, apart from pauses.
@@ -255,8 +262,8 @@ impl Frontier {
     }
 
     /// Takes a URL that may begin now, or is refused by its host: preferably of this host, as long as that has no more
-    /// than its share of `waiters`.
-    pub fn take(&mut self, preferred: Option<usize>, waiters: usize, now: Instant) -> Option<Known> {
+    /// than its share of `waiters`; `begins_new` says whether it may be one that has not been fetched before.
+    pub fn take(&mut self, preferred: Option<usize>, waiters: usize, begins_new: bool, now: Instant) -> Option<Known> {
         while self.later.peek().is_some_and(|later| later.0 <= now) {
             if let Some(Later(_, known)) = self.later.pop() {
                 self.push_first(known);
@@ -268,7 +275,9 @@ impl Frontier {
                 self.settle(number);
             }
         }
-        if let Some(number) = preferred {
+        if let Some(number) = preferred
+            && (begins_new || !self.hosts[number].has_new())
+        {
             let share = waiters.div_ceil(self.ready.len().max(1));
             if self.hosts[number].in_flight < share && self.may_begin(number, now) {
                 return self.take_of(number);
@@ -276,6 +285,10 @@ impl Frontier {
         }
         for _ in 0..self.ready.len() {
             let number = self.ready.pop_front()?;
+            if !begins_new && self.hosts[number].has_new() {
+                self.ready.push_back(number);
+                continue;
+            }
             self.hosts[number].is_ready = false;
             if self.may_begin(number, now) {
                 let known = self.take_of(number);

@@ -2,7 +2,7 @@
 //!
 //! `work` is the crawl itself: it hands out URLs, takes replies, and hands out pages. `frontier` holds the URLs that were
 //! not fetched yet, host by host; `scope` says which belong to the crawl; `politeness` when a host wants to be left
-//! alone, `robots` what it closes to crawlers. `page` says what came of a URL, `links` and `sitemap` where it leads;
+//! alone, `robots` what it closes to crawlers. `store` keeps what a crawl needs to go on after it was killed. `page` says what came of a URL, `links` and `sitemap` where it leads;
 //! `parsers` are the threads that find out.
 
 pub mod frontier;
@@ -12,6 +12,7 @@ mod parsers;
 mod politeness;
 pub mod robots;
 pub mod scope;
+mod store;
 pub mod work;
 
 pub use work::{Arrived, Crawl, Settings, Totals};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::links;
@@ -12,6 +13,8 @@ use crate::exchange::{Fault, Reply, text};
 /// What came of one URL of a crawl: a page, a redirect, or an error.
 #[derive(Debug)]
 pub struct Page {
+    /// The crawl's number for its URL.
+    pub number: u64,
     /// The URL.
     pub url: Url,
     /// Where it redirects to.
@@ -35,7 +38,7 @@ pub struct Page {
 }
 
 /// The row of a page in the statistics.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     /// The URL.
     pub url: Box<str>,

@@ -1,11 +1,12 @@
 //! The crawl as the work of a strategy: it hands out URLs, takes replies, and hands out pages.
 
-use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,6 +20,7 @@ use super::parsers::Parsers;
 use super::politeness;
 use super::robots::Robots;
 use super::scope::Scope;
+use super::store::{Event, Restore, Store, Waiting};
 use crate::attempt::{Assignment, Outcome, Terms};
 use crate::cancellation::{Cancellation, TICK};
 use crate::error::{Error, panic_text};
@@ -35,6 +37,9 @@ const ROBOTS_LAST: Duration = Duration::from_secs(24 * 3600);
 /// How many pages wait to be taken, at most, and bytes of their bodies; apart from what is in flight.
 const MOST_PAGES: usize = 1000;
 const MOST_BYTES: usize = 64 << 20;
+/// How many URLs wait in memory, at most, if there is a store for the others; and how many are read from it at a time.
+const MOST_WAITING: usize = 100_000;
+const READ_AT_ONCE: usize = MOST_WAITING / 2;
 
 /// What a crawl is to do.
 #[derive(Debug)]
@@ -63,8 +68,10 @@ pub struct Settings {
     pub nofollow: bool,
     /// Whether somebody takes the pages.
     pub hands_out: bool,
-    /// Whether the statistics have a row for each page.
+    /// Whether to keep a row for each page; if somebody takes the pages, only for those that earlier crawls have done.
     pub keeps_rows: bool,
+    /// The folder in which the crawl keeps what it needs to go on after it was killed.
+    pub folder: Option<PathBuf>,
 }
 
 /// How a crawl stands.
@@ -99,6 +106,7 @@ pub struct Crawl {
     settings: Settings,
     fingerprints: RandomState,
     parsers: OnceLock<Mutex<Option<Parsers>>>,
+    store: OnceLock<Store>,
     state: Mutex<State>,
     /// A page or a lookup has come, or the strategy has ended.
     changed: Condvar,
@@ -117,6 +125,16 @@ struct State {
     reading: usize,
     /// How many URLs were fetched, or are being fetched.
     begun: usize,
+    /// The first number that no URL has.
+    next_number: u64,
+    /// The URLs from this number on wait in the store only.
+    stored_from: Option<u64>,
+    /// Whether some of them are being read.
+    is_reading: bool,
+    /// With a store: how many URLs were begun and are not recorded as done. Killed now, the crawl would fetch them again.
+    unrecorded: usize,
+    /// With a store: the rows of those that were handed out and are not acknowledged.
+    unacknowledged: VecDeque<(u64, Row)>,
     /// How many hosts' addresses have been asked for.
     looked_up: usize,
     arrived: Arrived,
@@ -127,6 +145,8 @@ struct State {
     sleepers: Sleepers,
     /// The sleeper that looks at the clock, for all: its number, and when it wakes.
     timekeeper: Option<(u64, Instant)>,
+    /// The store cannot be written.
+    failed: Option<Error>,
     ended: Option<Result<(), Error>>,
     /// Notifications are wanted.
     watched: bool,
@@ -157,22 +177,41 @@ impl Crawl {
         terms: Terms,
         roots: &[Url],
         notify: impl Fn() + Send + Sync + 'static,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, Error> {
         let crawl = Arc::new_cyclic(|me| Crawl {
             me: Weak::clone(me),
             fingerprints: RandomState::new(),
             parsers: OnceLock::new(),
+            store: OnceLock::new(),
             state: Mutex::new(State::new(Arc::new(terms), settings.max_tasks_per_host)),
             changed: Condvar::new(),
             notify: Box::new(notify),
             settings,
         });
+        if let Some(folder) = &crawl.settings.folder {
+            let mut state = crawl.lock();
+            let database = Store::open(folder, &mut Restoring { crawl: &crawl, state: &mut state })?;
+            let me = Weak::clone(&crawl.me);
+            let report = move |event| me.upgrade().map_or((), |crawl| crawl.take_event(event));
+            let _ = crawl.store.set(Store::start(database, report)?);
+        }
         let mut state = crawl.lock();
         for root in roots {
             crawl.add(&mut state, root, None, 0, crawl.settings.max_redirect);
         }
         drop(state);
-        crawl
+        Ok(crawl)
+    }
+
+    /// Records that the oldest `count` of the pages that were handed out are done.
+    pub fn acknowledge(&self, count: usize) {
+        let mut state = self.lock();
+        if let Some(store) = self.store.get() {
+            let count = count.min(state.unacknowledged.len());
+            for (number, row) in state.unacknowledged.drain(..count) {
+                store.finish(number, row);
+            }
+        }
     }
 
     /// Says whom to trust over https, before the addresses of the first such host.
@@ -205,9 +244,19 @@ impl Crawl {
         if let Some(parsers) = parsers {
             parsers.end();
         }
-        self.lock().ended = Some(how);
+        let mut state = self.lock();
+        let failed = state.failed.take();
+        state.ended = Some(failed.map_or(how, Err));
+        drop(state);
         self.changed.notify_all();
         (self.notify)();
+    }
+
+    /// Writes what is not written yet, and closes the store.
+    pub fn close(&self) {
+        if let Some(store) = self.store.get() {
+            store.close();
+        }
     }
 
     /// How the strategy has ended, once it has and all pages are taken.
@@ -279,7 +328,7 @@ impl Crawl {
 
     /// Puts a URL into the frontier, unless it was seen before or is not wanted; returns whether it was put.
     fn add(&self, state: &mut State, url: &Url, referrer: Option<&Arc<str>>, depth: u32, redirects: u32) -> bool {
-        let Settings { max_depth, ref scope, ref robots, delay, .. } = self.settings;
+        let Settings { max_depth, ref scope, .. } = self.settings;
         if max_depth.is_some_and(|most| depth > most) {
             return false;
         }
@@ -291,21 +340,76 @@ impl Crawl {
         if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
             return true;
         }
+        let number = state.next_number;
+        state.next_number += 1;
+        if let Some(store) = self.store.get() {
+            let (url, referrer) = (url.to_string(), referrer.map(|referrer| referrer.to_string()));
+            store.add(number, Waiting { url, referrer, depth, redirects });
+            if state.stored_from.is_some() || state.frontier.len() >= MOST_WAITING {
+                state.stored_from.get_or_insert(number);
+                return true;
+            }
+        }
+        self.push(state, number, url, referrer.cloned(), (depth, redirects));
+        true
+    }
+
+    /// Puts a URL into the frontier.
+    fn push(
+        &self,
+        state: &mut State,
+        number: u64,
+        url: &Url,
+        referrer: Option<Arc<str>>,
+        (depth, redirects): (u32, u32),
+    ) {
         let hosts = state.frontier.hosts().len();
-        let host = state.frontier.host_of(url, robots.is_some(), delay);
+        let host = state.frontier.host_of(url, self.settings.robots.is_some(), self.settings.delay);
         if host == hosts {
             self.meet(state, host);
         }
-        state.frontier.push(Known {
-            host,
-            path: url[Position::BeforePath..Position::AfterQuery].into(),
-            referrer: referrer.cloned(),
-            depth,
-            redirects,
-            tries: 0,
-            purpose: Purpose::Page,
-        });
-        true
+        let path = url[Position::BeforePath..Position::AfterQuery].into();
+        let purpose = Purpose::Page;
+        state.frontier.push(Known { host, path, referrer, depth, redirects, tries: 0, purpose, number });
+    }
+
+    /// Puts a URL from the store into the frontier.
+    fn push_stored(&self, state: &mut State, number: u64, waiting: Waiting) {
+        let Waiting { url, referrer, depth, redirects } = waiting;
+        if let Ok(url) = Url::parse(&url) {
+            self.push(state, number, &url, referrer.map(Into::into), (depth, redirects));
+        }
+    }
+
+    /// Takes what the store has done.
+    fn take_event(&self, event: Event) {
+        let mut state = self.lock();
+        match event {
+            Event::Written(done) => state.unrecorded -= done,
+            Event::Read(urls) => {
+                state.is_reading = false;
+                if state.stored_from.is_some() {
+                    let next = urls.last().map(|(number, _)| number + 1).or(state.stored_from);
+                    state.stored_from = next.filter(|&next| next < state.next_number);
+                    for (number, waiting) in urls {
+                        self.push_stored(&mut state, number, waiting);
+                    }
+                }
+            }
+            Event::Failed(error) => state.failed = Some(error),
+        }
+        Self::wake(state, usize::MAX);
+    }
+
+    /// Has URLs read from the store, if few are left.
+    fn refill(&self, state: &mut State) {
+        if let (Some(from), Some(store)) = (state.stored_from, self.store.get())
+            && !state.is_reading
+            && state.frontier.len() < MOST_WAITING - READ_AT_ONCE
+        {
+            state.is_reading = true;
+            store.read(from, READ_AT_ONCE);
+        }
     }
 
     /// Asks for the addresses of a new host, and then for its rules.
@@ -337,17 +441,21 @@ impl Crawl {
             redirects: ROBOTS_REDIRECTS,
             tries: 0,
             purpose: Purpose::Robots,
+            number: 0,
         });
     }
 
     /// Takes a URL that may begin. Those that their hosts refuse become pages with an error.
     fn take_job(&self, state: &mut State, preferred: Option<usize>) -> Option<Job> {
-        if state.is_full() && self.settings.hands_out {
+        if state.is_full() {
             return None;
         }
+        self.refill(state);
+        let waiters = self.settings.max_tasks;
         let now = Instant::now();
         loop {
-            let mut known = state.frontier.take(preferred, self.settings.max_tasks, now)?;
+            let begins_new = state.unrecorded < waiters;
+            let mut known = state.frontier.take(preferred, waiters, begins_new, now)?;
             let host = state.frontier.host(known.host);
             let refused = match (&host.closed, &host.robots) {
                 (Some(error), _) => Some(error.clone()),
@@ -368,8 +476,10 @@ impl Crawl {
             }
             if known.purpose == Purpose::Page && known.tries == 0 {
                 state.begun += 1;
+                state.unrecorded += usize::from(self.store.get().is_some());
                 if self.settings.max_pages == Some(state.begun) {
                     state.frontier.forget_new();
+                    state.stored_from = None;
                 }
             }
             known.tries += 1;
@@ -395,6 +505,7 @@ impl Crawl {
             return;
         }
         if let Ok(url) = Url::parse(&state.frontier.url(&known)) {
+            state.unrecorded += usize::from(known.tries == 0 && self.store.get().is_some());
             let page = page_of(url, known, Outcome::lost(0, error), String::new(), Leads::default(), 0);
             self.deliver(state, page);
         }
@@ -454,8 +565,13 @@ impl Crawl {
         state.totals.errors += usize::from(page.fault().is_some());
         let size = page.reply().map_or(0, |reply| reply.body.len());
         state.totals.bytes += size as u64;
-        if self.settings.keeps_rows {
+        if self.settings.keeps_rows && !self.settings.hands_out {
             state.rows.push(page.row());
+        }
+        match self.store.get() {
+            Some(_) if self.settings.hands_out => state.unacknowledged.push_back((page.number, page.row())),
+            Some(store) => store.finish(page.number, page.row()),
+            None => {}
         }
         if self.settings.hands_out {
             let first = !state.has_arrived();
@@ -532,7 +648,8 @@ impl Crawl {
 
     /// Whether there is nothing left to do.
     fn is_over(state: &State) -> bool {
-        state.exchanges.are_none() && state.reading == 0 && state.looked_up == 0 && state.frontier.is_empty()
+        let is_idle = state.exchanges.are_none() && state.reading == 0 && state.looked_up == 0;
+        is_idle && state.frontier.is_empty() && state.stored_from.is_none() || state.failed.is_some()
     }
 
     /// Wakes up to `count` of those that sleep.
@@ -546,6 +663,39 @@ impl Crawl {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes what a store holds.
+struct Restoring<'a> {
+    crawl: &'a Crawl,
+    state: &'a mut State,
+}
+
+impl Restoring<'_> {
+    /// Notes a URL that was seen before.
+    fn note(&mut self, number: u64, url: &str) {
+        self.state.seen.insert(self.crawl.fingerprints.hash_one(url));
+        self.state.next_number = self.state.next_number.max(number + 1);
+    }
+}
+
+impl Restore for Restoring<'_> {
+    fn waiting(&mut self, number: u64, url: Waiting) {
+        self.note(number, &url.url);
+        if self.state.stored_from.is_none() && self.state.frontier.len() >= MOST_WAITING {
+            self.state.stored_from = Some(number);
+        } else if self.state.stored_from.is_none() {
+            self.crawl.push_stored(self.state, number, url);
+        }
+    }
+
+    fn done(&mut self, number: u64, row: Row) {
+        self.note(number, &row.url);
+        self.state.begun += 1;
+        if self.crawl.settings.keeps_rows {
+            self.state.rows.push(row);
+        }
     }
 }
 
@@ -630,6 +780,11 @@ impl State {
             in_flight: Slab::new(),
             reading: 0,
             begun: 0,
+            next_number: 0,
+            stored_from: None,
+            is_reading: false,
+            unrecorded: 0,
+            unacknowledged: VecDeque::new(),
             looked_up: 0,
             arrived: Arrived::default(),
             waiting_bytes: 0,
@@ -637,6 +792,7 @@ impl State {
             totals: Totals::default(),
             sleepers: Sleepers::default(),
             timekeeper: None,
+            failed: None,
             ended: None,
             watched: false,
         }
@@ -660,6 +816,7 @@ impl State {
 
 fn page_of(url: Url, known: Known, outcome: Outcome, content_type: String, leads: Leads, new_links: usize) -> Page {
     Page {
+        number: known.number,
         url,
         next_url: leads.next_url,
         referrer: known.referrer,

@@ -41,6 +41,7 @@ pub(super) struct SettingsObject {
     max_delay: f64,
     robots: Option<String>,
     nofollow: bool,
+    state: Option<PathBuf>,
 }
 
 impl SettingsObject {
@@ -62,6 +63,7 @@ impl SettingsObject {
             nofollow: self.nofollow,
             hands_out,
             keeps_rows,
+            folder: self.state,
         })
     }
 }
@@ -108,6 +110,7 @@ impl Crawl {
         let settings = settings.read(&roots, hands_out, keeps_rows)?;
         let (bell, ring) = Bell::new()?;
         let crawl = crate::crawl::Crawl::new(settings, to_terms(terms)?, &roots, ring);
+        let crawl = crawl.or_else(|error| Err(to_python(py, &error, None)?))?;
         let ending = Arc::clone(&crawl);
         let way = Box::new(move |work: &Arc<dyn Work>, cancellation: &_| {
             let ended = background::run(&way, work, cancellation);
@@ -137,6 +140,11 @@ impl Crawl {
         let addresses = addresses.filter(|addresses| !addresses.is_empty());
         let found = addresses.map(|all| all.into_iter().map(|(ip, port)| SocketAddr::new(ip, port)).collect());
         py.detach(|| self.work.resolved(host, found.ok_or(Error::Resolution { errno, text })));
+    }
+
+    /// Says that the oldest `count` of the pages that were handed out are done.
+    fn acknowledge(&self, py: Python<'_>, count: usize) {
+        py.detach(|| self.work.acknowledge(count));
     }
 
     /// Waits until something has arrived, and returns the pages, and the hosts whose addresses are wanted; none of both
@@ -192,6 +200,16 @@ impl Crawl {
     fn cancel(&self, py: Python<'_>) -> PyResult<()> {
         let running = self.running.here(py)?;
         py.detach(|| running.cancel());
+        Ok(())
+    }
+
+    /// Does the same, and closes the state.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running.here(py)?;
+        py.detach(|| {
+            running.cancel();
+            self.work.close();
+        });
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -9,7 +10,7 @@ from typing import ClassVar, NamedTuple, Unpack
 
 from .. import _native
 from ..background import in_thread, until_readable
-from ..checks import check_count, check_flag, check_pattern, check_pause
+from ..checks import check_count, check_flag, check_folder, check_pattern, check_pause
 from ..helper import PROGRAM
 from ..native_values import response, terms_tuple
 from ..request_options import RequestOptions
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
     max_delay: float
     robots: str | None
     nofollow: bool
+    state: str | None
 
 
 class Crawler(crawler.Crawler):
@@ -71,6 +73,10 @@ class Crawler(crawler.Crawler):
             asks for more, nothing more is fetched from it: its URLs become pages with a ``HostPaused`` error.
         nofollow: whether to leave out links that are marked ``rel="nofollow"``.
         keep_pages: whether ``statistics`` has a row for each URL; False for crawls that no memory holds.
+        state: a folder in which the crawl keeps what it needs to go on after it was killed; None for no such thing. A
+            crawl with the state of an earlier one fetches what that has not done, and its statistics begin with that
+            one's rows. A page is done when the loop asks for the next one. Of ``max_tasks``, those that wait for
+            the loop or the disk count as in flight: at most so many are fetched a second time.
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
         options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. robots.txt knows this
@@ -104,6 +110,7 @@ class Crawler(crawler.Crawler):
         max_delay: float = 300.0,
         nofollow: bool = False,
         keep_pages: bool = True,
+        state: str | os.PathLike[str] | None = None,
         strategy: str = "asyncio",
         timeout: float = 30.0,
         **options: Unpack[RequestOptions],
@@ -130,6 +137,7 @@ class Crawler(crawler.Crawler):
         self.max_delay = check_pause("max_delay", max_delay)
         self.nofollow = check_flag("nofollow", nofollow)
         self.keep_pages = check_flag("keep_pages", keep_pages)
+        self.state = None if state is None else check_folder("state", state)
         self._crawl: _Crawl | None = None
         _native.check_crawl(self._settings(), self.roots)
 
@@ -141,6 +149,7 @@ class Crawler(crawler.Crawler):
                     if self.keep_pages:
                         self.statistics.add(page)
                     yield page
+                    crawl.acknowledge()
         finally:
             crawl.end(self.statistics)
 
@@ -152,6 +161,7 @@ class Crawler(crawler.Crawler):
                     if self.keep_pages:
                         self.statistics.add(page)
                     yield page
+                    crawl.acknowledge()
         finally:
             crawl.end(self.statistics)
 
@@ -163,7 +173,7 @@ class Crawler(crawler.Crawler):
                 crawl.wait()
         finally:
             crawl.end(self.statistics)
-            self.statistics.extend(crawl.rows())
+            self.statistics.extend(crawl.rows(len(self.statistics)))
         return self.statistics
 
     def stop(self) -> None:
@@ -189,11 +199,13 @@ class Crawler(crawler.Crawler):
             self.max_delay,
             _product(self._terms) if self.robots else None,
             self.nofollow,
+            self.state,
         )
 
     def _begin(self, *, hands_out: bool) -> _Crawl:
         self.statistics = Statistics(self.max_tasks)
         self._crawl = _Crawl(self, hands_out)
+        self.statistics.extend(self._crawl.rows())  # of earlier crawls with this state
         return self._crawl
 
 
@@ -206,6 +218,7 @@ class _Crawl:
         self._began = time.monotonic()
         self._addresses: Addresses = {}
         self._trusts = False
+        self._keeps_state = crawler.state is not None
         self._native = _native.Crawl(
             crawler.strategy,
             crawler._settings(),
@@ -213,7 +226,7 @@ class _Crawl:
             crawler.roots,
             PROGRAM,
             hands_out=hands_out,
-            keeps_rows=crawler.keep_pages and not hands_out,
+            keeps_rows=crawler.keep_pages,
         )
 
     def has_ended(self) -> bool:
@@ -236,17 +249,22 @@ class _Crawl:
             await in_thread(lambda: self._look_up(lookups), self.cancel)
         return map(self._page, pages)
 
-    def rows(self) -> Iterator[Row]:
-        for url, next_url, status, error, size, content_type, links, new_links in self._native.rows_from(0):
+    def rows(self, start: int = 0) -> Iterator[Row]:
+        for url, next_url, status, error, size, content_type, links, new_links in self._native.rows_from(start):
             exception = None if error is None else f"{type(error).__name__}: {error.message}"
             yield Row(url, next_url, status, exception, size, content_type, links, new_links)
+
+    def acknowledge(self) -> None:
+        """Say that a page is done."""
+        if self._keeps_state:
+            self._native.acknowledge(1)
 
     def cancel(self) -> None:
         self._native.cancel()
 
     def end(self, statistics: Statistics) -> None:
         """End what is in flight."""
-        self._native.cancel()
+        self._native.close()
         statistics.seconds = time.monotonic() - self._began
         if (shortage := self._native.shortage()) is not None:
             warn_of_shortage(self._max_tasks, shortage)
