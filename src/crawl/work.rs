@@ -343,7 +343,7 @@ impl Crawl {
         let number = state.next_number;
         state.next_number += 1;
         if let Some(store) = self.store.get() {
-            let (url, referrer) = (url.to_string(), referrer.map(|referrer| referrer.to_string()));
+            let (url, referrer) = (url.to_string(), referrer.map(ToString::to_string));
             store.add(number, Waiting { url, referrer, depth, redirects });
             if state.stored_from.is_some() || state.frontier.len() >= MOST_WAITING {
                 state.stored_from.get_or_insert(number);
