@@ -16,7 +16,7 @@ check: .venv/dev ## Pass what is quick, within a minute: formatting, ruff, and t
 	cargo fmt --check
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
-	cargo test --quiet --lib --test exchange --test lab --test statistics
+	cargo test --quiet --lib --test exchange --test lab --test robots --test sitemap --test statistics
 	$(BIN)/python -m pytest -q -m "not slow" $(SIDE_BY_SIDE)
 
 test: test-rust test-python ## Pass all tests, Rust's and Python's

@@ -1,5 +1,7 @@
 //! What must hold whatever the bytes. The targets of `cargo fuzz` call these functions, and so does `tests/fuzz.rs`.
 
+use aio_strategies::crawl::robots::Robots;
+use aio_strategies::crawl::sitemap::{MAX_URLS, read as read_sitemap};
 use aio_strategies::exchange::{Exchange, Fault, Limits, Method, Options, Reply, decoding as decode, text as as_text};
 use aio_strategies::lab::request_at;
 use aio_strategies::target::Location;
@@ -99,6 +101,32 @@ pub(crate) fn lab_request(data: &[u8]) {
             assert_eq!(request_at(&data[..length]), Some((length, status)));
         }
     }
+}
+
+/// A robots.txt has the same meaning with any line ends, and a path in any spelling. The first line is the path.
+pub(crate) fn robots(data: &[u8]) {
+    let mut parts = data.splitn(2, |&byte| byte == b'\n');
+    let path = String::from_utf8_lossy(parts.next().unwrap_or_default());
+    let body = parts.next().unwrap_or_default();
+    let robots = Robots::parse(body, "bot");
+    let anew = body.split(|&byte| byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
+    assert_eq!(Robots::parse(&anew, "bot"), robots);
+    let escaped = |byte: u8| if byte.is_ascii() { char::from(byte).to_string() } else { format!("%{byte:02x}") };
+    assert_eq!(robots.allows(&path.bytes().map(escaped).collect::<String>()), robots.allows(&path));
+    assert!(robots.allows("/robots.txt"));
+}
+
+/// What a sitemap has is within the limit, clean, and read alike when written anew.
+pub(crate) fn sitemap(data: &[u8]) {
+    let sitemap = read_sitemap(data);
+    assert!(sitemap.urls.len() + sitemap.sitemaps.len() <= MAX_URLS);
+    assert!(sitemap.urls.iter().chain(&sitemap.sitemaps).all(|url| !url.is_empty() && url.trim() == url));
+    let write = |urls: &[String], name: &str| {
+        let escaped = urls.iter().map(|url| url.replace('&', "&amp;").replace('<', "&lt;"));
+        escaped.map(|url| format!("<{name}><loc>{url}</loc></{name}>")).collect::<Vec<_>>().concat()
+    };
+    let anew = format!("<x>{}{}</x>", write(&sitemap.urls, "url"), write(&sitemap.sitemaps, "sitemap"));
+    assert_eq!(read_sitemap(anew.as_bytes()), sitemap);
 }
 
 /// Feeds the pieces, and then the end of the stream, until the response is whole.

@@ -14,6 +14,7 @@
 //! - [`strategies`]: one file for each way to wait.
 //! - [`crawl`]: a work that grows while it is done, as pages lead to further pages.
 //! - [`background`]: runs any strategy on a background thread.
+//! - [`crawl`]: what a crawler reads besides pages: robots.txt and sitemaps.
 //! - [`lab`]: the server, a separate process whose log is the referee.
 //! - [`statistics`]: the estimators of a comparison, and their intervals.
 //! - [`error`], [`clock`], [`cancellation`], [`parent`]: one error enum, one clock, cancelling a call, and exiting with

@@ -84,4 +84,4 @@ macro_rules! targets {
     )* };
 }
 
-targets![exchange, headers, chunked, decoding, text, url, lab_request];
+targets![exchange, headers, chunked, decoding, text, url, lab_request, robots, sitemap];

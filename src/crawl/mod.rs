@@ -12,6 +12,7 @@ mod parsers;
 mod politeness;
 pub mod robots;
 pub mod scope;
+pub mod sitemap;
 mod store;
 pub mod work;
 

@@ -15,11 +15,13 @@ use slab::Slab;
 use url::{Position, Url};
 
 use super::frontier::{Frontier, Known, Purpose, Rules};
+use super::links;
 use super::page::{self, Leads, Page, Row};
 use super::parsers::Parsers;
 use super::politeness;
 use super::robots::Robots;
 use super::scope::Scope;
+use super::sitemap;
 use super::store::{Event, Restore, Store, Waiting};
 use crate::attempt::{Assignment, Outcome, Terms};
 use crate::cancellation::{Cancellation, TICK};
@@ -34,6 +36,9 @@ const WAIT_BEFORE_TRY: Duration = Duration::from_millis(100);
 const ROBOTS_REDIRECTS: u32 = 5;
 /// How long a robots.txt counts: RFC 9309, section 2.4.
 const ROBOTS_LAST: Duration = Duration::from_secs(24 * 3600);
+/// How deep indexes of sitemaps may lead, and how many sitemaps a crawl reads.
+const SITEMAP_DEPTH: u32 = 3;
+const MOST_SITEMAPS: usize = 10_000;
 /// How many pages wait to be taken, at most, and bytes of their bodies; apart from what is in flight.
 const MOST_PAGES: usize = 1000;
 const MOST_BYTES: usize = 64 << 20;
@@ -43,6 +48,7 @@ const READ_AT_ONCE: usize = MOST_WAITING / 2;
 
 /// What a crawl is to do.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each is a question that the caller answers
 pub struct Settings {
     /// Which URLs belong to it.
     pub scope: Scope,
@@ -64,6 +70,8 @@ pub struct Settings {
     pub max_delay: Duration,
     /// The name by which robots.txt knows this crawler, if it asks for that.
     pub robots: Option<String>,
+    /// Whether to begin with the URLs of the hosts' sitemaps, too.
+    pub sitemaps: bool,
     /// Whether to leave out links that say `nofollow`.
     pub nofollow: bool,
     /// Whether somebody takes the pages.
@@ -135,6 +143,8 @@ struct State {
     unrecorded: usize,
     /// With a store: the rows of those that were handed out and are not acknowledged.
     unacknowledged: VecDeque<(u64, Row)>,
+    /// How many sitemaps were met.
+    sitemaps: usize,
     /// How many hosts' addresses have been asked for.
     looked_up: usize,
     arrived: Arrived,
@@ -363,11 +373,7 @@ impl Crawl {
         referrer: Option<Arc<str>>,
         (depth, redirects): (u32, u32),
     ) {
-        let hosts = state.frontier.hosts().len();
-        let host = state.frontier.host_of(url, self.settings.robots.is_some(), self.settings.delay);
-        if host == hosts {
-            self.meet(state, host);
-        }
+        let host = self.host_of(state, url);
         let path = url[Position::BeforePath..Position::AfterQuery].into();
         let purpose = Purpose::Page;
         state.frontier.push(Known { host, path, referrer, depth, redirects, tries: 0, purpose, number });
@@ -417,7 +423,43 @@ impl Crawl {
         self.look_up(state, host);
         if self.settings.robots.is_some() {
             Self::ask_for_rules(state, host);
+        } else if self.settings.sitemaps {
+            let origin = &state.frontier.host(host).origin;
+            if let Ok(url) = Url::parse(&format!("{origin}/sitemap.xml")) {
+                self.add_sitemap(state, &url, 0);
+            }
         }
+    }
+
+    /// Has a sitemap fetched, unless it was met before or is not wanted.
+    fn add_sitemap(&self, state: &mut State, url: &Url, depth: u32) {
+        let fingerprint = self.fingerprints.hash_one(("sitemap", url.as_str()));
+        let is_wanted = self.settings.scope.has_host(url) && depth <= SITEMAP_DEPTH && state.sitemaps < MOST_SITEMAPS;
+        if !is_wanted || !state.seen.insert(fingerprint) {
+            return;
+        }
+        state.sitemaps += 1;
+        let host = self.host_of(state, url);
+        state.frontier.push_first(Known {
+            host,
+            path: url[Position::BeforePath..Position::AfterQuery].into(),
+            referrer: None,
+            depth,
+            redirects: self.settings.max_redirect,
+            tries: 0,
+            purpose: Purpose::Sitemap,
+            number: 0,
+        });
+    }
+
+    /// The number of the URL's host.
+    fn host_of(&self, state: &mut State, url: &Url) -> usize {
+        let hosts = state.frontier.hosts().len();
+        let host = state.frontier.host_of(url, self.settings.robots.is_some(), self.settings.delay);
+        if host == hosts {
+            self.meet(state, host);
+        }
+        host
     }
 
     fn look_up(&self, state: &mut State, host: usize) {
@@ -465,7 +507,7 @@ impl Crawl {
                     Self::ask_for_rules(state, number);
                     continue;
                 }
-                (None, Rules::Known(robots, _)) if known.purpose == Purpose::Page && !robots.allows(&known.path) => {
+                (None, Rules::Known(robots, _)) if known.purpose != Purpose::Robots && !robots.allows(&known.path) => {
                     Some(Error::Disallowed(format!("robots.txt of {} closes this to crawlers", host.origin)))
                 }
                 _ => None,
@@ -527,9 +569,38 @@ impl Crawl {
         }
     }
 
+    /// Reads a sitemap, and adds its URLs.
+    fn read_sitemap(&self, known: &Known, base: &Url, outcome: &Outcome) {
+        let reply = outcome.result.as_ref().ok();
+        let next = reply.and_then(|reply| page::redirect(reply, base).ok().flatten());
+        let found = reply.filter(|reply| reply.status == 200).map(|reply| {
+            // On a thread of the pool, a panic would end the process.
+            catch_unwind(|| sitemap::read(&reply.body)).unwrap_or_default()
+        });
+        let found = found.unwrap_or_default();
+        let parsed = |urls: &[String]| urls.iter().filter_map(|url| links::join(base, url)).collect::<Vec<_>>();
+        let (urls, sitemaps) = (parsed(&found.urls), parsed(&found.sitemaps));
+        let referrer: Arc<str> = base.as_str().into();
+        let mut state = self.lock();
+        state.reading -= 1;
+        if let Some(next) = next.filter(|_| known.redirects > 0) {
+            self.add_sitemap(&mut state, &next, known.depth);
+        }
+        for sitemap in &sitemaps {
+            self.add_sitemap(&mut state, sitemap, known.depth + 1);
+        }
+        for url in &urls {
+            self.add(&mut state, url, Some(&referrer), 0, self.settings.max_redirect);
+        }
+        Self::wake(state, usize::MAX);
+    }
+
     /// Reads a reply, and adds what it leads to.
     fn digest(&self, known: Known, url: &str, outcome: Outcome) {
         let Ok(url) = Url::parse(url) else { unreachable!("the frontier holds URLs that were parsed") };
+        if known.purpose == Purpose::Sitemap {
+            return self.read_sitemap(&known, &url, &outcome);
+        }
         let Settings { max_redirect, nofollow, .. } = self.settings;
         let reply = outcome.result.as_ref();
         let content_type = reply.map(page::content_type).unwrap_or_default();
@@ -592,9 +663,9 @@ impl Crawl {
         let robots = match &outcome.result {
             Ok(reply) => match Url::parse(url).ok().and_then(|url| page::redirect(reply, &url).ok().flatten()) {
                 Some(next) if known.redirects > 0 && Self::leads_to_rules(state, known, &next) => return,
-                None if reply.status >= 500 => Robots::disallow_all(),
                 None if reply.status == 200 => Robots::parse(&reply.body, agent),
-                Some(_) | None => Robots::allow_all(),
+                None => Robots::for_status(reply.status),
+                Some(_) => Robots::allow_all(),
             },
             Err(_) => Robots::disallow_all(),
         };
@@ -607,7 +678,16 @@ impl Crawl {
         } else if !host.delay.is_zero() {
             host.pause(Instant::now() + host.delay);
         }
+        let base = Url::parse(url).ok().filter(|_| self.settings.sitemaps);
+        let named = robots.sitemaps();
+        let usual = [String::from("/sitemap.xml")];
+        let sitemaps = if named.is_empty() { &usual } else { named };
+        let sitemaps: Vec<_> =
+            base.iter().flat_map(|base| sitemaps.iter().filter_map(|sitemap| links::join(base, sitemap))).collect();
         host.robots = Rules::Known(robots, Instant::now());
+        for sitemap in &sitemaps {
+            self.add_sitemap(state, sitemap, 0);
+        }
         state.frontier.settle(known.host);
     }
 
@@ -785,6 +865,7 @@ impl State {
             is_reading: false,
             unrecorded: 0,
             unacknowledged: VecDeque::new(),
+            sitemaps: 0,
             looked_up: 0,
             arrived: Arrived::default(),
             waiting_bytes: 0,

@@ -963,6 +963,8 @@ pub(super) fn certificate_name() -> String {
 mod tests {
     use std::collections::{HashMap, VecDeque};
 
+    use crate::crawl::{robots::Robots, sitemap};
+
     use super::*;
 
     fn site(text: &str) -> Site {
@@ -1030,6 +1032,39 @@ mod tests {
         for wrong in ["site.test", ".site.test", "a.b.site.test", "asite.test", "alm.site.test", "127.0.0.1", ""] {
             assert_eq!(site.host(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_crawler_reads_robots_txt_and_the_sitemaps_as_they_are_meant() {
+        let site = site("pages=2500 hosts=3 redirects=1 broken=1 robots=1 crawl_delay=0.5 sitemap=1");
+        let root = "http://a.site.test/";
+        let get = |url: &str| {
+            let (origin, host, path) = site.parse(url).unwrap();
+            site.answer(host, &path, &origin, 0).body.into_bytes()
+        };
+        let urls: Vec<_> = site.urls_from(root, 0, u64::MAX).unwrap();
+        let all: Vec<_> = urls.into_iter().chain(site.further_urls(root).unwrap()).collect();
+        let mut told = Vec::new();
+        for host in site.hosts() {
+            let root = format!("http://{host}");
+            let robots = Robots::parse(&get(&format!("{root}/robots.txt")), "aio-strategies");
+            assert_eq!(robots.crawl_delay(), Some(Duration::from_millis(500)));
+            for url in &all {
+                let (.., path) = site.parse(url).unwrap();
+                assert_eq!(robots.allows(&path), site.allows(url), "{url}");
+            }
+            assert_eq!(robots.sitemaps(), [format!("{root}/sitemap.xml")]);
+            let index = sitemap::read(&get(&robots.sitemaps()[0]));
+            assert_eq!((index.sitemaps.len(), index.urls.len()), (3, 0));
+            told.extend(index.sitemaps.iter().flat_map(|part| sitemap::read(&get(part)).urls));
+        }
+        assert!(all.iter().any(|url| !site.allows(url)) && told.iter().any(|url| url.contains('&')));
+        let origin = site.parse(root).unwrap().0;
+        let numbered = (0..2500).map(Place::Page).chain((0..3).map(Place::Orphan));
+        let mut expected: Vec<_> = numbered.map(|place| site.url_of(Target::Here(place), &origin)).collect();
+        told.sort();
+        expected.sort();
+        assert_eq!(told, expected);
     }
 
     #[test]

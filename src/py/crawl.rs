@@ -40,6 +40,7 @@ pub(super) struct SettingsObject {
     delay: f64,
     max_delay: f64,
     robots: Option<String>,
+    sitemaps: bool,
     nofollow: bool,
     state: Option<PathBuf>,
 }
@@ -60,6 +61,7 @@ impl SettingsObject {
             delay: duration(self.delay)?,
             max_delay: duration(self.max_delay)?,
             robots: self.robots,
+            sitemaps: self.sitemaps,
             nofollow: self.nofollow,
             hands_out,
             keeps_rows,

@@ -42,6 +42,7 @@ class Settings(NamedTuple):
     delay: float
     max_delay: float
     robots: str | None
+    sitemaps: bool
     nofollow: bool
     state: str | None
 
@@ -71,6 +72,8 @@ class Crawler(crawler.Crawler):
             the next. If there is one, by this or by ``Crawl-delay``, a host has one fetch in flight.
         max_delay: the longest pause that a host may ask for, in seconds, by ``Crawl-delay`` or ``Retry-After``. If it
             asks for more, nothing more is fetched from it: its URLs become pages with a ``HostPaused`` error.
+        sitemaps: whether to begin with the URLs of the hosts' sitemaps, too: of those that robots.txt names, or of
+            ``/sitemap.xml``.
         nofollow: whether to leave out links that are marked ``rel="nofollow"``.
         keep_pages: whether ``statistics`` has a row for each URL; False for crawls that no memory holds.
         state: a folder in which the crawl keeps what it needs to go on after it was killed; None for no such thing. A
@@ -108,6 +111,7 @@ class Crawler(crawler.Crawler):
         robots: bool = True,
         delay: float = 0.0,
         max_delay: float = 300.0,
+        sitemaps: bool = False,
         nofollow: bool = False,
         keep_pages: bool = True,
         state: str | os.PathLike[str] | None = None,
@@ -135,6 +139,7 @@ class Crawler(crawler.Crawler):
         self.robots = check_flag("robots", robots)
         self.delay = check_pause("delay", delay)
         self.max_delay = check_pause("max_delay", max_delay)
+        self.sitemaps = check_flag("sitemaps", sitemaps)
         self.nofollow = check_flag("nofollow", nofollow)
         self.keep_pages = check_flag("keep_pages", keep_pages)
         self.state = None if state is None else check_folder("state", state)
@@ -198,6 +203,7 @@ class Crawler(crawler.Crawler):
             self.delay,
             self.max_delay,
             _product(self._terms) if self.robots else None,
+            self.sitemaps,
             self.nofollow,
             self.state,
         )
