@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use lol_html::{HtmlRewriter, MemorySettings, RewriteStrSettings, element};
 use url::Url;
 
-/// The most that the parser may remember of an unfinished tag: links longer than this are none.
-const MOST_MEMORY: usize = 4 << 20;
+/// The most that the parser may remember, of unfinished tags and open elements. What comes after it is not read.
+const MOST_MEMORY: usize = 64 << 20;
 
 /// The URL that a link leads to, by the WHATWG URL standard, without its fragment; `None` if it cannot be fetched: it
 /// has another scheme than `http` or `https`, or holds a user name, which would not be sent.
