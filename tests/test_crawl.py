@@ -12,7 +12,7 @@ import aio_strategies as aio
 import psutil
 import pytest
 from aio_strategies.crawl.links import links_of
-from known_pages import Site, leading_to, page
+from known_pages import HTML, Site, leading_to, page
 
 WAYS = [(language, strategy.key) for strategy in aio.strategies() for language in strategy.languages]
 
@@ -228,9 +228,15 @@ def test_bad_arguments(arguments, error, words, crawler):
         ('<a href="b"><a href="b#c"><a href="HTTP://A.ORG/x/b">', ["http://a.org/x/b"]),
         ('<!-- <a href="b"> --><script>"<a href=c>"</script><a name=d><a href>', ["http://a.org/x/y"]),
         ('<a href="mailto:a@b"><a href="data:,c"><a href="http://a b/">', []),
+        ('<a href="?a=1&copy=2&amp;b=3">', ["http://a.org/x/y?a=1&copy=2&b=3"]),
+        ('<a href="http://user:secret@b.org/"><a href="http://b.org:0/">', []),
+        ('<base href="http://["><a href="b">', ["http://a.org/x/b"]),
         ('<link href="b"><img src="c">', []),
         ('<a href="b', []),
     ],
 )
 def test_links(html, links):
     assert links_of(html, "http://a.org/x/y") == links
+    with Site({"/x/y": (200, HTML, html.encode())}) as site:
+        [only] = aio.rust.Crawler(f"{site.url}/x/y", robots=False, max_pages=1)
+    assert list(dict.fromkeys(link.replace(site.url, "http://a.org") for link in only.links)) == links

@@ -31,6 +31,7 @@ __all__ = [
     "holm",
     "join_url",
     "judge",
+    "link_url",
     "median",
     "parse_urls",
     "percentiles",
@@ -38,6 +39,7 @@ __all__ = [
     "request",
     "run",
     "rust_source",
+    "site_of",
     "tells_percentile",
     "unavailable",
 ]
@@ -115,6 +117,8 @@ _CrawledPage = tuple[
 ]
 _CrawlRow = tuple[str, str | None, int | None, RequestError | None, int, str, int, int]
 
+def link_url(base: str, reference: str) -> str | None: ...
+def site_of(host: str) -> str: ...
 def check_crawl(settings: Settings, roots: list[str]) -> None: ...
 
 @final

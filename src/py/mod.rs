@@ -32,6 +32,7 @@ mod _native {
     use pyo3::exceptions::PyImportError;
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
+    use url::Url;
 
     #[pymodule_export]
     use super::arrow::{arrow_schema, arrow_stream};
@@ -57,6 +58,7 @@ mod _native {
     #[pymodule_export]
     use super::tls::TlsClient;
     use crate::background;
+    use crate::crawl::{links, scope};
     use crate::target::Location;
     use crate::work::Work;
 
@@ -90,6 +92,19 @@ mod _native {
     #[pyfunction]
     fn join_url(py: Python<'_>, base: &str, reference: &str) -> PyResult<String> {
         Location::join(base, reference).or_else(|error| Err(to_python(py, &error, None)?))
+    }
+
+    /// The URL that a link on the page `base` leads to, without its fragment; `None` if it cannot be fetched.
+    #[pyfunction]
+    fn link_url(base: &str, reference: &str) -> Option<String> {
+        let base = Url::parse(base).ok()?;
+        links::join(&base, reference).map(String::from)
+    }
+
+    /// The site of a host, by the public suffix list: `example.co.uk` of `www.example.co.uk`.
+    #[pyfunction]
+    fn site_of(host: &str) -> &str {
+        scope::site(host)
     }
 
     /// Runs a strategy to its end.

@@ -6,13 +6,13 @@ parsed here, and its links go into the queue.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import count
 from typing import ClassVar, NamedTuple, Unpack
 
+from .._native import site_of
 from ..catalogue import find
 from ..checks import check_count, check_flag, check_pattern, check_roots
 from ..exceptions import NetworkError, TimeoutException
@@ -60,8 +60,8 @@ class Crawler:
     Args:
         roots: where to begin: one URL or several. ``http://`` is added where there is no scheme.
         exclude: a regular expression; URLs in which it is found are not fetched.
-        strict: whether a host must be one of the roots' hosts; if False, it may also differ from one in the part before
-            the last two dots, as ``www.example.com`` and ``example.com`` do.
+        strict: whether a host must be one of the roots' hosts; if False, it may also be another of the same site, as
+            ``www.example.co.uk`` and ``example.co.uk`` are (by the public suffix list).
         max_redirect: how many redirects may follow one another.
         max_tries: how many times a URL is fetched if connecting or reading fails, or the status is 429 or 5xx.
         max_tasks: how many fetches may be in flight at once.
@@ -275,15 +275,10 @@ class _Crawl:
     def _is_in_scope(self, location: Location) -> bool:
         if location.host in self._hosts:
             return True
-        return not self._crawler.strict and _site(location.host) in map(_site, self._hosts)
+        return not self._crawler.strict and site_of(location.host) in map(site_of, self._hosts)
 
 
 def _may_be_tried_again(response: Response) -> bool:
     if response.error is not None:
         return isinstance(response.error, NetworkError | TimeoutException)
     return response.status_code == 429 or (response.status_code or 0) >= 500
-
-
-def _site(host: str) -> str:
-    """Return the last two labels of a name; an address as it is."""
-    return host if re.fullmatch(r"[\d.]+|.*:.*", host) else ".".join(host.split(".")[-2:])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
-from .._native import join_url
+from .._native import join_url, link_url
 from ..exceptions import RequestError
 
 __all__ = ["links_of", "without_fragment"]
@@ -18,25 +19,23 @@ def links_of(text: str, url: str) -> list[str]:
         url: its URL, which relative links start from, unless the page has a ``<base>``.
     """
     reader = _Reader()
-    reader.feed(text)
+    reader.feed(_AMPERSAND.sub("&amp;", text))
     reader.close()
-    base = _joined(url, reader.base) or url
-    found = (_joined(base, reference) for reference in reader.references)
+    try:
+        base = join_url(url, reader.base)
+    except RequestError:
+        base = url
+    found = (link_url(base, reference) for reference in reader.references)
     return list(dict.fromkeys(link for link in found if link))
+
+
+_AMPERSAND = re.compile("&(?=[A-Za-z][A-Za-z0-9]*=)")
+"""An ampersand between two parameters of a query, as in ``?a=1&copy=2``: older Pythons read the sign © there."""
 
 
 def without_fragment(url: str) -> str:
     """Return the URL without what follows the first ``#``."""
     return url.partition("#")[0]
-
-
-def _joined(base: str, reference: str) -> str | None:
-    """Return the absolute URL, by the WHATWG URL standard; None if it is none that can be fetched."""
-    try:
-        url = without_fragment(join_url(base, reference))
-    except RequestError:
-        return None
-    return url if url.startswith(("http://", "https://")) else None
 
 
 class _Reader(HTMLParser):
