@@ -326,7 +326,7 @@ fn crawl_delays_are_those_that_make_sense() {
 #[test]
 fn sitemaps_may_stand_anywhere() {
     let body = b"sitemap: http://foo.bar/1.xml\nuser-agent: foo\nSITEMAP:http://foo.bar/2.xml # old\nallow: /\n\
-        site-map: /3.xml\nsitemap:\nsitemaps: http://foo.bar/\xff\nuser-agent: bar\nsitemap http://foo.bar/4.xml";
+        site-map: \xc2\xa0/3.xml\nsitemap:\nsitemaps: http://foo.bar/\xff\nuser-agent: bar\nsitemap http://foo.bar/4.xml";
     let robots = Robots::parse(body, "baz");
     // The colon that ends the key of the last is the first one.
     let expected =

@@ -64,11 +64,12 @@ impl Robots {
                     group.add(key == Key::Allow, normalized(value));
                 }
                 (Key::CrawlDelay, Some(group)) => group.crawl_delay = group.crawl_delay.or_else(|| seconds(value)),
-                (Key::Sitemap, _) if !value.is_empty() => sitemaps.push(String::from_utf8_lossy(value).into_owned()),
+                (Key::Sitemap, _) => sitemaps.push(String::from_utf8_lossy(value).trim().to_owned()),
                 _ => {}
             }
         }
         let Group { mut rules, crawl_delay, .. } = if own.is_named { own } else { everyone };
+        sitemaps.retain(|sitemap| !sitemap.is_empty());
         rules.sort_by_key(|rule| (Reverse(rule.pattern.len()), !rule.allows));
         Self { rules, crawl_delay, sitemaps }
     }
@@ -94,8 +95,8 @@ impl Robots {
 
     /// Whether the crawler may fetch what is at this path, which begins with `/` and may have a query.
     ///
-    /// The longest pattern that matches decides; of two, that of `Allow`. The time is at most proportional to the number
-    /// of rules times the length of the path, whatever the patterns.
+    /// The longest pattern that matches decides; of two, that of `Allow`. For each rule, the time is linear in the
+    /// lengths of its pattern and of the path, however many wildcards there are.
     #[must_use]
     pub fn allows(&self, path_and_query: &str) -> bool {
         let path = normalized(path_and_query.as_bytes());

@@ -44,7 +44,7 @@ pub fn read(body: &[u8]) -> Sitemap {
     } else {
         Box::new(body)
     };
-    let mut text = BufReader::new(Text { bytes, decoder: Some(UTF_8.new_decoder()), left: MAX_BYTES });
+    let mut text = BufReader::new(Decoded { bytes, decoder: Some(UTF_8.new_decoder()), left: MAX_BYTES });
     let mut sitemap = Sitemap::default();
     match first_of(&mut text) {
         Some(b'<') => read_xml(text, &mut sitemap),
@@ -55,7 +55,7 @@ pub fn read(body: &[u8]) -> Sitemap {
 }
 
 /// The text of a sitemap, in UTF-8; U+FFFD stands for what cannot be decoded.
-struct Text<R> {
+struct Decoded<R> {
     bytes: R,
     /// None at the end. It looks for a byte order mark.
     decoder: Option<Decoder>,
@@ -63,7 +63,7 @@ struct Text<R> {
     left: usize,
 }
 
-impl<R: BufRead> Read for Text<R> {
+impl<R: BufRead> Read for Decoded<R> {
     fn read(&mut self, text: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             // Unlike an end, this does not complete a last line.
@@ -90,13 +90,13 @@ impl<R: BufRead> Read for Text<R> {
 fn first_of(text: &mut impl BufRead) -> Option<u8> {
     loop {
         let bytes = text.fill_buf().ok()?;
+        let is_end = bytes.is_empty();
         let spaces = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let first = bytes.get(spaces).copied();
-        if first.is_some() || bytes.is_empty() {
-            text.consume(spaces);
+        text.consume(spaces);
+        if first.is_some() || is_end {
             return first;
         }
-        text.consume(spaces);
     }
 }
 
