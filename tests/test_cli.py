@@ -384,10 +384,116 @@ class TestRunFile:
         assert message in done.stderr
 
 
+@contextlib.contextmanager
+def lab_of_links(count, **settings):
+    """A lab whose root links to so many pages, and to one that is not there."""
+    links = "".join(f"<a href=/{number}>" for number in range(1, count + 1)) + "<a href=/gone>"
+    head = "HTTP/1.1 {}\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{}"
+    with aio.LabServer(**settings) as lab:
+        lab.reply("/", head.format("200 OK", len(links), links).encode())
+        lab.reply("/gone", head.format("404 Not Found", 0, "").encode())
+        yield lab
+
+
+@pytest.mark.slow
+class TestCrawl:
+    @pytest.mark.parametrize("language", ["python", "rust"])
+    def test_report(self, language):
+        with lab_of_links(3, latency=0) as lab:
+            done = aio_strategies("crawl", lab.url.removeprefix("http://"), "--language", language)
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith(f"{lab.url} 200 text/html ")
+        assert "4 new of 4 links" in lines[0]
+        assert {line.split()[0] for line in lines[:5]} == {lab.url + path for path in ("", "1", "2", "3", "gone")}
+        assert "status 404: 1" in lines
+        assert lines[-1].startswith("5 URLs in ")
+
+    @pytest.mark.parametrize("suffix", [".parquet", ".jsonl", ".warc", ".WARC.gz"])
+    def test_to_a_file(self, tmp_path, suffix):
+        path = tmp_path / f"pages{suffix}"
+        with lab_of_links(3, latency=0) as lab:
+            done = aio_strategies("crawl", lab.url, "--to", str(path), "--strategy", "thread", "--max-tries", "1")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert lab.url not in done.stdout
+        assert done.stdout.splitlines()[-1].startswith("5 URLs in ")
+        assert [file.name for file in tmp_path.iterdir()] == [path.name]
+        magic = {".parquet": b"PAR1", ".jsonl": b'{"url": ', ".warc": b"WARC/1.1", ".WARC.gz": b"\x1f\x8b"}[suffix]
+        assert path.read_bytes().startswith(magic)
+
+    def test_limits(self, tmp_path):
+        def found(*arguments):
+            done = aio_strategies("crawl", lab.url, *arguments)
+            assert done.returncode == 0
+            return {line.split()[0].removeprefix(lab.url) for line in done.stdout.splitlines() if "http" in line}
+
+        with lab_of_links(9, latency=0) as lab:
+            assert found("--max-depth", "0") == {""}
+            assert len(found("--max-pages", "4")) == 4
+            assert found("--exclude", "/([3-9]|gone)$") == {"", "1", "2"}
+            lab.reset()
+            options = ["--max-tasks", "1", "--timeout", "5s", "--connect-timeout", "2s", "-H", "X: y"]
+            assert len(found(*options, "--lenient", "--max-redirect", "2", "--language", "python")) == 11
+            assert lab.stats().peak_in_flight == 1
+
+    def test_nothing_that_answers(self):
+        done = aio_strategies("crawl", REFUSED, "--max-tries", "1")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.startswith(f"{REFUSED} error ConnectError: ")
+
+    def test_what_the_parser_cannot_know(self):
+        done = aio_strategies("crawl", REFUSED, "--strategy", "uring", "--language", "python")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "aio-strategies crawl: error: no version of 'uring' in the language 'python'" in done.stderr
+
+    def test_what_is_not_installed(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        assert cli.main(["crawl", REFUSED, "--to", str(tmp_path / "p.parquet")]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "error: Crawler.to_parquet needs pyarrow: pip install 'aio-strategies[crawl]'" in err
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+    def test_a_terminal_sees_how_it_gets_on(self):
+        import pty
+
+        ours, theirs = pty.openpty()
+        with lab_of_links(100, latency=0.01) as lab:
+            command = [sys.executable, "-m", "aio_strategies", "crawl", lab.url, "--max-tasks", "2"]
+            environment = ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "120"}
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+                os.close(theirs)
+                shown = b""
+                with contextlib.suppress(OSError):  # the other side has been closed
+                    while piece := os.read(ours, 65536):
+                        shown += piece
+                printed = process.stdout.read()
+        os.close(ours)
+        assert process.returncode == 0
+        text = re.sub(r"\x1b\[[?\d;]*\w", "", shown.decode())
+        assert re.search(r"\d+/102 pages, \d+/s, \d+ queued, 0 failed, 1 host", text)
+        assert printed.startswith(f"{lab.url} 200 ".encode())
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
 @pytest.mark.slow
 @pytest.mark.alone
 class TestSignals:
+    @pytest.mark.parametrize("language", ["python", "rust"])
+    def test_ctrl_c_ends_a_crawl_with_130_and_keeps_what_came(self, language, tmp_path):
+        with lab_of_links(20_000, latency=0.01) as lab:
+            process = started("crawl", lab.url, "--language", language, "--to", str(tmp_path / "p.jsonl"))
+            while lab.stats().served < 50:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=20)
+        assert (process.returncode, stderr) == (130, "")
+        came = int(re.search(r"^(\d+) URLs in ", stdout, re.M)[1])
+        [path] = tmp_path.iterdir()
+        assert path.name == "p.jsonl"
+        assert came - len([json.loads(line) for line in path.read_text().splitlines()]) in (0, 1)
+
     def test_serve_until_ctrl_c(self):
         with started("serve", "--latency", "1ms", "--body-size", "2KiB") as process:
             url = process.stdout.readline().strip()
@@ -497,6 +603,14 @@ class TestArguments:
             (["compare", "--rounds", "0"], "argument -r/--rounds: rounds must be at least 1, not 0"),
             (["compare", "--json", "--markdown"], "not allowed with argument"),
             (["run", "fork"], "no strategy 'fork'; allowed: blocking, "),
+            (["crawl"], "the following arguments are required: URL"),
+            (["crawl", "ftp://a.org"], "argument URL: "),
+            (["crawl", "a.org", "--to", "pages.csv"], "must end with .parquet, .jsonl, .warc or .warc.gz"),
+            (["crawl", "a.org", "--exclude", "("], "argument --exclude: exclude='(' is no regular expression: "),
+            (["crawl", "a.org", "--max-pages", "0"], "argument --max-pages: max_pages must be at least 1, not 0"),
+            (["crawl", "a.org", "--max-depth", "-1"], "argument --max-depth: max_depth must be at least 0, not -1"),
+            (["crawl", "a.org", "--strategy", "fork"], "no strategy 'fork'; allowed: blocking, "),
+            (["crawl", "a.org", "--lang", "rust"], "unrecognized arguments: --lang"),
             (["run", "thread", "-c", "many"], "'many' is not a whole number"),
             (["serve", "--port", "65536"], "port must be 0 to 65535, not 65536"),
             (
@@ -535,7 +649,8 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            ("aio-strategies c", {"compare"}),
+            ("aio-strategies c", {"compare", "crawl"}),
+            ("aio-strategies crawl a.org --strategy th", {"thread"}),
             ("aio-strategies compare th", {"thread"}),
             ("aio-strategies compare thread mi", {"mine.py"}),
             ("aio-strategies source y", {"yield_from"}),

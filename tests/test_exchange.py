@@ -432,3 +432,22 @@ def test_text_never_fails(content, charset, prefix):
     for content_type in (f"text/html; charset={charset}", charset, ""):
         decoded = aio._native.decode_text(prefix + content, content_type)
         decoded.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "name"),
+    [
+        (b"", "", "utf-8"),
+        (b"\xe4", "text/plain; charset=latin1", "windows-1252"),
+        (b"\xef\xbb\xbf", "text/plain; charset=latin1", "utf-8"),
+        (b"\xff\xfe", "", "utf-16le"),
+        (b"\xfe\xff", "", "utf-16be"),
+        (b"<meta charset=shift-jis>", "text/html", "shift_jis"),
+        (b"<meta charset=shift-jis>", "text/plain", "utf-8"),
+        (b"", "text/html; charset=nonsense", "utf-8"),
+    ],
+)
+def test_the_encoding_is_the_one_of_the_text(content, content_type, name):
+    response = aio.Response("http://a.org/", headers=[(b"content-type", content_type.encode())], content=content)
+    assert response.encoding == name
+    assert response.text == content.decode(name).removeprefix("\ufeff")

@@ -24,7 +24,7 @@ FLOORS = [
     {"comparison"},
     {"calling"},
     {"rust", "python"},
-    {"crawl"},
+    {"crawling"},
     {"strategy_function", "lecture", "background"},
     {"http_redirects", "request_options"},
     {"results", "targets", "sources"},

@@ -7,7 +7,8 @@
 (10, 200)
 
 ``aio.rust`` and ``aio.python`` hold the strategies; ``aio.run`` calls one by its key; ``aio.compare`` times them all;
-``aio.strategies()`` lists them, and ``aio.source`` shows one.
+``aio.strategies()`` lists them, and ``aio.source`` shows one. ``aio.crawl`` and ``aio.Crawler`` find the pages of a
+site.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _native, python, rust
-from .calling import arun, run, stream
+from .calling import arun, crawl, run, stream
 from .catalogue import Catalogue, Strategy, strategies
 from .checks import Lang
 from .exceptions import *  # noqa: F403
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from .comparison.sweep import Parameter, Scaling
     from .comparison.verdicts import Contrast, Metric, Verdict
     from .comparison.warnings import Caveat
-    from .crawl.page import Page
-    from .crawl.rust_crawler import Crawler
+    from .crawling.page import Page
+    from .crawling.rust_crawler import Crawler
     from .display.code import Colour, Listing, Mark
     from .display.picture import Picture
     from .display.timeline import Exchange
@@ -68,7 +69,7 @@ _LATER = {
     "Conditions": ".comparison.conditions",
     "Contrast": ".comparison.verdicts",
     "Costs": ".comparison.costs",
-    "Crawler": ".crawl.rust_crawler",
+    "Crawler": ".rust",
     "Diff": ".comparison.difference",
     "Ending": ".comparison.findings",
     "Exchange": ".display.timeline",
@@ -86,7 +87,7 @@ _LATER = {
     "LogRecord": ".lab.log",
     "Mark": ".display.code",
     "Metric": ".comparison.verdicts",
-    "Page": ".crawl.page",
+    "Page": ".crawling.page",
     "Parameter": ".comparison.sweep",
     "Picture": ".display.picture",
     "Scaling": ".comparison.sweep",
@@ -152,6 +153,7 @@ __all__ = [
     "acompare",
     "arun",
     "compare",
+    "crawl",
     "last_comparison",
     "load",
     "python",

@@ -6,7 +6,7 @@ from typing import Literal, final
 
 from typing_extensions import CapsuleType
 
-from .crawl.rust_crawler import Settings
+from .crawling.rust_crawler import Settings
 from .exceptions import RequestError
 from .targets import Target
 from .terms import Options
@@ -41,6 +41,7 @@ __all__ = [
     "rust_source",
     "site_of",
     "tells_percentile",
+    "text_encoding",
     "unavailable",
 ]
 
@@ -55,6 +56,7 @@ def join_url(base: str, reference: str) -> str: ...
 def run(key: str, targets: list[Target], concurrency: int, terms: _Terms, helper: str | PathLike[str]) -> Outcomes: ...
 def decode_content(body: bytes, encodings: Sequence[bytes], limit: int) -> bytes: ...
 def decode_text(body: bytes, content_type: str) -> str: ...
+def text_encoding(body: bytes, content_type: str) -> str: ...
 def request(authority: str, path: str, options: Options) -> bytes: ...
 def receive(options: Options, pieces: Sequence[bytes]) -> tuple[_Reply, int, bool] | None: ...
 def unavailable(key: str) -> str | None: ...
@@ -115,7 +117,7 @@ _HostLookup = tuple[int, str, int, bool]
 _CrawledPage = tuple[
     tuple[str, str | None, str | None, int, int, str], tuple[str, ...], int, RequestError | None, _Outcome
 ]
-_CrawlRow = tuple[str, str | None, int | None, RequestError | None, int, str, int, int]
+_CrawlRow = tuple[str, str | None, int | None, RequestError | None, int, str, str | None, int, int]
 
 def link_url(base: str, reference: str) -> str | None: ...
 def site_of(host: str) -> str: ...

@@ -29,10 +29,18 @@ __all__ = [
     "latency",
     "limit",
     "list_of",
+    "max_depth",
+    "max_pages",
+    "max_redirect",
+    "max_tasks",
+    "max_tries",
     "output_file",
+    "pages_file",
+    "pattern",
     "port",
     "rate",
     "requests",
+    "root",
     "rounds",
     "seed",
     "strategy_key",
@@ -60,6 +68,11 @@ def output_file(text: str) -> str:
     return _checked(lambda path: checks.check_output_file(path, checks.COMPARISON_SUFFIXES), text)
 
 
+def pages_file(text: str) -> str:
+    """Read the path of a file for the pages of a crawl, which it must be possible to write."""
+    return _checked(lambda path: checks.check_output_file(path, checks.PAGE_SUFFIXES), text)
+
+
 def language_name(text: str) -> str:
     """Read the name of a programming language."""
     return _checked(lambda name: checks.check_name("language", name, LANGUAGES), text)
@@ -77,6 +90,17 @@ def lang(text: str) -> str:
 def url(text: str) -> str:
     """Read a URL that can be fetched."""
     return _checked(lambda one: checks.check_fetchable_urls([one])[0], text)
+
+
+def root(text: str) -> str:
+    """Read a URL where a crawl begins; ``http://`` may be left out."""
+    return _checked(lambda one: checks.check_roots(one)[0], text)
+
+
+def pattern(text: str) -> str:
+    """Read a regular expression."""
+    _checked(lambda expression: checks.check_pattern("exclude", expression), text)
+    return text
 
 
 def host(text: str) -> Host:
@@ -135,6 +159,10 @@ def _share(text: str) -> float:
     return _number(number) / 100
 
 
+def _count(name: str, least: int = 1) -> Callable[[str], int]:
+    return _reader(_whole, lambda number: checks.check_count(name, number, least))
+
+
 requests = _reader(_whole, checks.check_requests)
 concurrency = _reader(_whole, checks.check_concurrency)
 rounds = _reader(_whole, checks.check_rounds)
@@ -150,3 +178,8 @@ certificates = _reader(str, checks.check_verify)
 budget = _reader(seconds, checks.check_budget)
 body_size = _reader(byte_count, checks.check_body_size)
 bandwidth = _reader(byte_count, checks.check_bandwidth)
+max_depth = _count("max_depth", 0)
+max_pages = _count("max_pages")
+max_redirect = _count("max_redirect", 0)
+max_tasks = _count("max_tasks")
+max_tries = _count("max_tries")

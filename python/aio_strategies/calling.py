@@ -1,4 +1,4 @@
-"""Calling a strategy by its key."""
+"""Calling a strategy by its key, and a crawler by its language."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import threading
 from collections.abc import AsyncIterable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from . import python, python_fetching, rust, rust_fetching
-from .catalogue import find
+from .catalogue import LANGUAGES, find
+from .checks import check_name
 from .request_options import RequestOptions, of_run, shown_as
 from .response_stream import ResponseStream, of_stream
 from .results import Run
 from .strategy_function import AsyncStrategyFunction, StrategyFunction
 
-__all__ = ["arun", "run", "stream"]
+if TYPE_CHECKING:
+    from .crawling.statistics import Statistics
+    from .display.progress import Show
+
+__all__ = ["arun", "crawl", "crawler_class", "run", "stream"]
 
 
 @shown_as(of_run)
@@ -123,6 +128,36 @@ def stream(
     find(strategy, language)
     open_stream = {"python": python_fetching, "rust": rust_fetching}[language].open_stream
     return ResponseStream(strategy, urls, language, concurrency, timeout, rate, options, open_stream)
+
+
+def crawl(
+    roots: str | Iterable[str], *, language: str = "rust", progress: bool | Show | None = None, **options: Any
+) -> Statistics:
+    """Crawl a site to the end, and return the statistics: a row for each URL.
+
+    Args:
+        roots: where to begin: one URL or several.
+        language: ``"rust"`` or ``"python"``.
+        progress: True to show progress; False not to; None to show it in a notebook or terminal only; or a function
+            that is called with the pages so far, how many URLs are known, and a text about the speed.
+        options: the keyword arguments of ``aio.Crawler``.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: an argument is out of range.
+    """
+    statistics: Statistics = crawler_class(language)(roots, **options).crawl(progress=progress)
+    return statistics
+
+
+def crawler_class(language: str) -> Any:
+    """Return the crawler of a language, ``aio.rust.Crawler`` or ``aio.python.Crawler``.
+
+    Raises:
+        ValueError: there is no such language.
+    """
+    check_name("language", language, LANGUAGES)
+    return {"python": python, "rust": rust}[language].Crawler
 
 
 def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:

@@ -25,8 +25,10 @@ __all__ = [
     "DEFAULT_HEAD_TIMEOUT",
     "DEFAULT_LATENCY",
     "DEFAULT_LOG_LIMIT",
+    "PAGE_SUFFIXES",
     "REPORT_SUFFIX",
     "TOLD",
+    "WARC_SUFFIXES",
     "Lang",
     "check_all_of",
     "check_bandwidth",
@@ -100,6 +102,12 @@ REPORT_SUFFIX = ".html"
 
 COMPARISON_SUFFIXES = (*DATA_SUFFIXES, REPORT_SUFFIX)
 """What the name of a file may end with that a comparison is saved to."""
+
+WARC_SUFFIXES = (".warc", ".warc.gz")
+"""What the name of a web archive ends with."""
+
+PAGE_SUFFIXES = (".parquet", ".jsonl", *WARC_SUFFIXES)
+"""What the name of a file may end with that a crawl's pages are written to."""
 
 Lang = Literal["en", "zh"]
 """The reader's language: English or Chinese. (``language`` is the programming language: ``"python"`` or ``"rust"``.)"""

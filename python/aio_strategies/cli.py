@@ -1,9 +1,10 @@
-"""The command line, ``aio-strategies compare | diff | run | serve | source | strategies``; also
+"""The command line, ``aio-strategies compare | crawl | diff | run | serve | source | strategies``; also
 ``python -m aio_strategies``.
 
 ``compare`` and ``run`` take strategies, or Python files whose public hosts are answered by a lab server.
 
-Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C. ``diff`` has 1 for a slowdown only.
+Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C. ``diff`` has 1 for a slowdown only,
+and ``crawl`` if nothing could be fetched.
 """
 
 # Each command imports what it needs when it runs, so that --help and usage errors are answered at once.
@@ -35,6 +36,11 @@ _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 #: The default number of requests.
 _REQUESTS = 10
+#: What a crawler is given if the command line has it.
+_OF_A_CRAWLER = (
+    *("strategy", "exclude", "max_pages", "max_depth", "max_redirect", "max_tasks", "max_tries"),
+    *("timeout", "connect_timeout", "headers"),
+)
 #: Whether a shell wants to know how to complete a command line.
 _COMPLETING = "_ARGCOMPLETE" in os.environ
 
@@ -266,13 +272,12 @@ def _run_strategy(options: argparse.Namespace) -> int:
             timeout=options.timeout,
             connect_timeout=options.connect_timeout,
             method="HEAD" if options.head else "GET",
-            headers=options.header,
+            headers=options.headers,
             follow_redirects=options.follow_redirects,
-            verify=verify,
             keep_alive=options.keep_alive,
+            **_trust(options),
         )
 
-    verify = not options.insecure and (options.ca_file or True)
     if options.urls:
         responses = fetch(options.urls)
     else:
@@ -290,6 +295,33 @@ def _run_strategy(options: argparse.Namespace) -> int:
             f" in {1000 * responses.wall:.1f} ms, CPU {1000 * responses.cpu:.1f} ms"
         )
     return 1 if responses.errors else 0
+
+
+def _crawl(options: argparse.Namespace) -> int:
+    from .calling import crawler_class
+    from .checks import PAGE_SUFFIXES, check_suffix
+
+    given = {name: value for name in _OF_A_CRAWLER if (value := getattr(options, name)) is not None}
+    try:
+        crawler = crawler_class(options.language)(options.urls, strict=not options.lenient, **given, **_trust(options))
+    except ValueError as error:  # what the parser cannot know, such as a strategy that this language lacks
+        print(f"{_PROGRAM} crawl: error: {error}", file=sys.stderr)
+        return 2
+    ended = 0
+    try:
+        if options.to is None:
+            crawler.crawl()
+        else:
+            kinds = (crawler.to_parquet, crawler.to_jsonl, crawler.to_warc, crawler.to_warc)
+            dict(zip(PAGE_SUFFIXES, kinds, strict=True))[check_suffix(options.to, PAGE_SUFFIXES)](options.to)
+    except ImportError as error:
+        print(f"{_PROGRAM} crawl: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # what there is shall be shown
+        ended = _INTERRUPTED
+    print(crawler.statistics.report() if options.to is None else crawler.statistics.summary())
+    totals = crawler.totals()
+    return ended or int(totals.pages == totals.errors)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -518,6 +550,60 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
     output.add_argument("--json", action="store_true", help="print settings, environment and raw times as JSON")
 
+    crawl = add(
+        "crawl",
+        help="find the pages of a site by their links",
+        usage=f"{_PROGRAM} crawl URL [URL ...] [options]",
+        description="Find the pages of a site by their links, from the URLs on, within their hosts. At the end, print a"
+        " line for each page, and a summary; with --to, the summary only. After Ctrl-C, that is about what had come"
+        " until then, and a file holds it. The exit status is 1 if nothing could be fetched.",
+    )
+    crawl.set_defaults(command=_crawl)
+    crawl.add_argument("urls", type=arguments.root, nargs="+", metavar="URL", help="where to begin")
+    crawl.add_argument(
+        "--to",
+        type=arguments.pages_file,
+        metavar="FILE",
+        help="file to write the pages to: FILE.parquet, FILE.jsonl, FILE.warc or FILE.warc.gz",
+    )
+    crawl.add_argument("--language", choices=LANGUAGES, default="rust", help="implementation to run (default: rust)")
+    _add_strategy(
+        crawl,
+        "--strategy",
+        type=arguments.strategy_key,
+        metavar="STRATEGY",
+        help="what fetches (default: asyncio); see: aio-strategies strategies",
+    )
+    crawl.add_argument(
+        "--exclude",
+        type=arguments.pattern,
+        metavar="REGEX",
+        help="regular expression; URLs in which it is found are not fetched",
+    )
+    crawl.add_argument(
+        "--lenient", action="store_true", help="also go to hosts that differ in what comes before the last two labels"
+    )
+    crawl.add_argument("--max-pages", type=arguments.max_pages, metavar="N", help="most URLs to fetch (default: all)")
+    crawl.add_argument(
+        "--max-depth", type=arguments.max_depth, metavar="N", help="most links to follow in a row (default: any number)"
+    )
+    crawl.add_argument(
+        "--max-redirect",
+        type=arguments.max_redirect,
+        metavar="N",
+        help="most redirects to follow in a row (default: 10)",
+    )
+    crawl.add_argument(
+        "--max-tasks", type=arguments.max_tasks, metavar="N", help="fetches in flight at once (default: 10)"
+    )
+    crawl.add_argument(
+        "--max-tries", type=arguments.max_tries, metavar="N", help="most tries to fetch a URL (default: 4)"
+    )
+    _add_timeout(crawl)
+    _add_connect_timeout(crawl)
+    _add_header(crawl)
+    _add_trust(crawl)
+
     diff = add(
         "diff",
         help="hold a saved comparison against an earlier one",
@@ -575,28 +661,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_concurrency(run)
     _add_latency(run)
     _add_timeout(run)
-    run.add_argument(
-        "--connect-timeout",
-        type=arguments.connect_timeout,
-        metavar="TIME",
-        help="limit on connecting, TLS handshake included (default: that of --timeout)",
-    )
+    _add_connect_timeout(run)
     _add_keep_alive(run)
     run.add_argument("-L", "--follow-redirects", action="store_true", help="go where redirects lead")
     run.add_argument("-I", "--head", action="store_true", help="send HEAD instead of GET")
-    run.add_argument(
-        "-H",
-        "--header",
-        type=arguments.header,
-        action="append",
-        metavar="FIELD",
-        help="header field to send, such as 'Accept-Language: de'",
-    )
-    trust = run.add_mutually_exclusive_group()
-    trust.add_argument(
-        "--ca-file", type=arguments.certificates, metavar="PATH", help="certificates to trust instead of the system's"
-    )
-    trust.add_argument("-k", "--insecure", action="store_true", help="do not verify certificates")
+    _add_header(run)
+    _add_trust(run)
     run.add_argument("--json", action="store_true", help="print the results as JSON, without the bodies")
 
     serve = add(
@@ -683,6 +753,39 @@ def _add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=arguments.timeout, default=30.0, metavar="TIME", help="limit on each fetch (default: 30s)"
     )
+
+
+def _add_connect_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--connect-timeout",
+        type=arguments.connect_timeout,
+        metavar="TIME",
+        help="limit on connecting, TLS handshake included (default: that of --timeout)",
+    )
+
+
+def _add_header(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-H",
+        "--header",
+        type=arguments.header,
+        action="append",
+        dest="headers",
+        metavar="FIELD",
+        help="header field to send, such as 'Accept-Language: de'",
+    )
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    trust = parser.add_mutually_exclusive_group()
+    trust.add_argument(
+        "--ca-file", type=arguments.certificates, metavar="PATH", help="certificates to trust instead of the system's"
+    )
+    trust.add_argument("-k", "--insecure", action="store_true", help="do not verify certificates")
+
+
+def _trust(options: argparse.Namespace) -> dict[str, Any]:
+    return {"verify": not options.insecure and (options.ca_file or True)}
 
 
 def _add_strategy(parser: argparse.ArgumentParser, name: str, **how: Any) -> None:

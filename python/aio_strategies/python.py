@@ -70,7 +70,7 @@ asyncio_way = async_strategy_function("asyncio", "python", lambda: partial(_fetc
 def __getattr__(name: str) -> Any:
     if name != "Crawler":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .crawl import crawler  # here, since few need it
+    from .crawling import crawler  # here, since few need it
 
     class Crawler(crawler.Crawler):
         __doc__ = crawler.Crawler.__doc__

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ._native import decode_text
+from ._native import decode_text, text_encoding
 from .exceptions import HTTPStatusError, RequestError
 
 if TYPE_CHECKING:
@@ -150,8 +150,17 @@ class Response:
         The encoding is the one that the byte order mark, the charset of ``Content-Type`` or, in HTML, a ``<meta>``
         element among the first 1024 bytes names; else it is UTF-8. Unknown names are passed over.
         """
+        return decode_text(self.content, self._content_type)
+
+    @property
+    def encoding(self) -> str:
+        """The name of the encoding by which ``text`` is decoded, such as ``"utf-8"`` or ``"windows-1252"``."""
+        return text_encoding(self.content, self._content_type)
+
+    @property
+    def _content_type(self) -> str:
         content_types = self.headers.get_list("content-type")
-        return decode_text(self.content, content_types[-1] if content_types else "")
+        return content_types[-1] if content_types else ""
 
     @property
     def is_success(self) -> bool:

@@ -62,7 +62,7 @@ uring_way = strategy_function("uring", "rust", lambda: partial(_fetch, "uring"))
 def __getattr__(name: str) -> Any:
     if name != "Crawler":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .crawl.rust_crawler import Crawler  # here, since few need it
+    from .crawling.rust_crawler import Crawler  # here, since few need it
 
     Crawler.__module__ = __name__
     globals()[name] = Crawler

@@ -52,6 +52,8 @@ pub struct Row {
     pub size: usize,
     /// The media type.
     pub content_type: Box<str>,
+    /// The name of the encoding of its text, if there is a reply.
+    pub encoding: Option<Box<str>>,
     /// How many links it has.
     pub links: usize,
     /// How many of them, or of its redirect, were seen for the first time.
@@ -92,6 +94,11 @@ pub fn leads(reply: &Reply, url: &Url, content_type: &str, (left, most): (u32, u
 pub fn content_type(reply: &Reply) -> String {
     let value = joined(reply, b"content-type");
     value.split(';').next().unwrap_or_default().trim().to_lowercase()
+}
+
+/// The name of the encoding of a reply's text, in small letters.
+fn encoding(reply: &Reply) -> Box<str> {
+    text::encoding(&reply.body, &joined(reply, b"content-type")).name().to_ascii_lowercase().into()
 }
 
 /// The values of a header field, joined.
@@ -156,6 +163,7 @@ impl Page {
             error: self.fault().map(|error| Box::new(error.clone())),
             size: self.reply().map_or(0, |reply| reply.body.len()),
             content_type: self.content_type.as_str().into(),
+            encoding: self.reply().map(encoding),
             links: self.links.len(),
             new_links: self.new_links,
         }

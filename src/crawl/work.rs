@@ -1,7 +1,7 @@
 //! The crawl as the work of a strategy: it hands out URLs, takes replies, and hands out pages.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::io;
 use std::net::SocketAddr;
@@ -62,6 +62,8 @@ pub struct Settings {
     pub max_tasks_per_host: usize,
     /// How many URLs are fetched, at most.
     pub max_pages: Option<usize>,
+    /// How many URLs of one folder are fetched, at most: of those that differ after the last slash of the path.
+    pub max_pages_per_folder: Option<usize>,
     /// How many links away from a root to go.
     pub max_depth: Option<u32>,
     /// The pause between two fetches from one host.
@@ -128,6 +130,8 @@ struct State {
     frontier: Frontier,
     /// The fingerprints of all URLs that were seen.
     seen: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    /// How many URLs of each folder were seen, if that is limited.
+    folders: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
     in_flight: Slab<Known>,
     /// How many replies are being read.
     reading: usize,
@@ -346,6 +350,15 @@ impl Crawl {
         if state.seen.contains(&fingerprint) || !scope.has(url) {
             return false;
         }
+        if let Some(most) = self.settings.max_pages_per_folder {
+            let path = &url[..Position::AfterPath];
+            let folder = &path[..=path.rfind('/').unwrap_or(0)];
+            let count = state.folders.entry(self.fingerprints.hash_one(folder)).or_default();
+            if *count >= most {
+                return false;
+            }
+            *count += 1;
+        }
         state.seen.insert(fingerprint);
         if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
             return true;
@@ -508,7 +521,7 @@ impl Crawl {
                     continue;
                 }
                 (None, Rules::Known(robots, _)) if known.purpose != Purpose::Robots && !robots.allows(&known.path) => {
-                    Some(Error::Disallowed(format!("robots.txt of {} closes this to crawlers", host.origin)))
+                    Some(Error::Disallowed(format!("the robots.txt of {} closes it to crawlers", host.origin)))
                 }
                 _ => None,
             };
@@ -664,10 +677,20 @@ impl Crawl {
             Ok(reply) => match Url::parse(url).ok().and_then(|url| page::redirect(reply, &url).ok().flatten()) {
                 Some(next) if known.redirects > 0 && Self::leads_to_rules(state, known, &next) => return,
                 None if reply.status == 200 => Robots::parse(&reply.body, agent),
-                None => Robots::for_status(reply.status),
+                None if reply.status >= 500 => {
+                    let host = state.frontier.host(known.host);
+                    let error =
+                        format!("the robots.txt of {} has status {}: it may close it", host.origin, reply.status);
+                    host.closed = Some(Error::Disallowed(error));
+                    Robots::disallow_all()
+                }
+                None => Robots::allow_all(),
                 Some(_) => Robots::allow_all(),
             },
-            Err(_) => Robots::disallow_all(),
+            Err(error) => {
+                state.frontier.host(known.host).closed = Some(error.clone());
+                Robots::disallow_all()
+            }
         };
         let Settings { delay, max_delay, .. } = self.settings;
         let host = state.frontier.host(known.host);
@@ -857,6 +880,7 @@ impl State {
             exchanges: Exchanges::default(),
             frontier: Frontier::new(host_limit),
             seen: HashSet::default(),
+            folders: HashMap::default(),
             in_flight: Slab::new(),
             reading: 0,
             begun: 0,

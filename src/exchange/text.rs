@@ -11,17 +11,25 @@ const PRESCANNED: usize = 1024;
 /// The text of a body with this `Content-Type` (empty if there is none); U+FFFD stands for what cannot be decoded.
 #[must_use]
 pub fn decode<'a>(body: &'a [u8], content_type: &str) -> Cow<'a, str> {
+    encoding(body, content_type).decode_with_bom_removal(body).0
+}
+
+/// The encoding of a body with this `Content-Type`.
+#[must_use]
+pub fn encoding(body: &[u8], content_type: &str) -> &'static Encoding {
+    // A byte order mark overrides everything else.
+    if let Some((encoding, _)) = Encoding::for_bom(body) {
+        return encoding;
+    }
     let mut parts = content_type.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();
     let is_html = ["", "text/html", "application/xhtml+xml"].iter().any(|html| kind.eq_ignore_ascii_case(html));
-    let encoding = parts
+    parts
         .filter_map(|parameter| parameter.split_once('='))
         .find(|(name, _)| name.trim_end().eq_ignore_ascii_case("charset"))
         .and_then(|(_, value)| Encoding::for_label(value.trim().trim_matches(['"', '\'']).as_bytes()))
         .or_else(|| if is_html { declared(&body[..body.len().min(PRESCANNED)]) } else { None })
-        .unwrap_or(UTF_8);
-    // A byte order mark overrides it.
-    encoding.decode(body).0
+        .unwrap_or(UTF_8)
 }
 
 /// The encoding that a `<meta>` element names. The HTML standard calls this "prescan a byte stream".

@@ -51,6 +51,12 @@ pub(super) fn decode_text(py: Python<'_>, body: PyBackedBytes, content_type: &st
     py.detach(|| text::decode(&body, content_type).into_owned())
 }
 
+/// The name of the encoding of a body with this `Content-Type`, in lower case.
+#[pyfunction]
+pub(super) fn text_encoding(body: PyBackedBytes, content_type: &str) -> String {
+    text::encoding(&body, content_type).name().to_ascii_lowercase()
+}
+
 /// The bytes of the request that an exchange sends.
 #[pyfunction]
 pub(super) fn request<'py>(

@@ -25,7 +25,7 @@ use crate::crawl::{Arrived, Settings, Totals};
 use crate::error::Error;
 use crate::work::Work;
 
-/// `aio_strategies.crawl.rust_crawler.Settings`.
+/// `aio_strategies.crawling.rust_crawler.Settings`.
 #[derive(FromPyObject)]
 pub(super) struct SettingsObject {
     include: Option<String>,
@@ -36,6 +36,7 @@ pub(super) struct SettingsObject {
     max_tasks: usize,
     max_tasks_per_host: usize,
     max_pages: Option<usize>,
+    max_pages_per_folder: Option<usize>,
     max_depth: Option<u32>,
     delay: f64,
     max_delay: f64,
@@ -57,6 +58,7 @@ impl SettingsObject {
             max_tasks: self.max_tasks,
             max_tasks_per_host: self.max_tasks_per_host,
             max_pages: self.max_pages,
+            max_pages_per_folder: self.max_pages_per_folder,
             max_depth: self.max_depth,
             delay: duration(self.delay)?,
             max_delay: duration(self.max_delay)?,
@@ -187,7 +189,7 @@ impl Crawl {
         (pages, errors, queued, in_flight, hosts, bytes)
     }
 
-    /// The rows of the statistics from this one on: `aio_strategies.crawl.statistics.Row`.
+    /// The rows of the statistics from this one on: `aio_strategies.crawling.statistics.Row`.
     fn rows_from<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyList>> {
         let rows = self.work.rows_from(start).into_iter().map(|row| row_to_python(py, row));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
@@ -233,9 +235,10 @@ fn to_tuples(py: Python<'_>, arrived: Arrived) -> PyResult<(Bound<'_, PyList>, V
 }
 
 fn row_to_python(py: Python<'_>, row: Row) -> PyResult<Bound<'_, PyTuple>> {
-    let Row { url, next_url, status, error, size, content_type, links, new_links } = row;
+    let Row { url, next_url, status, error, size, content_type, encoding, links, new_links } = row;
     let error = error.map(|error| described(py, &error, &url)).transpose()?;
-    (&*url, next_url.as_deref(), status, error, size, &*content_type, links, new_links).into_pyobject(py)
+    (&*url, next_url.as_deref(), status, error, size, &*content_type, encoding.as_deref(), links, new_links)
+        .into_pyobject(py)
 }
 
 /// The exception for what is wrong with a URL, apart from its exchange.

@@ -1,4 +1,5 @@
-"""Shows the progress of a comparison, in a notebook, in a terminal or in a log; draws only when ``show`` is called.
+"""Shows the progress of a comparison or a crawl, in a notebook, in a terminal or in a log; draws only when ``show`` is
+called.
 
 No thread refreshes the display: it would take CPU time from what is timed, and a process that forks should have no
 threads.
@@ -16,27 +17,31 @@ from typing import Any
 
 from .notebook import bar
 
-__all__ = ["Show", "shown"]
+__all__ = ["SECONDS_BETWEEN", "Show", "shown"]
 
 Show = Callable[[int, int, str], object]
-"""Takes the runs done, the runs expected in total, and what comes next."""
+"""Takes the runs (or pages) done, how many are expected in total, and what comes next."""
+
+SECONDS_BETWEEN = 0.1
+"""How often anyone can read a display."""
 
 #: How many seconds and which share of the runs it takes to foretell the end.
 _SOONEST, _ENOUGH = 1.0, 0.1
 
 
 @contextmanager
-def shown(progress: bool | Show | None) -> Iterator[Show]:
+def shown(progress: bool | Show | None, *, foretells: bool = True) -> Iterator[Show]:
     """Yield a function to call with ``(done, total, label)``; the display that it draws is removed after the block.
 
     Args:
         progress: True to show progress (as lines on stderr if there is neither a notebook nor a terminal); False not
             to; None to show it only in a notebook, or if stderr is a terminal; or the function to yield.
+        foretells: whether to say how much longer it takes, as the total does not grow.
     """
     if callable(progress):
         yield progress
         return
-    display = _display(progress)
+    display = _display(progress, foretells)
     if display is None:
         yield lambda done, total, label: None
         return
@@ -46,14 +51,14 @@ def shown(progress: bool | Show | None) -> Iterator[Show]:
         display.clear()
 
 
-def _display(progress: bool | None) -> _Display | None:
+def _display(progress: bool | None, foretells: bool) -> _Display | None:
     if progress is False:
         return None
     if _in_notebook():
-        return _NotebookBlock()
+        return _NotebookBlock(foretells)
     if sys.stderr is not None and sys.stderr.isatty():
-        return _TerminalBar()
-    return _LogLines() if progress else None
+        return _TerminalBar(foretells)
+    return _LogLines(foretells) if progress else None
 
 
 def _in_notebook() -> bool:
@@ -66,9 +71,10 @@ def _in_notebook() -> bool:
 class _Display(ABC):
     """Draws no more often than anyone can read."""
 
-    seconds_between = 0.1
+    seconds_between = SECONDS_BETWEEN
 
-    def __init__(self) -> None:
+    def __init__(self, foretells: bool) -> None:
+        self._foretells = foretells
         self._began = time.monotonic()
         self._drawn_at = float("-inf")
 
@@ -76,7 +82,8 @@ class _Display(ABC):
         now = time.monotonic()
         if now - self._drawn_at >= self.seconds_between:
             self._drawn_at = now
-            self.draw(done, total, f"{label}{_left(now - self._began, done, total)}")
+            left = _left(now - self._began, done, total) if self._foretells else ""
+            self.draw(done, total, f"{label}{left}")
 
     @abstractmethod
     def draw(self, done: int, total: int, label: str) -> None:
@@ -98,8 +105,8 @@ def _left(seconds: float, done: int, total: int) -> str:
 class _NotebookBlock(_Display):
     """One block of output, which is replaced in place and is empty at the end."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, foretells: bool) -> None:
+        super().__init__(foretells)
         self._handle: Any = None
 
     def draw(self, done: int, total: int, label: str) -> None:
@@ -127,11 +134,11 @@ class _NotebookBlock(_Display):
 class _TerminalBar(_Display):
     """A bar on stderr, drawn by rich, which disappears at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, foretells: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        super().__init__()
+        super().__init__(foretells)
         self._progress = Progress(
             BarColumn(),
             MofNCompleteColumn(),

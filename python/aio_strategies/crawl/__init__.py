@@ -1,1 +1,0 @@
-"""Crawling: finding the pages of a site by their links."""

@@ -1,0 +1,295 @@
+"""The lecture's crawler (section 3.3): from its roots, it finds all pages of a site by their links.
+
+Its frontier is a queue of URLs that were seen and not fetched yet. Any strategy fetches them; what comes back is
+parsed here, and its links go into the queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import count
+from typing import ClassVar, NamedTuple, Unpack
+
+from .._native import site_of
+from ..catalogue import find
+from ..checks import check_count, check_flag, check_pattern, check_roots
+from ..exceptions import NetworkError, TimeoutException
+from ..fetching import Fetching, OpenStream
+from ..http_redirects import Redirect, redirect
+from ..request_options import RequestOptions, checked
+from ..results import Response, count_from
+from ..targets import Addresses, Location, locate, resolve
+from .links import links_of, without_fragment
+from .outputs import Outputs
+from .page import Page
+from .statistics import Statistics, Totals
+
+__all__ = ["Crawler"]
+
+HTML = ("text/html", "application/xhtml+xml")
+
+WAIT_BEFORE_TRY = 0.1
+"""Seconds before the second try of a URL; before each later one, twice as long as before."""
+
+
+class Known(NamedTuple):
+    """A URL of the frontier.
+
+    Attributes:
+        url: the URL.
+        referrer: the page that led to it.
+        depth: how many links led to it.
+        redirects: how many redirects may follow.
+        tries: how many times it was fetched.
+    """
+
+    url: str
+    referrer: str | None
+    depth: int
+    redirects: int
+    tries: int = 0
+
+
+class Crawler(Outputs):
+    """Crawls a site: iterate over it, with ``for`` or ``async for``, and it yields a ``Page`` for each URL as it comes.
+
+    A crawl begins when the iteration does, and each iteration is a new one. It follows the links of HTML pages whose
+    status is 200, and redirects, within the hosts of its roots.
+
+    ``crawl()`` goes to the end; ``to_parquet()``, ``to_jsonl()`` and ``to_warc()`` write files on the way. A crawler is
+    an Arrow stream, too: ``polars.DataFrame(crawler)`` and ``duckdb.sql("from crawler")`` read its pages, and
+    ``batches()`` yields them.
+
+    Args:
+        roots: where to begin: one URL or several. ``http://`` is added where there is no scheme.
+        exclude: a regular expression; URLs in which it is found are not fetched.
+        strict: whether a host must be one of the roots' hosts; if False, it may also be another of the same site, as
+            ``www.example.co.uk`` and ``example.co.uk`` are (by the public suffix list).
+        max_redirect: how many redirects may follow one another.
+        max_tries: how many times a URL is fetched if connecting or reading fails, or the status is 429 or 5xx.
+        max_tasks: how many fetches may be in flight at once.
+        max_pages: how many URLs are fetched at most; None for all.
+        max_depth: how many links away from a root to go; None for any number.
+        strategy: the key of the strategy that fetches.
+        timeout: the limit on each fetch, in seconds.
+        options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise.
+
+    Attributes:
+        statistics: a row for each URL, of the latest crawl.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: an argument is out of range.
+    """
+
+    language: ClassVar[str]
+    _open_stream: ClassVar[OpenStream]
+
+    def __init__(
+        self,
+        roots: str | Iterable[str],
+        *,
+        exclude: str | None = None,
+        strict: bool = True,
+        max_redirect: int = 10,
+        max_tries: int = 4,
+        max_tasks: int = 10,
+        max_pages: int | None = None,
+        max_depth: int | None = None,
+        strategy: str = "asyncio",
+        timeout: float = 30.0,
+        **options: Unpack[RequestOptions],
+    ) -> None:
+        self.roots = check_roots(roots)
+        self.exclude = check_pattern("exclude", exclude)
+        self.strict = check_flag("strict", strict)
+        self.max_redirect = check_count("max_redirect", max_redirect, least=0)
+        self.max_tries = check_count("max_tries", max_tries)
+        self.max_tasks = check_count("max_tasks", max_tasks)
+        self.max_pages = None if max_pages is None else check_count("max_pages", max_pages)
+        self.max_depth = None if max_depth is None else check_count("max_depth", max_depth, least=0)
+        self.strategy = find(strategy, self.language).key
+        options.setdefault("keep_alive", True)
+        self._terms = checked(timeout, options).terms
+        self.statistics = Statistics(self.max_tasks)
+        self._running: _Crawl | None = None
+
+    def __iter__(self) -> Iterator[Page]:
+        crawl = self._running = _Crawl(self)
+        try:
+            while crawl.fetches():
+                yield from crawl.take([] if crawl.lost else crawl.fetching.wait())
+        finally:
+            crawl.end()
+
+    async def __aiter__(self) -> AsyncIterator[Page]:
+        crawl = self._running = _Crawl(self)
+        try:
+            while crawl.fetches():
+                if not crawl.lost:
+                    await crawl.fetching.arrived()
+                for page in crawl.take(crawl.fetching.take()):
+                    yield page
+        finally:
+            crawl.end()
+
+    def totals(self) -> Totals:
+        """Return how the latest crawl stands."""
+        return Totals() if self._running is None else self._running.totals()
+
+    def stop(self) -> None:
+        """End the crawl that is going on: what is in flight is broken off, and its iteration ends.
+
+        Any thread may call it.
+        """
+        if self._running is not None:
+            self._running.stop()
+
+
+class _Crawl:
+    """One crawl: its frontier, and what is in flight."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        crawler.statistics = self._statistics = Statistics(crawler.max_tasks)
+        self._crawler = crawler
+        self._hosts = {location.host for location in locate(crawler.roots)}
+        self._began = time.monotonic()
+        self._totals = Totals()
+        self._seen: set[str] = set()
+        self._met: set[tuple[str, int]] = set()
+        self._queue: deque[Known] = deque()
+        self._in_flight: dict[int, Known] = {}
+        self._taken = 0
+        self._tickets = count()
+        self._addresses: Addresses = {}
+        self._stopped = False
+        self.lost: list[tuple[int, Response]] = []  # whose host has no address
+        self.fetching: Fetching = type(crawler)._open_stream(
+            crawler.strategy, crawler.max_tasks, crawler._terms, crawler._terms
+        )
+        for root in crawler.roots:
+            self._add(Known(without_fragment(root), None, 0, crawler.max_redirect))
+
+    def totals(self) -> Totals:
+        """Return how it stands."""
+        return self._totals._replace(queued=len(self._queue), in_flight=len(self._in_flight), hosts=len(self._met))
+
+    def fetches(self) -> bool:
+        """Begin what there is room for; return whether anything is in flight."""
+        limit = self._crawler.max_pages
+        batch: dict[int, Known] = {}
+        while self._queue and len(self._in_flight) + len(batch) < 2 * self._crawler.max_tasks:
+            if limit is not None and self._taken >= limit and not self._queue[0].tries:
+                break
+            batch[next(self._tickets)] = known = self._queue.popleft()
+            self._taken += not known.tries
+        if batch and not self._stopped:
+            self._begin(batch)
+        return bool(self._in_flight) and not self._stopped
+
+    def take(self, arrived: list[tuple[int, Response]]) -> Iterator[Page]:
+        """Yield the pages that have come, after their links have gone into the queue."""
+        if not (arrived or self.lost or self._stopped) and (why := self.fetching.ended()) is not None:
+            raise why
+        lost, self.lost = self.lost, []
+        for ticket, response in (*arrived, *lost):
+            known = self._in_flight.pop(ticket)
+            known = known._replace(tries=known.tries + 1)
+            if known.tries < self._crawler.max_tries and _may_be_tried_again(response):
+                self._queue.append(known)
+                continue
+            page = self._digest(known, response)
+            self._count(page)
+            yield page
+
+    def stop(self) -> None:
+        """Have the crawl end, from any thread."""
+        self._stopped = True
+        self.fetching.cancel()
+
+    def end(self) -> None:
+        """End what is in flight."""
+        self.fetching.cancel()
+        self._statistics.seconds = time.monotonic() - self._began
+
+    def _count(self, page: Page) -> None:
+        self._statistics.add(page)
+        pages, errors, *_, size = self._totals
+        self._totals = Totals(pages + 1, errors + (page.error is not None), bytes=size + len(page.content))
+
+    def _begin(self, batch: dict[int, Known]) -> None:
+        self._in_flight |= batch
+        urls = {ticket: known.url for ticket, known in batch.items()}
+        locations = dict(zip(urls, locate(list(urls.values())), strict=True))
+        self._met.update(location[:2] for location in locations.values())
+        targets, errors = resolve(urls, locations, self._crawler._terms.timeout, self._addresses)
+        now = time.monotonic()
+        jobs = []
+        for ticket, target in targets.items():
+            tries = batch[ticket].tries
+            due = now + WAIT_BEFORE_TRY * 2 ** (tries - 1) if tries else 0.0
+            jobs.append((ticket, target._replace(due=due), False))
+        self.fetching.push(jobs)
+        self.lost += [(ticket, Response(urls[ticket], error=error)) for ticket, error in errors.items()]
+
+    def _digest(self, known: Known, response: Response) -> Page:
+        """Make the page, and put where it leads into the queue."""
+        next_url, links, new, error = None, [], 0, response.error
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        leads = redirect(response, known.redirects, self._crawler.max_redirect - known.redirects)
+        if isinstance(leads, Redirect):
+            next_url = without_fragment(leads.url)
+            new = int(self._add(Known(next_url, known.url, known.depth, known.redirects - 1)))
+        elif leads is not None:
+            error = leads
+        elif response.status_code == 200 and content_type in HTML:
+            links = links_of(response.text, response.url)
+            deeper = (Known(link, known.url, known.depth + 1, self._crawler.max_redirect) for link in links)
+            new = sum(self._add(linked) for linked in deeper)
+        count_from(response, self._began)
+        return Page(
+            url=known.url,
+            next_url=next_url,
+            referrer=known.referrer,
+            depth=known.depth,
+            status=response.status_code,
+            error=error,
+            content_type=content_type,
+            content=response.content,
+            links=tuple(links),
+            new_links=new,
+            tries=known.tries,
+            start=response.start,
+            end=response.end,
+            _response=response,
+        )
+
+    def _add(self, known: Known) -> bool:
+        """Put a URL into the queue, unless it was there before or is not to be fetched; return whether it was put."""
+        if known.url in self._seen or not self._is_wanted(known):
+            return False
+        self._seen.add(known.url)
+        self._queue.append(known)
+        return True
+
+    def _is_wanted(self, known: Known) -> bool:
+        crawler = self._crawler
+        if crawler.max_depth is not None and known.depth > crawler.max_depth:
+            return False
+        if crawler.exclude is not None and crawler.exclude.search(known.url):
+            return False
+        [location] = locate([known.url])
+        return self._is_in_scope(location)
+
+    def _is_in_scope(self, location: Location) -> bool:
+        if location.host in self._hosts:
+            return True
+        return not self._crawler.strict and site_of(location.host) in map(site_of, self._hosts)
+
+
+def _may_be_tried_again(response: Response) -> bool:
+    if response.error is not None:
+        return isinstance(response.error, NetworkError | TimeoutException)
+    return response.status_code == 429 or (response.status_code or 0) >= 500
