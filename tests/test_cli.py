@@ -415,7 +415,7 @@ class TestCrawl:
         with lab_of_links(3, latency=0) as lab:
             done = aio_strategies("crawl", lab.url, "--to", str(path), "--strategy", "thread", "--max-tries", "1")
         assert (done.returncode, done.stderr) == (0, "")
-        assert lab.url not in done.stdout
+        assert f"{lab.url} 200" not in done.stdout
         assert done.stdout.splitlines()[-1].startswith("5 URLs in ")
         assert [file.name for file in tmp_path.iterdir()] == [path.name]
         magic = {".parquet": b"PAR1", ".jsonl": b'{"url": ', ".warc": b"WARC/1.1", ".WARC.gz": b"\x1f\x8b"}[suffix]
@@ -425,7 +425,9 @@ class TestCrawl:
         def found(*arguments):
             done = aio_strategies("crawl", lab.url, *arguments)
             assert done.returncode == 0
-            return {line.split()[0].removeprefix(lab.url) for line in done.stdout.splitlines() if "http" in line}
+            return {
+                line.split()[0].removeprefix(lab.url) for line in done.stdout.splitlines() if line.startswith("http")
+            }
 
         with lab_of_links(9, latency=0) as lab:
             assert found("--max-depth", "0") == {""}
@@ -439,7 +441,7 @@ class TestCrawl:
     def test_nothing_that_answers(self):
         done = aio_strategies("crawl", REFUSED, "--max-tries", "1")
         assert (done.returncode, done.stderr) == (1, "")
-        assert done.stdout.startswith(f"{REFUSED} error ConnectError: ")
+        assert done.stdout.startswith(f"{REFUSED} error ")
 
     def test_what_the_parser_cannot_know(self):
         done = aio_strategies("crawl", REFUSED, "--strategy", "uring", "--language", "python")

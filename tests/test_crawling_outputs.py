@@ -27,7 +27,6 @@ from aio_strategies.crawling.postponement import Postponement
 from aio_strategies.display import progress as display
 from pyarrow import parquet
 from warcio.archiveiterator import ArchiveIterator
-from warcio.checker import Checker
 
 LANGUAGES = ["python", "rust"]
 COLUMNS = [
@@ -275,9 +274,8 @@ class TestFiles:
         assert len(ids) == len(records)
         if suffix == ".warc.gz":
             assert members(path.read_bytes()) == 1 + len(records)
-        checker = Checker(type("", (), {"verbose": False, "inputs": [str(path)]}))
-        checker.process_all()
-        assert checker.exit_value == 0
+        checking = [sys.executable, "-m", "warcio.cli", "check", str(path)]
+        assert subprocess.run(checking, capture_output=True, timeout=60).returncode == 0
 
     def test_warc_of_encoded_bodies(self, tmp_path):
         body = b"<p>words words words \xe4\xf6\xfc</p>" * 20
@@ -306,7 +304,7 @@ class TestFiles:
             contents = {path_of(page.url): page.content for page in crawler}
             records = {}
             with open(tmp_path / "p.warc.gz", "rb") as file:
-                for record in ArchiveIterator(file, no_record_parse=False):
+                for record in ArchiveIterator(file):
                     if record.rec_type == "response":
                         path = path_of(record.rec_headers["WARC-Target-URI"])
                         assert record.raw_stream.read() == contents[path], path
@@ -338,7 +336,8 @@ class TestFiles:
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
     def test_stop_completes_the_file(self, language, tmp_path, suffix):
-        with lab_of({f"/{number}": reply(b"", "X: y") for number in range(500)}) as lab:
+        with aio.LabServer(latency=0.002) as lab:
+            lab.reply("/", linking(*(f"/{number}" for number in range(1, 5_000))))
             crawler = crawler_class(language)(lab.url)
 
             def stop():
@@ -350,7 +349,7 @@ class TestFiles:
             stopping.start()
             statistics = written(crawler, tmp_path / f"p{suffix}")
             stopping.join()
-        assert 0 < len(statistics) < 501
+        assert 0 < len(statistics) < 5_000
         assert files_in(tmp_path) == [f"p{suffix}"]
         assert count_in(tmp_path / f"p{suffix}") == len(statistics)
 
@@ -406,7 +405,7 @@ def count_in(path) -> int:
     if path.name.endswith(".jsonl"):
         return len([json.loads(line) for line in path.read_bytes().splitlines()])
     with open(path, "rb") as file:
-        records = [record.rec_type for record in ArchiveIterator(file, check_digests="raise") if record.raw_stream.read]
+        records = [record.rec_type for record in ArchiveIterator(file, check_digests="raise")]
     if path.name.endswith(".gz"):
         assert members(path.read_bytes()) == len(records)
     return records.count("response")
@@ -424,12 +423,11 @@ def members(data: bytes) -> int:
 
 
 INTERRUPTED = """
-import json, os, signal, sys, threading
-import aio_strategies as aio
+import json, os, signal, sys
 from aio_strategies.calling import crawler_class
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-language, root, path, times = sys.argv[1:]
+language, root, path = sys.argv[1:]
 crawler = crawler_class(language)(root)
 to = {"parquet": crawler.to_parquet, "jsonl": crawler.to_jsonl}.get(path.rpartition(".")[2], crawler.to_warc)
 try:
@@ -448,7 +446,7 @@ class TestInterrupted:
         path = tmp_path / f"p{suffix}"
         with aio.LabServer(latency=0.01) as lab:
             lab.reply("/", linking(*(f"/{number}" for number in range(1, 20_000))))
-            command = [sys.executable, "-c", INTERRUPTED, language, lab.url, str(path), "1"]
+            command = [sys.executable, "-c", INTERRUPTED, language, lab.url, str(path)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
                 while lab.stats().served < 100:
                     assert process.poll() is None
@@ -501,7 +499,6 @@ class TestInterrupted:
 
 BOUNDED = """
 import resource, sys
-import aio_strategies as aio
 from aio_strategies.calling import crawler_class
 
 language, root, path = sys.argv[1:]
@@ -514,17 +511,17 @@ print(len(crawler.statistics), resource.getrusage(resource.RUSAGE_SELF).ru_maxrs
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, the peak has another unit, or is not told")
 @pytest.mark.slow
 def test_memory_stays_bounded(language, tmp_path):
-    """1 GB is crawled, and written, in half of it, Python and pyarrow included."""
+    """1.5 GB are crawled, and written, in less than half of it, Python and pyarrow included."""
     with aio.LabServer(latency=0, body_size=1_000_000) as lab:
-        lab.reply("/", linking(*(f"/{number}" for number in range(1, 1001))))
+        lab.reply("/", linking(*(f"/{number}" for number in range(1, 1501))))
         command = [sys.executable, "-c", BOUNDED, language, lab.url, str(tmp_path / "p.parquet")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.stderr == ""
     count, peak = map(int, done.stdout.split())
-    assert count == 1001
-    assert peak * 1024 < 500e6
+    assert count == 1501
+    assert peak * 1024 < 700e6
     metadata = parquet.read_metadata(tmp_path / "p.parquet")
-    assert metadata.num_rows == 1001
+    assert metadata.num_rows == 1501
     assert metadata.num_row_groups > 10
 
 
@@ -599,10 +596,10 @@ def test_totals(language):
     with lab_of({**replies, "/bad": b"no HTTP"}) as lab:
         crawler = crawler_class(language)(lab.url, max_tasks=5, max_tries=1)
         assert set(crawler.totals()) == {0}
-        states = [crawler.totals() for _ in crawler]
-        assert [state.pages for state in states] == list(range(1, 52))
-        first, last = states[0], states[-1]
-        assert first.queued + first.in_flight == 50
-        assert last == crawler.totals()
-        assert (last.errors, last.queued, last.in_flight, last.hosts) == (1, 0, 0, 1)
-        assert last.bytes == first.bytes + 49 * 100
+        size = 0
+        for number, page in enumerate(crawler, 1):
+            totals = crawler.totals()
+            assert number <= totals.pages  # there may be some that the loop has not got yet
+            assert totals.pages + totals.queued + totals.in_flight <= 51
+            size += len(page.content)
+        assert crawler.totals() == (51, 1, 0, 0, 1, size)
