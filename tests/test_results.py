@@ -15,6 +15,12 @@ def response(**parts) -> aio.Response:
     return aio.Response("http://a/", **{"status_code": 200, "http_version": "HTTP/1.1", **parts})
 
 
+def test_a_response_s_headers_are_made_once():
+    one = response(headers=iter([(b"A", b"1")]))
+    assert one.headers is one.headers
+    assert one.headers["a"] == "1"
+
+
 def test_headers_ignore_case_and_join_repeated_fields():
     headers = aio.Headers([(b"Content-Type", b"text/plain"), (b"A", b"1"), (b"a", b"2")])
     assert headers["content-type"] == headers["CONTENT-TYPE"] == "text/plain"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -278,3 +279,18 @@ def test_half_as_many_as_there_was_room_for_go_on_after_a_shortage(lab):
         work.put(slot, step.ticket, aio.Response("http://a/", error=error))
         left += isinstance(work.next(slot), Wait)
     assert left >= 4
+
+
+def test_a_timeout_is_set_only_where_it_has_changed_by_a_millisecond():
+    class Recording(socket.socket):
+        def settimeout(self, seconds: float | None) -> None:
+            settings.append(seconds)
+            super().settimeout(seconds)
+
+    settings: list[float | None] = []
+    slot = Slot()
+    slot.sock = Recording()
+    for seconds in 5.0, 5.0, 4.9995, 4.9, 4.8999, 6.0, 0.0001:
+        slot.set_timeout(seconds)
+    slot.close()
+    assert settings == [5.0, 4.9, 6.0, 0.0001]

@@ -76,10 +76,10 @@ class Response:
     """
 
     __slots__ = (
+        "_headers",
         "_seconds",
         "content",
         "error",
-        "headers",
         "history",
         "http_version",
         "index",
@@ -106,7 +106,7 @@ class Response:
         self.status_code = status_code
         self.reason_phrase = reason_phrase
         self.http_version = http_version
-        self.headers = Headers(headers)
+        self._headers: Headers | Iterable[tuple[bytes, bytes]] = headers
         self.content = content
         self.start = start
         self._seconds = elapsed
@@ -129,6 +129,13 @@ class Response:
             self.history,
             self.index,
         )
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        if not isinstance(self._headers, Headers):  # made when they are looked at
+            self._headers = Headers(self._headers)
+        return self._headers
 
     @property
     def end(self) -> float:

@@ -246,7 +246,10 @@ class Call:
             self._lazy = responses
             return
         for index, response in zip(self._fetched, responses, strict=True):
-            self._put(index, response)
+            if self._responses[index] is None:
+                self._responses[index] = response
+            else:
+                self._put(index, response)
 
     def finish(self) -> Run:
         """Stop the clocks and return the Run."""

@@ -71,25 +71,27 @@ class Attempt(Exchange):
     address: tuple[str, int]
     """Where to connect to."""
     time_left: float
-    _want: Want = "connect"
-    _error: RequestError | None = None
-    _unsendable: OSError | None = None  # why the request cannot be sent; the server may have replied before it left
-    _tls: Tls | None = None
-    _rerouted = False  # whether to close the connection, and to open another
     _reused = False  # whether the connection served an earlier attempt
     _turn = _TURN
     _others: Sequence[tuple[str, int]] = ()  # the addresses to try after this one
 
     def __init__(self, assignment: Assignment, slot: Slot) -> None:
         _, target, terms = assignment
-        self._target, self._terms = target, terms
-        super().__init__(target.authority, target.path, terms.options)
-        self._slot = slot
-        self.started = monotonic()
-        self.deadline = self._last = self._connect_deadline = self.started + terms.timeout
-        self.address = target.addresses[0]
-        if len(target.addresses) > 1 or terms.connect_timeout is not None:
-            self._prepare_to_connect(self.started)
+        self._target, self._terms, self._slot = target, terms, slot
+        _, authority, path, addresses, _, _ = target
+        timeout, connect_timeout, options, _ = terms
+        Exchange.__init__(self, authority, path, options)  # super() takes longer
+        self._want: Want = "connect"
+        self._error: RequestError | None = None
+        # Why the request cannot be sent; the server may have replied before it left.
+        self._unsendable: OSError | None = None
+        self._tls: Tls | None = None
+        self._rerouted = False  # whether to close the connection, and to open another
+        self.started = now = monotonic()
+        self.deadline = self._last = self._connect_deadline = now + timeout
+        self.address = addresses[0]
+        if len(addresses) > 1 or connect_timeout is not None:
+            self._prepare_to_connect(now)
         if slot.idle is not None:
             idle, slot.idle = slot.idle, None
             if idle.serves(target):
@@ -193,7 +195,7 @@ class Attempt(Exchange):
                 reason_phrase=self.reason,
                 http_version=self.version,
                 headers=self.headers,
-                content=self.body,
+                content=b"".join(self._body),
                 start=self.started,
                 elapsed=elapsed,
             )
@@ -232,11 +234,11 @@ class Attempt(Exchange):
 
     def _begin_anew(self, now: float) -> None:
         """Send the request over another connection: the server has closed the idle one, or is about to."""
-        # All else is as it was before: the class has the defaults.
-        kept = self._target, self._terms, self._slot, self.started, self._last
+        # All else is as it was before.
+        assignment, slot, started, last = Assignment(0, self._target, self._terms), self._slot, self.started, self._last
         vars(self).clear()
-        self._target, self._terms, self._slot, self.started, self._last = kept
-        super().__init__(self._target.authority, self._target.path, self._terms.options)
+        Attempt.__init__(self, assignment, slot)
+        self.started, self._last = started, last
         self._want, self._rerouted = "close", True
         self._prepare_to_connect(now)
 

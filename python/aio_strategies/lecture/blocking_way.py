@@ -23,14 +23,14 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
             match want:
                 case "connect":
                     slot.sock = socket.socket(attempt.family)
-                    slot.sock.settimeout(attempt.time_left)
+                    slot.set_timeout(attempt.time_left)
                     slot.sock.connect(attempt.address)
                     attempt.connected(slot.sock.getsockname)
                 case "send":
-                    slot.sock.settimeout(attempt.time_left)
+                    slot.set_timeout(attempt.time_left)
                     attempt.sent(slot.sock.send(attempt.unsent))
                 case "receive":
-                    slot.sock.settimeout(attempt.time_left)
+                    slot.set_timeout(attempt.time_left)
                     attempt.received(slot.sock.recv(READ_SIZE))
                 case "close":
                     slot.close()

@@ -33,9 +33,10 @@ LONGEST_SLEEP = 86_400.0
 class Source:
     """A socket of the event loop, and the callback that waits for it."""
 
-    __slots__ = ("callback", "deadline", "event")
+    __slots__ = ("callback", "deadline", "event", "fd")
 
-    def __init__(self) -> None:
+    def __init__(self, fd: int) -> None:
+        self.fd = fd  # A selector would ask the socket for it each time.
         self.event = 0  # what the selector watches it for
         self.deadline = inf
         self.callback: Callable[[], None] | None = None
@@ -93,7 +94,7 @@ class EventLoop:
                 self._take_woken(ready)
             elif source.callback is None:
                 # No callback waits for it: without this, it would be ready in every turn.
-                self._selector.unregister(key.fileobj)
+                self._selector.unregister(source.fd)
                 source.event = 0
             else:
                 self._take(source, ready)
@@ -121,7 +122,7 @@ class EventLoop:
         if error not in UNDER_WAY:
             sock.close()
             raise OSError(error, os.strerror(error))
-        self._sources[sock] = Source()
+        self._sources[sock] = Source(sock.fileno())
         return sock
 
     def connected(self, sock: socket.socket) -> Callable[[], tuple[str, int]]:
@@ -140,8 +141,9 @@ class EventLoop:
     def close(self, slot: Slot) -> None:
         """Close the waiter's connection, if there is one."""
         if slot.sock is not None:
-            if self._sources.pop(slot.sock).event:
-                self._selector.unregister(slot.sock)
+            source = self._sources.pop(slot.sock)
+            if source.event:
+                self._selector.unregister(source.fd)
             self._deadlines.pop(slot.sock, None)
             slot.close()
 
@@ -149,7 +151,7 @@ class EventLoop:
         """Call back once, in a later turn, when the socket is ready or the deadline has passed."""
         source = self._sources[sock]
         if source.event != event:
-            (self._selector.modify if source.event else self._selector.register)(sock, event, source)
+            (self._selector.modify if source.event else self._selector.register)(source.fd, event, source)
             source.event = event
         if source.deadline != deadline:
             self._note_deadline(sock, deadline)

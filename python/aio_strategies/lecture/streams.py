@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 
 async def open_connection(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect, as ``asyncio.open_connection`` does."""
+    """Connect to an IP address, as ``asyncio.open_connection`` does, which would look for a name's addresses first."""
     loop = asyncio.get_running_loop()
     reader = Reader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(lambda: protocol, host, port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY if it reads "TCP"
+    try:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, (host, port))
+        transport, _ = await loop.create_connection(lambda: protocol, sock=sock)
+    except BaseException:  # also if the task is cancelled
+        sock.close()
+        raise
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
