@@ -569,6 +569,7 @@ class TestExport:
             "rounds": 6,
             "budget": 30.0,
             "hosts": None,
+            "site": None,
             "jitter": 0.0,
             "body_size": 1024,
             "bandwidth": None,

@@ -140,7 +140,7 @@ import sys, time
 import aio_strategies as aio
 from aio_strategies.lab import redirect
 port = int(sys.argv[1])
-redirect.redirect_for_good("a.site.test", port, ("127.0.0.1", port))
+redirect.redirect_for_good([("a.site.test", port)], ("127.0.0.1", port))
 crawler = aio.Crawler(f"http://a.site.test:{port}/", robots=False)
 print("ready", flush=True)
 try:

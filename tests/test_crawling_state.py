@@ -19,7 +19,7 @@ import sys
 import aio_strategies as aio
 from aio_strategies.lab import redirect
 port, state, strategy, seen = sys.argv[1:]
-redirect.redirect_for_good("a.site.test", int(port), ("127.0.0.1", int(port)))
+redirect.redirect_for_good([("a.site.test", int(port))], ("127.0.0.1", int(port)))
 root = f"http://a.site.test:{port}/"
 crawler = aio.Crawler(root, robots=False, state=state, strategy=strategy, max_tasks=10)
 with open(seen, "a", buffering=1) as file:

@@ -24,8 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import aio_strategies as aio
 import psutil
 import pytest
+from aio_strategies import resolver
 from aio_strategies.exceptions import ForkedProcessError
 from aio_strategies.lab import server as lab_module
 from aio_strategies.lab.log import LogRecord
@@ -630,6 +632,19 @@ def test_as_host_knows_other_forms_of_a_name(lab: LabServer) -> None:
             fetch((name, 8080))  # type: ignore[arg-type]
     with lab.as_host("192.0.2.1"):
         blocking("192.0.2.1")
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_no_strategy_looks_up_a_host_that_the_lab_stands_in_for(
+    lab: LabServer, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(hosts: Any, timeout: float) -> Any:
+        raise AssertionError(f"{hosts} were looked up")
+
+    monkeypatch.setattr(resolver, "look_up", look_up)
+    with lab.as_host("lecture.invalid", 8080):
+        [response] = aio.run("thread", ["http://lecture.invalid:8080/"], language=language)
+    assert response.status_code == 200
 
 
 def test_as_host_leaves_everything_else_alone(lab: LabServer) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import checks
 from .catalogue import LANGUAGES, STRATEGIES
@@ -16,6 +16,7 @@ from .units import byte_count, seconds
 
 if TYPE_CHECKING:
     from .lab.hosts import Host
+    from .lab.site import Site
 
 __all__ = [
     "bandwidth",
@@ -43,6 +44,7 @@ __all__ = [
     "root",
     "rounds",
     "seed",
+    "site",
     "strategy_key",
     "strategy_or_file",
     "timeout",
@@ -108,6 +110,22 @@ def host(text: str) -> Host:
     from .lab.hosts import read_host
 
     return _checked(read_host, text)
+
+
+def site(text: str) -> Site:
+    """Read the settings of a site, such as ``pages=300,hosts=3,broken``."""
+    from dataclasses import fields
+
+    from .lab.site import Site
+
+    def setting(word: str) -> tuple[str, Any]:
+        name, equals, value = word.strip().partition("=")
+        checks.check_name("setting of a site", name, [field.name for field in fields(Site)])
+        if not equals:
+            return name, True
+        return name, int(value) if value.isdecimal() else _number(value)
+
+    return _checked(lambda words: Site(**dict(map(setting, words.split(",")))), text)
 
 
 def list_of(reader: Callable[[str], str]) -> Callable[[str], list[str]]:

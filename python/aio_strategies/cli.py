@@ -138,6 +138,7 @@ def _planned(options: argparse.Namespace) -> Plan:
         make_plan,
         languages=options.languages,
         urls=options.url,
+        site=options.site,
         concurrency=options.concurrency,
         latency=options.latency,
         rate=options.rate,
@@ -154,6 +155,8 @@ def _planned(options: argparse.Namespace) -> Plan:
         return plan(strategies or None, baseline=options.baseline, requests=options.requests or _REQUESTS)
     if options.url:
         raise ValueError("--url does not apply to Python files, which name their own pages")
+    if options.site:
+        raise ValueError("--site does not apply to Python files, which name their own pages")
     programs = _programs(files)
     plan = partial(plan, bounds=_bounds(programs, options.as_host))
     return plan(
@@ -468,8 +471,8 @@ def _parser() -> argparse.ArgumentParser:
         help="time strategies and Python files side by side",
         usage=f"{_PROGRAM} compare [STRATEGY | FILE.py ...] [options]",
         description="Time strategies and Python files side by side, in random order, round after round. All do the same"
-        " work: they fetch pages of a lab server, or the URLs that you give. The table fits the terminal: a narrow one"
-        " has fewer columns.",
+        " work: they fetch pages of a lab server, or the URLs that you give, or crawl a site of the lab. The table fits"
+        " the terminal: a narrow one has fewer columns.",
     )
     compare.set_defaults(command=_compare)
     _add_strategy(
@@ -504,7 +507,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="URLs to fetch instead of the lab's pages",
     )
-    _add_requests(compare, f"{_REQUESTS}, or as many as the files fetch")
+    compare.add_argument(
+        "--site",
+        type=arguments.site,
+        metavar="pages=N,...",
+        help="compare whole crawls of a site of the lab, such as pages=300,hosts=3; what aio.Site takes",
+    )
+    _add_requests(compare, f"{_REQUESTS}, or as many as the files fetch, or the pages of --site")
     _add_concurrency(compare)
     _add_latency(compare)
     _add_timeout(compare)

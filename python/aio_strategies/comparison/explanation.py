@@ -185,7 +185,7 @@ def _late_starts(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) ->
         return
     lateness = (
         [
-            start - findings.due(batch.run, request)
+            start - findings.due(request, start)
             for request, (start, _) in zip(batch.column("request"), batch.spans(), strict=True)
             if not math.isnan(start)
         ]

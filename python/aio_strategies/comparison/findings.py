@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from ..checks import check_choice
+from ..lab.site import pages_to_crawl
 from .arm_times import ArmTimes, Latency, TimedRun
 from .conditions import Conditions
 from .costs import Costs
@@ -40,7 +41,7 @@ class Findings:
         unchecked: the programs that returned no content, so that it could not be checked; with a lab, its log shows
             that they fetched each URL once, and how many bytes were sent.
         printed: what the programs printed on their first run, by the arm's name, if anything.
-        url: the root URL of the lab server, or None without one.
+        url: the root URL of the lab server, or of its site that was crawled; None without a lab.
         ended: why there were no more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (the
             number allowed was reached), ``"budget"``, or ``"interrupted"``.
     """
@@ -238,9 +239,22 @@ class Findings:
         times = {arm.name: arm.by_round(metric) for arm in self.arms}
         return tuple(contrasts(declared, times, metric, self.incomparable))
 
-    def due(self, run: int, request: int) -> float:
-        """Return when a request of a run was due, in seconds from its batch's start."""
+    def due(self, request: int, start: float) -> float:
+        """Return when a request that began at ``start`` was due, in seconds from its batch's start.
+
+        A crawl's is due when it begins: nobody knew of it before.
+        """
+        if self.settings.site is not None:
+            return start
         return request / self.settings.rate if self.settings.rate else 0.0
+
+    @cached_property
+    def crawled_urls(self) -> list[str]:
+        """The URLs of a crawl, by the index of the request; none if nothing was crawled."""
+        site = self.settings.site
+        if site is None:
+            return []
+        return [page.url for page in pages_to_crawl(site, self.url or f"http://{site.names[0]}/")]
 
     # --- helpers
 
@@ -284,5 +298,5 @@ class Findings:
             service, response = times.setdefault(arms[run], ([], []))
             service.append(end - start)
             # What began early did not wait for its time.
-            response.append(end - min(start, self.due(run, request)))
+            response.append(end - min(start, self.due(request, start)))
         return times

@@ -65,6 +65,7 @@ class KeptExchanges:
         clients: Sequence[tuple[float, float]] | None,
         records: Sequence[LogRecord | None],
         errors: Mapping[int, str],
+        requests: Sequence[int] | None = None,
     ) -> None:
         """Add a batch.
 
@@ -75,14 +76,17 @@ class KeptExchanges:
             clients: start (from ``began``) and service time of each exchange, from the client; None if unknown.
             records: the lab server's record of each exchange, or None if it has none.
             errors: what went wrong, by the URL's index.
+            requests: the index of each exchange's URL; None if all have been fetched in their order.
         """
         count = len(records)
         first = len(self)
-        self._errors.update({first + request: error for request, error in errors.items()})
+        requests = range(count) if requests is None else requests
+        known = ((place, errors.get(request)) for place, request in enumerate(requests, first))
+        self._errors.update({place: error for place, error in known if error is not None})
         add = self._columns
         add["run"].extend([run] * count)
         add["batch"].extend([batch] * count)
-        add["request"].extend(range(count))
+        add["request"].extend(requests)
         for name, field in _SERVER.items():
             seen = [record and getattr(record, field) for record in records]
             add[name].extend([math.nan if time is None else time - began for time in seen])

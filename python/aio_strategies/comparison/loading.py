@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from ..checks import DEFAULT_BODY_SIZE, check_choice
 from ..exceptions import SchemaError
+from ..lab.site import Site
 from .archive import SCHEMA, opened
 from .arm_times import TimedRun
 from .comparison import Comparison
@@ -126,11 +127,13 @@ def _from_first(whole: Mapping[str, Any]) -> Comparison:
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:
-    known = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     if "programs" not in known:  # schema 2
         known["programs"] = known["arms"]
         if known["urls"] is None:
             known |= {"jitter": 0.0, "body_size": DEFAULT_BODY_SIZE}
+    if known.get("site") is not None:
+        known["site"] = _made(Site, known["site"])
     known["budget"] = math.inf if known["budget"] is None else known["budget"]  # JSON has no infinity
     made: Settings = _made(Settings, known)
     return made

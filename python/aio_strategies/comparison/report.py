@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 
 from ..display.notebook import html_notes, html_table, html_warnings
 from ..display.page import html_page
@@ -43,7 +43,8 @@ def to_html_page(comparison: Findings) -> str:
     machine, how it was measured and how to cite it.
     """
     arms, requests = len(comparison.arms), comparison.settings.requests
-    title = f"{_count(arms, 'way')} to fetch {_count(requests, 'page')}, compared"
+    verb = "fetch" if comparison.settings.site is None else "crawl"
+    title = f"{_count(arms, 'way')} to {verb} {_count(requests, 'page')}, compared"
     return html_page(title, "\n".join(_parts(comparison, title)))
 
 
@@ -74,7 +75,8 @@ def _parts(findings: Findings, title: str) -> Iterator[str]:
     yield f"<blockquote>{html.escape(_citation(findings, warnings))}</blockquote>"
     yield "<p>Publish the file that <code>comparison.save(…)</code> writes as JSON with it: it holds every run.</p>"
     yield _heading("Settings")
-    settings = {f"{name}{_UNITS.get(name, '')}": value for name, value in asdict(findings.settings).items()}
+    given = {field.name: getattr(findings.settings, field.name) for field in fields(findings.settings)}
+    settings = {f"{name}{_UNITS.get(name, '')}": value for name, value in given.items()}
     yield _facts({**settings, "seed": findings.seed, "rounds timed": findings.rounds})
     yield _heading("Machine and builds")
     yield _facts(environment)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from ..checks import DEFAULT_BODY_SIZE
+from ..lab.site import Site
 from ..units import size_text
 
 __all__ = ["WORK", "Arm", "Settings"]
@@ -21,7 +22,8 @@ class Arm:
         language: ``"python"`` or ``"rust"``, or None for a program.
         twin_of: for the hidden twin of the baseline, the baseline's name. Both run the same code, so their times should
             be equal.
-        own_work: whether it is a program that names its own pages, instead of fetching the comparison's URLs.
+        own_work: whether it finds its pages itself, instead of fetching the comparison's URLs: a program that names its
+            own, or a crawl.
         beside: for a program that goes by a strategy's name, that strategy's key: it is compared with both languages.
     """
 
@@ -61,7 +63,7 @@ class Settings:
         programs: the names of the caller's own programs.
         baseline: the arm that all others are compared with, such as ``rust/thread``.
         urls: the URLs that were given, or None if a lab server's pages were fetched.
-        requests: the number of URLs that each run fetches.
+        requests: the number of URLs that each run fetches; of a crawl, all that it finds.
         concurrency: the number of fetches that may be in flight at once.
         latency: seconds before the lab answers, or None without a lab.
         rate: requests per second that are due to start (the open model), or None to start each as soon as possible.
@@ -75,6 +77,7 @@ class Settings:
         https: whether the lab server's pages were fetched over https.
         keep_alive: whether connections were used again.
         beside: the strategy whose name a program goes by, if it is one of ``strategies``, by the program's name.
+        site: the lab's site, if each run was a crawl of it.
     """
 
     strategies: tuple[str, ...]
@@ -96,6 +99,7 @@ class Settings:
     https: bool = False
     keep_alive: bool = False
     beside: Mapping[str, str] = field(default_factory=dict, hash=False)
+    site: Site | None = None
 
     @property
     def arms(self) -> list[Arm]:
@@ -110,9 +114,15 @@ class Settings:
     def facts(self, *, without: str | None = None) -> list[str]:
         """Return the settings that affect every arm's time, as text; ``without`` names one to leave out."""
         known = {
-            "requests": f"{self.requests:,} request{'s' * (self.requests != 1)}",
+            "requests": _count(self.requests, "request"),
             "concurrency": f"{self.concurrency:,} at a time",
         }
+        if self.site is not None:
+            pages = _count(self.site.pages, "page")
+            if self.site.pages != self.requests:  # there are redirects or errors, too
+                pages = f"{_count(self.requests, 'URL')} ({pages})"
+            known["requests"] = f"a crawl of {pages} on {_count(self.site.hosts, 'host')}"
+            known["concurrency"] = f"at most {self.concurrency:,} at a time"
         if self.rate is not None:
             known["rate"] = f"due at {self.rate:,g}/s"
         if self.keep_alive:
@@ -128,6 +138,10 @@ class Settings:
         if self.bandwidth is not None:
             known["bandwidth"] = f"bandwidth {size_text(self.bandwidth)}/s per connection"
         return [words for name, words in known.items() if name != without]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 _HOW_TIMED = {"strategies", "languages", "programs", "beside", "baseline", "timeout", "rounds", "budget"}

@@ -16,6 +16,7 @@ from ..units import figure, size_text, with_interval
 from .arm_times import ArmTimes
 from .explanation import explain
 from .findings import Findings
+from .settings import Settings
 from .verdicts import Contrast
 from .verdicts import figure as ratio_figure
 from .views import waterfall
@@ -165,6 +166,9 @@ def _costs(findings: Findings) -> list[Table]:
     if not any(arm.costs or arm.latency for arm in arms):
         return []
     told = _percentiles_told(findings)
+    kinds = {"service": ("from their start to their end", 5)}
+    if findings.settings.site is None:  # in a crawl, no request is due before it begins
+        kinds["response"] = ("from when they were due to their end", 4)
     reused = findings.settings.keep_alive or _reuses_connections(findings)
     columns = [
         _STRATEGY,
@@ -184,10 +188,7 @@ def _costs(findings: Findings) -> list[Table]:
                 about=f"{100 * p:g} % of the requests took no longer, {since}",
                 drop=drop if p == told[0] else 0,
             )
-            for kind, since, drop in (
-                ("service", "from their start to their end", 5),
-                ("response", "from when they were due to their end", 4),
-            )
+            for kind, (since, drop) in kinds.items()
             for p in told
         ),
     ]
@@ -208,8 +209,7 @@ def _costs(findings: Findings) -> list[Table]:
                 _number(costs.peak_memory / 1e6 if costs and costs.peak_memory else None, ".1f"),
                 _number(costs.threads if costs else None),
                 *([_number(arm.connections_per_request, ".3g")] if reused else []),
-                *(_ms(latency.service.get(p)) if latency else _NOTHING for p in told),
-                *(_ms(latency.response.get(p)) if latency else _NOTHING for p in told),
+                *(_ms(getattr(latency, kind).get(p)) if latency else _NOTHING for kind in kinds for p in told),
             )
         )
     return [Table(tuple(columns), tuple(rows))]
@@ -219,9 +219,13 @@ def _costs(findings: Findings) -> list[Table]:
 _LECTURE_REQUESTS = 10
 
 
+def _as_in_lecture(settings: Settings) -> bool:
+    return settings.site is None and settings.requests == _LECTURE_REQUESTS
+
+
 def _lecture(findings: Findings) -> Table:
     settings = findings.settings
-    as_many = settings.requests == _LECTURE_REQUESTS
+    as_many = _as_in_lecture(settings)
     beside = [arm for arm in findings.arms if arm.arm.beside]
     columns = [
         Column("程序"),
@@ -284,9 +288,11 @@ def _english_notes(findings: Findings) -> list[str]:
     if kept := _reuses_connections(findings):
         lines.append(f"connections are reused by {', '.join(kept)}, but not by the others: that saves time")
     if findings.unchecked and findings.url is not None:
+        # nobody knows how a program's own crawler returns them
+        why = ", as none are returned" if settings.site is None else ""
         lines.append(
-            f"not checked: the contents that {', '.join(findings.unchecked)} got, as none are returned (the lab's log"
-            " shows one complete reply for each URL)"
+            f"not checked: the contents that {', '.join(findings.unchecked)} got{why} (the lab's log shows one complete"
+            " reply for each URL)"
         )
     lines += [f"not measured: {what}{whose} ({reason})" for what, whose, reason in _missing(findings, _COSTS)]
     lines += [f"not available here: {arm} ({reason})" for arm, reason in findings.left_out.items()]
@@ -330,10 +336,10 @@ def _cost_notes(findings: Findings) -> list[str]:
     """Explain the words of the table of costs that a reader may not know."""
     if not _percentiles_told(findings):
         return []
-    return [
-        "service time: from the start of a request to its end · response time: from when it was due, so with the time"
-        " that it queued · p50: half of the requests took no longer"
-    ]
+    told = ["service time: from the start of a request to its end"]
+    if findings.settings.site is None:
+        told.append("response time: from when it was due, so with the time that it queued")
+    return [" · ".join([*told, "p50: half of the requests took no longer"])]
 
 
 def _unusual(environment: Mapping[str, str | int]) -> list[str]:
@@ -393,6 +399,11 @@ def _missing(findings: Findings, names: Mapping[str, str]) -> list[tuple[str, st
 def _chinese_notes(findings: Findings) -> list[str]:
     settings = findings.settings
     how = [f"{settings.requests} 个请求", f"并发 {settings.concurrency}"]
+    if settings.site is not None:
+        pages = f"{settings.site.pages} 个网页"
+        if settings.site.pages != settings.requests:
+            pages = f"{settings.requests} 个 URL（{pages}）"
+        how = [f"爬取 {settings.site.hosts} 个主机上的 {pages}", f"并发至多 {settings.concurrency}"]
     if settings.rate is not None:
         how.append(f"每秒到达 {settings.rate:g} 个")
     if settings.latency is not None:
@@ -411,7 +422,7 @@ def _chinese_notes(findings: Findings) -> list[str]:
         how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
     how += [f"{findings.rounds} 轮取中位数{_ENDED_ZH.get(findings.ended, '')}", f"种子 {findings.seed}"]
     lines = ["，".join(how)]
-    if settings.requests != _LECTURE_REQUESTS:
+    if not _as_in_lecture(settings):
         lines.append(f"讲义 2021 年的数据是 {_LECTURE_REQUESTS} 个请求的耗时，不能与此处的耗时并列，故未列出")
     lines += [
         f"≈ 由 {requests:,} 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：{'，'.join(names)}"
@@ -424,9 +435,8 @@ def _chinese_notes(findings: Findings) -> list[str]:
     if kept := _reuses_connections(findings):
         lines.append(f"{'、'.join(kept)} 复用连接，其他程序每个请求新建连接：前者因此省时")
     if findings.unchecked and findings.url is not None:
-        lines.append(
-            f"未核对：{'、'.join(findings.unchecked)} 未返回内容（实验服务器的日志表明每个 URL 均得到完整响应）"
-        )
+        what = "未返回内容" if settings.site is None else "取得的内容"
+        lines.append(f"未核对：{'、'.join(findings.unchecked)} {what}（实验服务器的日志表明每个 URL 均得到完整响应）")
     lines += [f"未测得：{what}{whose}（{reason}）" for what, whose, reason in _missing(findings, _COSTS_ZH)]
     lines += [f"本机不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:

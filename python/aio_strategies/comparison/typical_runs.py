@@ -42,9 +42,11 @@ def _typical(arm: ArmTimes, kept: set[int]) -> TimedRun | None:
 def exchange_at(findings: Findings, place: int) -> Exchange | None:
     """Return the exchange that is kept at this place; None if its start or end is unknown."""
     kept, settings = findings.kept_exchanges, findings.settings
-    run, request = kept.run(place), kept.request(place)
+    request = kept.request(place)
     if settings.urls is not None:
         url = settings.urls[request]
+    elif settings.site is not None:
+        url = findings.crawled_urls[request]
     else:
         url = (findings.url or "http://lab/").rstrip("/") + path_of(request)
-    return kept.exchange(place, url=url, intended=findings.due(run, request))
+    return kept.exchange(place, url=url, intended=findings.due(request, kept.span(place)[0]))

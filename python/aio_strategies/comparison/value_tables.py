@@ -143,13 +143,14 @@ def exchanges(findings: Findings) -> Frame:
     columns = {name: kept.column(name) for name, _, _ in _EXCHANGES if name in kept.columns}
     columns["round"] = [timed[run].round for run in columns["run"]]
     columns["arm"] = [timed[run].arm for run in columns["run"]]
-    columns["intended"] = list(map(findings.due, columns["run"], columns["request"]))
     columns["client_start"], columns["client_service"] = columns["start"], columns["service"]
     spans = kept.spans()
+    due = [findings.due(request, start) for request, (start, _) in zip(columns["request"], spans, strict=True)]
+    columns["intended"] = list(map(_finite, due))
     columns["start"] = [_finite(start) for start, _ in spans]
     columns["service"] = [_finite(end - start) for start, end in spans]
     columns["response"] = [
-        _finite(end - min(start, intended)) for (start, end), intended in zip(spans, columns["intended"], strict=True)
+        _finite(end - min(start, intended)) for (start, end), intended in zip(spans, due, strict=True)
     ]
     columns["observer"] = [
         None if math.isnan(end) else "client" if None in seen else "server"

@@ -172,7 +172,9 @@ def _batch(findings: Findings, arm: ArmTimes, run: int) -> Batch:
         kind=arm.language or "",
         starts=[start for start, _ in spans],
         ends=[end for _, end in spans],
-        intended=[findings.due(run, exchanges.request(place)) for place in places],
+        intended=[
+            findings.due(exchanges.request(place), start) for place, (start, _) in zip(places, spans, strict=True)
+        ],
         phases=parts if any(parts) else (),
         failed=frozenset(number for number, place in enumerate(places) if exchanges.failed(place)),
     )

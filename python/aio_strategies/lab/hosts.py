@@ -81,8 +81,7 @@ def hosts_in(source: str | bytes) -> list[Host]:
 
 def stand_in_for(hosts: Iterable[Host], lab_port: int) -> None:
     """Redirect connections to the hosts to the lab server, permanently, in this process and those forked from it."""
-    for host in hosts:
-        redirect.redirect_for_good(host.name, host.port, ("127.0.0.1", lab_port))
+    redirect.redirect_for_good(hosts, ("127.0.0.1", lab_port))
 
 
 def _hosts_of(word: str, beside_port: bool) -> Iterator[Host]:

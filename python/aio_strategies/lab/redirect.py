@@ -20,7 +20,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 __all__ = [
@@ -135,10 +135,10 @@ def redirect(name: str, port: int, target: Address) -> Iterator[None]:
             _put_in_force(tuple(other for other in _rules.redirections if other is not redirection))
 
 
-def redirect_for_good(name: str, port: int, target: Address) -> None:
-    """Like ``redirect``, but for the rest of this process."""
+def redirect_for_good(hosts: Iterable[Address], target: Address) -> None:
+    """Like ``redirect``, but for several names with ports, and for the rest of this process."""
     with _lock:
-        _put_in_force((*_rules.redirections, _Redirection(name, port, target)))
+        _put_in_force((*_rules.redirections, *(_Redirection(name, port, target) for name, port in hosts)))
 
 
 def fence(advice: str, lab_port: int = 0) -> None:

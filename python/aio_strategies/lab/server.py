@@ -115,6 +115,11 @@ class Entrance:
         """The URL of the root."""
         return f"{self._roots[0]}:{self.port}/"
 
+    def root_of(self, site: Site) -> str:
+        """Return the URL of the root of the server's site."""
+        scheme, _, _ = self._roots[0].partition(":")
+        return f"{scheme}://{site.names[0]}:{self.port}/"
+
     def page_urls(self, n: int) -> PageUrls:
         """Return the URLs of the first ``n`` pages."""
         roots = self._roots if n > _ONE_ADDRESS else self._roots[:1]
@@ -238,8 +243,8 @@ class LabServer:
         self._channel = _Channel(words, https=self._https)
         self._finalizer = weakref.finalize(self, self._channel.stop)
         public, private, addresses = self._channel.wait_until_ready(port)
-        self._scheme = "https" if self._https else "http"
-        roots = [f"{self._scheme}://{address}" for address in addresses]
+        scheme = "https" if self._https else "http"
+        roots = [f"{scheme}://{address}" for address in addresses]
         self._public = Entrance(self._channel, roots, public, "")
         self._private = Entrance(self._channel, roots, private, " private")
 
@@ -317,7 +322,7 @@ class LabServer:
 
         Its names have no addresses but those in ``hosts``.
         """
-        return None if self._site is None else f"{self._scheme}://{self._site.names[0]}:{self.port}/"
+        return None if self._site is None else self._public.root_of(self._site)
 
     @property
     def hosts(self) -> dict[str, tuple[str, int]]:

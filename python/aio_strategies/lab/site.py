@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .._native import SiteGraph
 from ..checks import check_flag, check_site_setting, check_text
 
-__all__ = ["Site", "SitePage"]
+__all__ = ["Site", "SitePage", "pages_to_crawl"]
 
 #: How many numbered pages are asked for at a time.
 _BATCH = 1_000
@@ -181,6 +181,17 @@ class Site:
         """Return the settings that are not None."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+def pages_to_crawl(site: Site, root: str) -> list[SitePage]:
+    """Return what is true of all URLs that a crawl of a site without a calendar comes to, robots.txt and limits apart.
+
+    Args:
+        site: the site.
+        root: the URL of its root, as the crawler uses it.
+    """
+    pages = (site.page(url) for url in site.urls(root))
+    return [page for page in pages if page is not None and page.depth is not None]
 
 
 @functools.lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..comparison.comparison import Comparison
     from ..display.progress import Show
     from ..lab.server import LabServer
+    from ..lab.site import Site
     from .plan import Plan
 
 __all__ = ["acompare", "carry_out", "compare", "last_comparison"]
@@ -27,6 +28,7 @@ def compare(
     baseline: str | None = None,
     lab: LabServer | None = None,
     urls: Iterable[str] | None = None,
+    site: Site | None = None,
     requests: int = 10,
     concurrency: int = 10,
     latency: float | None = None,
@@ -66,7 +68,11 @@ def compare(
             comparison.
         urls: what to fetch from other servers, whose logs cannot be checked; None to fetch ``requests`` pages of the
             lab.
-        requests: how many pages of the lab each run fetches. Ignored with ``urls``, which are all fetched.
+        site: a site of the lab, to compare crawls: each run is a whole crawl of it, from its root, by
+            ``aio.python.Crawler`` or ``aio.rust.Crawler`` with the arm's strategy. All must find the same pages. A
+            program gets the site's root and a page of each other host, and crawls all of these hosts; its Python
+            sockets, and those of what it forks, find them. A crawl is never cut: the ``budget`` must allow whole ones.
+        requests: how many pages of the lab each run fetches. Ignored with ``urls`` and ``site``, which are all fetched.
         concurrency: how many fetches an arm may have in flight.
         latency: seconds before the lab answers; None for 0.02, or for the latency of ``lab``. Ignored with ``urls``.
         rate: requests per second that are due to start (the open model: the response time of a request that starts late
@@ -95,8 +101,9 @@ def compare(
             run.
         TypeError: an argument is of the wrong type; one of ``programs`` is neither text nor a callable that takes one
             argument, or cannot be sent to another process.
-        ValueError: an argument is out of range or an unknown name, a URL cannot be fetched, or ``lab`` is closed or
-            conflicts with ``urls`` or ``latency``.
+        ValueError: an argument is out of range or an unknown name, a URL cannot be fetched, ``lab`` is closed or
+            conflicts with ``urls``, ``site`` or ``latency``, or ``site`` conflicts with ``urls`` or ``rate``, or has no
+            end or no two crawls alike: a calendar, or pages that it refuses at first.
         RuntimeError: the process of ``lab`` has ended.
 
     All arguments are checked before anything is started.
@@ -111,6 +118,7 @@ def compare(
         baseline=baseline,
         lab=lab,
         urls=urls,
+        site=site,
         requests=requests,
         concurrency=concurrency,
         latency=latency,
@@ -142,6 +150,7 @@ async def acompare(
     baseline: str | None = None,
     lab: LabServer | None = None,
     urls: Iterable[str] | None = None,
+    site: Site | None = None,
     requests: int = 10,
     concurrency: int = 10,
     latency: float | None = None,
@@ -177,6 +186,7 @@ async def acompare(
         baseline=baseline,
         lab=lab,
         urls=urls,
+        site=site,
         requests=requests,
         concurrency=concurrency,
         latency=latency,

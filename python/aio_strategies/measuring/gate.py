@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..comparison.settings import Arm
 from ..exceptions import ComparisonError, RequestError
 from ..lab.log import LogRecord
 from ..lab.page_urls import path_of
-from .messages import Outcome
+from .crawled_site import CrawledSite
+from .messages import Found, Outcome
 
-__all__ = ["Gate", "trouble_with"]
+__all__ = ["CrawlGate", "Gate", "trouble_with"]
 
 
 class Gate:
@@ -32,8 +33,7 @@ class Gate:
         for index, outcome in enumerate(outcomes):
             url = self._urls[index]
             if isinstance(outcome, BaseException):
-                words = outcome.message if isinstance(outcome, RequestError) else str(outcome)
-                raise ComparisonError(arm.name, url, f"{type(outcome).__name__}: {words}") from outcome
+                raise ComparisonError(arm.name, url, _told(outcome)) from outcome
             first, wanted = self._expected.setdefault(index, (arm, outcome))
             if difference := _difference(outcome, wanted):
                 raise ComparisonError(arm.name, url, f"{difference} for {first}")
@@ -69,6 +69,62 @@ class Gate:
             raise ComparisonError(arm.name, None, trouble)
 
 
+class CrawlGate:
+    """Compares what every arm found in its crawl with the truth about the site, and with what the first arm found."""
+
+    def __init__(self, crawled: CrawledSite) -> None:
+        self._crawled = crawled
+        self._expected: dict[str, tuple[Arm, Outcome]] = {}
+
+    def check(self, arm: Arm, found: Found) -> None:
+        """Check what an arm returned.
+
+        Raises:
+            ComparisonError: it left out a URL, or has one that no crawl comes to; or one failed, or got a different
+                status or different content.
+        """
+        for url, page in self._crawled.pages.items():
+            if url not in found:
+                raise ComparisonError(arm.name, url, "its crawl did not come to it")
+            outcome = found[url]
+            if isinstance(outcome, BaseException):
+                if not page.cut:
+                    raise ComparisonError(arm.name, url, _told(outcome)) from outcome
+                continue
+            if page.cut or outcome[0] != page.status:
+                sent = "a page that ends too early" if page.cut else page.status
+                raise ComparisonError(arm.name, url, f"status {outcome[0]}, but the lab server sends {sent}")
+            first, wanted = self._expected.setdefault(url, (arm, outcome))
+            if difference := _difference(outcome, wanted):
+                raise ComparisonError(arm.name, url, f"{difference} for {first}")
+        self._refuse_others(arm, found)
+
+    def check_log(self, arm: Arm, records: Sequence[LogRecord]) -> None:
+        """Check what an arm fetched, by the lab server's log.
+
+        Raises:
+            ComparisonError: it did not fetch each URL exactly once, and as a whole, or it fetched others.
+        """
+        fetched: dict[str, list[LogRecord]] = {}
+        for record in records:
+            fetched.setdefault(record.path, []).append(record)
+        self._refuse_others(arm, fetched)
+        for url, page in self._crawled.pages.items():
+            mine = fetched.get(url, [])
+            if len(mine) != 1:
+                raise ComparisonError(
+                    arm.name, url, f"the lab server saw {_counted(len(mine), 'request')} for it, not 1"
+                )
+            if mine[0].status != page.status or (mine[0].last_byte is None and not page.cut):
+                sent = f"status {mine[0].status} and {mine[0].size} bytes of content"
+                raise ComparisonError(arm.name, url, f"the lab server sent it {sent}, and not all of the page")
+
+    def _refuse_others(self, arm: Arm, urls: Iterable[str]) -> None:
+        for url in urls:
+            if url not in self._crawled.pages:
+                raise ComparisonError(arm.name, url, "it fetched this, where no link of the site leads")
+
+
 def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str | None:
     """Say what is wrong with the requests of an arm that names its own pages; None if nothing is.
 
@@ -91,6 +147,11 @@ def trouble_with(records: Sequence[LogRecord], count: int | None = None) -> str 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _told(error: BaseException) -> str:
+    words = error.message if isinstance(error, RequestError) else str(error)
+    return f"{type(error).__name__}: {words}"
 
 
 def _difference(outcome: Outcome, wanted: Outcome) -> str | None:

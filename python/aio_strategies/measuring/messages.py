@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 if TYPE_CHECKING:
     from ..lab.hosts import Bounds
 
-__all__ = ["Assignment", "BatchReport", "Failure", "Order", "Outcome", "Report", "receive", "send"]
+__all__ = ["Assignment", "BatchReport", "Failure", "Found", "Order", "Outcome", "Report", "receive", "send"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -34,6 +34,7 @@ class Assignment(NamedTuple):
         bounds: the limits on a program that names its own pages; None for others, whose connections are not
             redirected.
         lab_port: the port of the lab server.
+        crawled: the names of the lab's hosts, all of which are crawled from the URLs; None to fetch the URLs only.
         time_limit: the limit on a batch, in seconds.
     """
 
@@ -46,6 +47,7 @@ class Assignment(NamedTuple):
     ca_file: str | None = None
     bounds: Bounds | None = None
     lab_port: int = 0
+    crawled: tuple[str, ...] | None = None
     time_limit: float = math.inf
 
 
@@ -66,6 +68,9 @@ class Order(NamedTuple):
 Outcome = tuple[int | None, int, bytes] | BaseException
 """The outcome of a URL: status (None if unknown), size of the content in bytes, and its digest; or the exception."""
 
+Found = dict[str, Outcome]
+"""What a crawl found: the outcome of each URL."""
+
 
 class BatchReport(NamedTuple):
     """What was measured of one batch.
@@ -81,6 +86,8 @@ class BatchReport(NamedTuple):
         starts: seconds from ``began`` to the start of each exchange; empty unless asked for and known.
         services: seconds from each start to the end of that exchange.
         outcomes: the outcomes that the arm returned, which should be one for each URL; None unless asked for and known.
+        failed: the URLs that failed in a crawl, and their errors.
+        found: what it found in a crawl; None unless asked for and known.
     """
 
     began: float
@@ -93,6 +100,8 @@ class BatchReport(NamedTuple):
     starts: array[float]
     services: array[float]
     outcomes: list[Outcome] | None
+    failed: Sequence[tuple[str, str]] = ()
+    found: Found | None = None
 
 
 class Report(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..catalogue import LANGUAGES, STRATEGIES, TWINS, meant_by
@@ -31,6 +32,7 @@ from ..comparison.settings import Arm, Settings
 from ..exceptions import ComparisonError
 from ..lab.hosts import Bounds
 from ..lab.server import LabServer
+from ..lab.site import Site, pages_to_crawl
 from .programs import packed
 
 __all__ = ["Plan", "make_plan", "schedule"]
@@ -62,7 +64,8 @@ class Plan:
     def contrasts(self) -> int:
         """The number of contrasts to judge: Rust vs Python of each strategy, and each other arm vs the baseline."""
         pairs = [arm.strategy for arm in self.arms if arm.strategy and arm.language == "rust"]
-        pairs = [strategy for strategy in pairs if Arm.of(strategy, "python") in self.arms]
+        names = [arm.name for arm in self.arms]
+        pairs = [strategy for strategy in pairs if Arm.of(strategy, "python").name in names]
         return len(pairs) + len(self.arms) - 1 - (self.baseline.strategy in pairs)
 
     @property
@@ -79,6 +82,7 @@ def make_plan(
     baseline: str | None = None,
     lab: LabServer | None = None,
     urls: Iterable[str] | None = None,
+    site: Site | None = None,
     requests: int = 10,
     concurrency: int = 10,
     latency: float | None = None,
@@ -121,11 +125,16 @@ def make_plan(
     carried = {check_program_name(name, LANGUAGES): packed(name, program) for name, program in programs.items()}
     beside = {name: key for name in carried if (key := meant_by(name)) in keys}
     chosen += [Arm(name, own_work=bounds is not None, beside=beside.get(name)) for name in carried]
+    if site is not None:
+        chosen = [replace(arm, own_work=True) for arm in chosen]
     names = [arm.name for arm in chosen]
     if names and baseline is not None:
         check_baseline(baseline, names)
     fetched = None if urls is None else tuple(check_fetchable_urls(urls))
-    requests = check_requests(requests) if fetched is None else len(fetched)
+    if site is not None:
+        requests = _crawled(site, urls=fetched, rate=rate, lab=lab, bounds=bounds)
+    else:
+        requests = check_requests(requests) if fetched is None else len(fetched)
     if fetched is None and lab is None and requests > DEFAULT_LOG_LIMIT:
         raise ValueError(
             f"requests={requests:,} is too many: the lab server's log, which checks each, keeps {DEFAULT_LOG_LIMIT:,}"
@@ -137,6 +146,7 @@ def make_plan(
         beside=beside,
         baseline=baseline or next(iter(names), ""),
         urls=fetched,
+        site=site,
         requests=requests,
         concurrency=check_concurrency(concurrency),
         rate=check_rate(rate),
@@ -151,6 +161,7 @@ def make_plan(
             latency=None if latency is None else check_latency(latency),
             https=check_flag("https", https),
             requests=requests,
+            site=site,
         ),
     )
     _check_room(settings, len(chosen))
@@ -169,16 +180,63 @@ def _check_room(settings: Settings, arms: int) -> None:
     """
     if settings.rounds is not None or not settings.latency:
         return
-    least = 2 * settings.latency * (arms + 1)  # the baseline has a twin
+    # A crawl is never cut.
+    waves = 1 if settings.site is None else math.ceil(settings.requests / settings.concurrency)
+    least = 2 * waves * settings.latency * (arms + 1)  # the baseline has a twin
     if least > settings.budget:
+        work = "fetch a page" if settings.site is None else "crawl the site"
         raise ValueError(
             f"budget={settings.budget:g} is too small: with a latency of {settings.latency:g} s,"
-            f" {arms} arms and the baseline's twin need at least {least:g} s to fetch a page twice each"
+            f" {arms} arms and the baseline's twin need at least {least:g} s to {work} twice each"
         )
 
 
+def _crawled(
+    site: Site, *, urls: Sequence[str] | None, rate: float | None, lab: LabServer | None, bounds: Bounds | None
+) -> int:
+    """Return how many requests one crawl of the site makes.
+
+    Raises:
+        TypeError: ``site`` is not a ``Site``.
+        ValueError: not all crawls of it would be alike, or too long; or another argument conflicts with it.
+    """
+    if not isinstance(site, Site):
+        raise TypeError(f"site must be a Site or None, not {site!r}")
+    for name, value in (("urls", urls), ("rate", rate)):
+        if value is not None:
+            raise ValueError(f"give site= or {name}=, not both: a crawl finds its URLs itself")
+    if bounds is not None:
+        raise ValueError("site= does not apply to programs that name their own pages")
+    for name, reason in _NO_SUCH_CRAWLS.items():
+        if value := getattr(site, name):
+            raise ValueError(f"a site with {name}={value} cannot be compared: {reason}")
+    if isinstance(lab, LabServer) and lab.site != site:
+        raise ValueError(f"site={site} conflicts with lab=, whose site is {lab.site}: start a LabServer with it")
+    least = site.pages + site.wide
+    requests = least if least > DEFAULT_LOG_LIMIT else len(pages_to_crawl(site, f"http://{site.names[0]}/"))
+    if requests > DEFAULT_LOG_LIMIT:
+        raise ValueError(
+            f"site={site} is too large: the lab server's log, which checks each page, keeps {DEFAULT_LOG_LIMIT:,}"
+        )
+    return requests
+
+
+#: What a site to compare crawls of must not have, and why.
+_NO_SUCH_CRAWLS = {
+    "calendar": "no crawl of it comes to an end",
+    "throttled": "which pages are refused depends on the order of the requests",
+    "unavailable": "which pages are refused depends on the order of the requests",
+}
+
+
 def _of_the_lab(
-    lab: LabServer | None, *, urls: Sequence[str] | None, latency: float | None, https: bool, requests: int
+    lab: LabServer | None,
+    *,
+    urls: Sequence[str] | None,
+    latency: float | None,
+    https: bool,
+    requests: int,
+    site: Site | None,
 ) -> dict[str, Any]:
     """Return the settings of the lab server: the caller's, or the one that will be started, or none.
 
@@ -193,7 +251,8 @@ def _of_the_lab(
                 raise ValueError("https=True is for the lab server's pages: what urls= holds is fetched as it says")
             return {"latency": None}
         latency = DEFAULT_LATENCY if latency is None else latency
-        return {"latency": latency, "jitter": 0.0, "body_size": DEFAULT_BODY_SIZE, "https": https}
+        body_size = DEFAULT_BODY_SIZE if site is None else None  # each page of a site has its own
+        return {"latency": latency, "jitter": 0.0, "body_size": body_size, "https": https}
     if not isinstance(lab, LabServer):
         raise TypeError(f"lab must be a LabServer, not {lab!r}")
     if urls is not None:
@@ -213,7 +272,7 @@ def _of_the_lab(
     return {
         "latency": lab.latency,
         "jitter": lab.jitter,
-        "body_size": lab.body_size,
+        "body_size": lab.body_size if site is None else None,
         "bandwidth": lab.bandwidth,
         "https": lab.ca_file is not None,
     }

@@ -28,9 +28,10 @@ from ..exceptions import ComparisonError
 from ..lab.log import LogRecord
 from ..lab.page_urls import path_of
 from ..lab.server import Entrance, LabServer, private_entrance
+from .crawled_site import CrawledSite
 from .crew import ArmFailed, ArmLate, Crew, Interrupted, OutOfTime, Stop
 from .environment import describe
-from .gate import Gate
+from .gate import CrawlGate, Gate
 from .machine import Monitor, descriptor_limit, port_count, sockets_in_time_wait
 from .messages import Assignment, BatchReport, Order, Report
 from .plan import Plan, schedule
@@ -53,6 +54,8 @@ _SAFELY = 0.95
 _PATIENCE, _UNEXPECTED = 10.0, 5.0
 #: How many times as long a run may take while it is traced.
 _TRACED = 5
+#: The seconds that it takes to read a page and find its links, at most.
+_READING = 0.05
 #: About how many exchanges to keep, of all arms together.
 _KEPT_EXCHANGES = 200_000
 
@@ -85,12 +88,15 @@ def measure(plan: Plan, show: Show, called_off: Callable[[], bool] = lambda: Fal
             lab = plan.lab
         elif settings.urls is None:
             assert settings.latency is not None
-            lab = stack.enter_context(LabServer(latency=settings.latency, https=settings.https))
+            lab = stack.enter_context(LabServer(latency=settings.latency, https=settings.https, site=settings.site))
         entrance = None if lab is None else private_entrance(lab)
+        crawled = None if settings.site is None or entrance is None else CrawledSite(settings.site, entrance)
         urls: Sequence[str] = settings.urls or (entrance.page_urls(settings.requests) if entrance else ())
+        if crawled is not None:
+            urls = crawled.roots
         arms = (*plan.arms, plan.baseline.twin())
         crew = stack.enter_context(Crew({arm: assignment(plan, arm, urls, lab) for arm in arms}, stop))
-        session = Session(plan, arms, urls, lab, crew, stop, end, show)
+        session = Session(plan, arms, urls, crawled, lab, crew, stop, end, show)
         try:
             session.prepare()
             session.look_at_costs()
@@ -122,7 +128,10 @@ def assignment(plan: Plan, arm: Arm, urls: Sequence[str], lab: LabServer | None)
     )
     if not arm.own_work or lab is None:
         return told
-    return told._replace(bounds=plan.bounds, lab_port=private_entrance(lab).port, time_limit=settings.timeout)
+    told = told._replace(lab_port=private_entrance(lab).port)
+    if settings.site is not None:
+        return told._replace(crawled=settings.site.names)
+    return told._replace(bounds=plan.bounds, time_limit=settings.timeout)
 
 
 class Session:
@@ -138,6 +147,7 @@ class Session:
         plan: Plan,
         arms: Sequence[Arm],
         urls: Sequence[str],
+        crawled: CrawledSite | None,
         lab: LabServer | None,
         crew: Crew,
         stop: Stop,
@@ -149,7 +159,8 @@ class Session:
         self._plan = plan
         self._settings: Settings = plan.settings
         self._arms = arms
-        self._urls = urls
+        self._gate = Gate(urls) if crawled is None else CrawlGate(crawled)
+        self._crawled = crawled
         self._public = lab
         self._lab = None if lab is None else private_entrance(lab)
         self._strangers_before = 0 if lab is None else _answered(lab)
@@ -195,9 +206,14 @@ class Session:
             failures=self._failures,
             unchecked=tuple(sorted(self._unchecked)),
             printed=self._printed,
-            url=None if self._public is None else self._public.url,
+            url=self._url(),
             ended=self.ended,
         )
+
+    def _url(self) -> str | None:
+        if self._public is None:
+            return None
+        return self._public.url if self._crawled is None else self._public.site_url
 
     # --- the gate
 
@@ -206,25 +222,27 @@ class Session:
         self._expected = len(self._arms) * (2 + (self._settings.rounds or LOOKS[0]))
         self._tell("starting the workers")
         began = time.monotonic()
-        gate = Gate(self._urls)
         try:
             _raise_first(self._crew.start())
-            order = Order(1, want="outcomes")
-            first, failures = self._crew.run_all(dict.fromkeys(self._arms, order), self._time_limit(0))
+            order, seconds = Order(1, want="outcomes"), 0.0
+            if self._crawled is not None:  # the shortest crawl is a whole one
+                everything = self._settings.requests
+                order, seconds = order._replace(requests=everything), len(self._arms) * self._longest_crawl
+            first, failures = self._crew.run_all(dict.fromkeys(self._arms, order), self._time_limit(seconds))
             _raise_first(failures)
             self._renewal_seconds = time.monotonic() - began
             for arm in self._plan.arms:
                 if arm.strategy is None and (words := self._crew.printed(arm)):
                     self._printed[arm.name] = words
             for arm in self._arms:
-                self._check(gate, arm, first[arm], 1, None)
+                self._check(arm, first[arm], 1, None)
                 self._tell(f"{arm}, warm-up")
-                self._pass_gate(gate, arm, first[arm].batches[0].wall)
+                self._pass_gate(arm, first[arm].batches[0].wall)
         except ArmFailed as failure:
             raise as_comparison_error(failure) from None
         self._fit_into_budget()
 
-    def _pass_gate(self, gate: Gate, arm: Arm, one: float) -> None:
+    def _pass_gate(self, arm: Arm, one: float) -> None:
         """Have an arm fetch as many of the URLs as there is time for; a single one took ``one`` seconds."""
         everything = self._settings.requests
         share = math.inf if self._end == math.inf else self._settings.budget * _FOR_GATE / len(self._arms)
@@ -238,9 +256,10 @@ class Session:
         while True:
             if self._lab is not None:
                 self._lab.reset()
-            report = self._crew.run(arm, Order(count, want="outcomes"), self._time_limit(one * count))
+            seconds = one if self._crawled is not None else one * count
+            report = self._crew.run(arm, Order(count, want="outcomes"), self._time_limit(seconds))
             log = None if self._lab is None else self._lab.log()
-            self._check(gate, arm, report, count, log)
+            self._check(arm, report, count, log)
             wall = report.batches[0].wall
             walls.append((count, wall))
             if arm.strategy is not None:
@@ -254,8 +273,16 @@ class Session:
                 return
             count = more
 
-    def _check(self, gate: Gate, arm: Arm, report: Report, count: int, log: Sequence[LogRecord] | None) -> None:
-        outcomes = report.batches[0].outcomes
+    def _check(self, arm: Arm, report: Report, count: int, log: Sequence[LogRecord] | None) -> None:
+        gate, outcomes, found = self._gate, report.batches[0].outcomes, report.batches[0].found
+        if isinstance(gate, CrawlGate):
+            if log is not None:
+                gate.check_log(arm, log)
+            if found is not None:
+                gate.check(arm, found)
+            elif arm.twin_of is None:
+                self._unchecked.add(arm.name)
+            return
         if arm.own_work:
             if log is not None:
                 gate.check_own_work(arm, log, count)
@@ -281,6 +308,15 @@ class Session:
             rounds = self._sizes.fit(seconds, enough) if seconds < math.inf else enough
         if rounds < (needed := fewest_rounds(self._plan.contrasts)):
             self._tell(f"room for {rounds} round{'s' * (rounds != 1)}, but verdicts need at least {needed}")
+
+    @property
+    def _longest_crawl(self) -> float:
+        """About the longest that an arm takes for a crawl, in seconds, before it is known."""
+        settings, site = self._settings, self._settings.site
+        assert site is not None
+        wait = (settings.latency or 0.0) + (settings.jitter or 0.0) + site.slow
+        wait += site.size / settings.bandwidth if settings.bandwidth else 0.0
+        return settings.requests * (wait + _READING)
 
     def _time_limit(self, seconds: float) -> float:
         """Return the seconds after which an order that should take so many is given up."""
@@ -418,17 +454,19 @@ class Session:
             self._note_failure(failure)
             return
         peak = connections = None
-        errors = sum(len(batch.errors) for batch in report.batches)
+        errors = sum(len(self._errors(batch)) for batch in report.batches)
         if self._lab is not None:
             stats = self._lab.stats()
-            expected = requests * batches
-            if stats.served > expected or (arm.own_work and stats.served < expected):
-                self._note(arm, f"the lab server served it {stats.served:,} requests, not {expected:,}")
+            served, expected = stats.served, requests * batches
+            if self._crawled is not None:
+                served, expected = served + stats.errors, expected - batches * len(self._crawled.cut)
+            if served > expected or (arm.own_work and served < expected):
+                self._note(arm, f"the lab server served it {served:,} requests, not {expected:,}")
                 return
             peak, connections = stats.peak_in_flight, stats.connections
             lab_cpu += stats.cpu_user + stats.cpu_system
             # An arm may not report what it did not fetch.
-            errors = max(errors, expected - stats.served)
+            errors = max(errors, expected - served)
         seen = monitor.stop(own=report.cpu + lab_cpu)
         self._conditions.add(seen)
         run = _timed_run(report.batches)
@@ -468,28 +506,50 @@ class Session:
     def _note(self, arm: Arm, message: str) -> None:
         self._failures.setdefault(arm.name, []).append(message)
 
+    def _errors(self, batch: BatchReport) -> dict[int, str]:
+        """Return the errors of a batch, by the index of the URL."""
+        if self._crawled is None:
+            return dict(batch.errors)
+        places, cut = self._crawled.places, self._crawled.cut
+        return {places[url]: error for url, error in batch.failed if url not in cut}
+
     def _keep(self, arm: Arm, batches: Sequence[BatchReport], requests: int) -> None:
         """Keep the exchanges of a run, as the client and as the lab server saw them."""
         self._kept[arm] = self._kept.get(arm, 0) + requests * len(batches)
         if arm.twin_of is not None:
             return
-        records: list[list[LogRecord | None]] = [[None] * requests for _ in batches]
-        if self._lab is not None:
-            begins = [batch.began for batch in batches]
-            places = {path_of(index): index for index in range(requests)}
-            seen = [0] * len(batches)
-            for record in sorted(self._lab.log(), key=_asked) if arm.own_work else self._lab.log():
-                place = bisect_right(begins, record.begun) - 1
-                # An arm that names its own pages may repeat a path: its requests are numbered as they began.
-                index = seen[place] if arm.own_work else places.get(record.path)
-                if place >= 0 and index is not None and index < requests:
-                    records[place][index] = record
-                    seen[place] += 1
+        begins = [batch.began for batch in batches]
+        log = [] if self._lab is None else list(self._lab.log())
+        if arm.own_work:  # its requests are numbered as they began
+            log.sort(key=_asked)
+        made: list[list[LogRecord]] = [[] for _ in batches]
+        for record in log:
+            place = bisect_right(begins, record.begun) - 1
+            if place >= 0:
+                made[place].append(record)
         run = self.runs[-1].index
         for number, batch in enumerate(batches):
             clients = list(zip(batch.starts, batch.services, strict=True)) if batch.starts else None
             if clients or self._lab is not None:
-                self._exchanges.add(run, number, batch.began, clients, records[number], dict(batch.errors))
+                records, numbers = self._placed(arm, made[number], requests)
+                self._exchanges.add(run, number, batch.began, clients, records, self._errors(batch), numbers)
+
+    def _placed(
+        self, arm: Arm, made: Sequence[LogRecord], requests: int
+    ) -> tuple[Sequence[LogRecord | None], Sequence[int] | None]:
+        """Return a batch's records and the indexes of their URLs: None if each record has its URL's place."""
+        if self._crawled is not None:
+            known = [record for record in made if record.path in self._crawled.places]
+            return known, [self._crawled.places[record.path] for record in known]
+        records: list[LogRecord | None] = [None] * requests
+        if arm.own_work:  # it may repeat a path
+            records[: len(made)] = made[:requests]
+            return records, None
+        places = {path_of(index): index for index in range(requests)}
+        for record in made:
+            if (index := places.get(record.path)) is not None:
+                records[index] = record
+        return records, None
 
     def _tell(self, what: str) -> None:
         self._show(self._done, max(self._expected, self._done), what)

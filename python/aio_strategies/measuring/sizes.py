@@ -131,6 +131,8 @@ class Sizes:
         computing, but not its waiting.
         """
         requests, pace = self.warm_up(arm), self._paces[arm]
+        if arm.own_work:  # it cannot make fewer
+            return requests
         each = pace.each + _TRACING * pace.cpu_each
         if pace.constant + each * requests <= seconds:
             return requests

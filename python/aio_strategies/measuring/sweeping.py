@@ -35,7 +35,7 @@ def scaling(
         budget: the limit on all comparisons together, in seconds; each gets an equal share.
         progress: as for ``compare``.
         settings: any other arguments of ``compare``; no ``lab=`` if the latency is swept, no ``urls=`` unless the
-            concurrency is.
+            concurrency is, and no ``site=`` if the requests are.
 
     Returns:
         The comparisons; after Ctrl-C, those that have timed runs.
@@ -63,6 +63,8 @@ def scaling(
         raise ValueError(
             f"{parameter} cannot be swept with urls=: all URLs are always fetched, from servers as they are"
         )
+    if parameter == "requests" and settings.get("site") is not None:
+        raise ValueError("requests cannot be swept with site=: a crawl makes as many as its site has pages")
     if None in values:
         raise TypeError(f"values must be numbers, not {values}")
     check_progress(progress)

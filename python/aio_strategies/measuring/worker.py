@@ -14,13 +14,14 @@ import sys
 import time
 from array import array
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from .. import _native
 from ..calling import run
 from ..cpu_clock import cpu_now
+from ..exceptions import RequestError
 from ..results import Run
-from .messages import Assignment, BatchReport, Failure, Order, Outcome, Report, receive, send
+from .messages import Assignment, BatchReport, Failure, Found, Order, Outcome, Report, receive, send
 
 __all__ = ["main"]
 
@@ -81,15 +82,20 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
     return orders, reports
 
 
-# --- the arms: each takes URLs, and returns its result with its clocks
+# --- the arms: each takes URLs and what to report, and returns its result with its clocks
 
 _Timed = tuple[Any, float, float, float, float]  # result, began, wall, CPU user, CPU system
-_Arm = Callable[[Sequence[str]], _Timed]
+_Arm = Callable[[Sequence[str], str], _Timed]
+_Program = Callable[[Sequence[str]], _Timed]
 
 
 def _arm(assignment: Assignment) -> _Arm:
+    if assignment.crawled is not None:
+        from ..lab.hosts import Host, stand_in_for
+
+        stand_in_for([Host(name, assignment.lab_port) for name in assignment.crawled], assignment.lab_port)
     if assignment.strategy is not None:
-        return _strategy(assignment)
+        return _strategy(assignment) if assignment.crawled is None else _crawl(assignment)
     from .confinement import confine, follow_into_children, forget_start_method
 
     if assignment.bounds is not None:
@@ -103,7 +109,7 @@ def _arm(assignment: Assignment) -> _Arm:
         else _callable(assignment.program, options)
     )
 
-    def arm(urls: Sequence[str]) -> _Timed:
+    def arm(urls: Sequence[str], _: str) -> _Timed:
         forget_start_method()
         return program(urls)
 
@@ -111,14 +117,46 @@ def _arm(assignment: Assignment) -> _Arm:
 
 
 def _strategy(assignment: Assignment) -> _Arm:
-    def strategy(urls: Sequence[str]) -> _Timed:
+    def strategy(urls: Sequence[str], _: str) -> _Timed:
         result = run(assignment.strategy or "", urls, language=assignment.language or "", **assignment.options)
         return result, result.began, result.wall, result.cpu.user, result.cpu.system
 
     return strategy
 
 
-def _callable(program: bytes, options: Mapping[str, Any]) -> _Arm:
+class _Crawl(NamedTuple):
+    """What came of a crawl: the URLs that failed, and, if asked for, the outcomes of all."""
+
+    failed: Sequence[tuple[str, str]] = ()
+    found: Found | None = None
+
+
+def _crawl(assignment: Assignment) -> _Arm:
+    from .. import python, rust
+
+    options = {"strategy": assignment.strategy, **assignment.options}
+    options["max_tasks"] = options.pop("concurrency")
+    del options["rate"]
+    if assignment.language == "rust":
+        options["robots"] = False  # which the crawler in Python does not know
+    crawlers = {"python": python, "rust": rust}
+
+    def crawl(roots: Sequence[str], want: str) -> _Timed:
+        crawler = crawlers[assignment.language or ""].Crawler(roots, max_tries=1, **options)
+        failed: list[tuple[str, str]] = []
+        found: Found = {}
+        clocks = _Clocks()
+        for page in crawler:
+            if page.error is not None:
+                failed.append((page.url, _told(page.error)))
+            if want == "outcomes":
+                found[page.url] = page.error or _digest(page.status, page.content)
+        return clocks.stop(_Crawl(failed, found if want == "outcomes" else None))
+
+    return crawl
+
+
+def _callable(program: bytes, options: Mapping[str, Any]) -> _Program:
     import functools
     import inspect
 
@@ -136,7 +174,7 @@ def _callable(program: bytes, options: Mapping[str, Any]) -> _Arm:
     return lambda urls: timed(lambda: call(list(urls)))
 
 
-def _source(source: str, options: Mapping[str, Any]) -> _Arm:
+def _source(source: str, options: Mapping[str, Any]) -> _Program:
     import ast
     import inspect
     import linecache
@@ -209,22 +247,19 @@ def _timed_in_loop(call: Callable[[], Any]) -> _Timed:
 
 def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
     before = _switches()
-    result, began, wall, user, system = arm(urls)
+    result, began, wall, user, system = arm(urls, want)
     after = _switches()
     if isinstance(result, Generator | AsyncGenerator):
         raise TypeError("it returned a generator that nobody iterated: return what it yields, as a list")
     errors: list[tuple[int, str]] = []
     starts, services = array("d"), array("d")
     if isinstance(result, Run):
-        errors = [
-            (index, f"{type(response.error).__name__}: {response.error.message}")
-            for index, response in enumerate(result)
-            if response.error is not None
-        ]
+        errors = [(index, _told(response.error)) for index, response in enumerate(result) if response.error is not None]
         if want == "times":
             starts.extend(result.began - began + response.start for response in result)
             # not `elapsed`, which is rounded to microseconds: an exchange could end after its successor began
             services.extend(response.end - response.start for response in result)
+    crawl = result if isinstance(result, _Crawl) else _Crawl()
     return BatchReport(
         began=began,
         wall=wall,
@@ -236,12 +271,18 @@ def _batch(arm: _Arm, urls: Sequence[str], want: str) -> BatchReport:
         starts=starts,
         services=services,
         outcomes=_outcomes(result) if want == "outcomes" else None,
+        failed=crawl.failed,
+        found=crawl.found,
     )
+
+
+def _told(error: RequestError) -> str:
+    return f"{type(error).__name__}: {error.message}"
 
 
 def _outcomes(result: Any) -> list[Outcome] | None:
     """Read the outcomes from what the arm returned; None if that does not show any."""
-    if isinstance(result, str | bytes):
+    if isinstance(result, str | bytes | _Crawl):
         return None
     try:
         outcomes = [_outcome(item) for item in result] if len(result) else [None]
@@ -257,9 +298,12 @@ def _outcome(item: Any) -> Outcome | None:
     content = item if isinstance(item, bytes | bytearray) else getattr(item, "content", None)
     if not isinstance(content, bytes | bytearray):
         return None
+    return _digest(getattr(item, "status_code", None), content)
+
+
+def _digest(status: int | None, content: bytes | bytearray) -> Outcome:
     import hashlib
 
-    status = getattr(item, "status_code", None)
     return status, len(content), hashlib.sha256(content).digest()
 
 
