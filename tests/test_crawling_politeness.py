@@ -87,7 +87,7 @@ def test_crawl_delay_and_delay_are_kept_by_each_host():
         for records in hosts.values():
             assert len(records) > 5
             for before, after in itertools.pairwise(records):
-                assert after.request - before.last_byte >= least
+                assert after.request - before.first_byte >= least
 
 
 def test_concurrency_of_each_host():

@@ -84,6 +84,14 @@ def test_bad_states(tmp_path):
         aio.Crawler("a.org", state=broken).crawl()
 
 
+def test_files_and_batches_hold_pages_back(tmp_path):
+    crawler = aio.Crawler("http://127.0.0.1:1/", state=tmp_path / "state")
+    for method in (crawler.batches, lambda: crawler.to_jsonl(tmp_path / "pages.jsonl")):
+        with pytest.raises(ValueError, match="hold pages back"):
+            method()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("strategy", ["asyncio", "thread"])
 def test_killed_at_random_moments(tmp_path, strategy):
     pages, kills = 1_500, 8

@@ -82,7 +82,7 @@ pub fn leads(reply: &Reply, url: &Url, content_type: &str, (left, most): (u32, u
         Ok(Some(next)) => Leads { next_url: Some(next), ..Leads::default() },
         Err(error) => Leads { error: Some(error), ..Leads::default() },
         Ok(None) if reply.status == 200 && matches!(content_type, "text/html" | "application/xhtml+xml") => {
-            let whole_type = joined(reply, b"content-type");
+            let whole_type = text_type(reply);
             Leads { links: links::of_html(&text::decode(&reply.body, &whole_type), url, nofollow), ..Leads::default() }
         }
         Ok(None) => Leads::default(),
@@ -98,7 +98,12 @@ pub fn content_type(reply: &Reply) -> String {
 
 /// The name of the encoding of a reply's text, in small letters.
 fn encoding(reply: &Reply) -> Box<str> {
-    text::encoding(&reply.body, &joined(reply, b"content-type")).name().to_ascii_lowercase().into()
+    text::encoding(&reply.body, &text_type(reply)).name().to_ascii_lowercase().into()
+}
+
+/// The `Content-Type` by which the text is decoded: the last one, as for `Response.text`.
+fn text_type(reply: &Reply) -> String {
+    reply.headers.values(b"content-type").last().map(latin1).unwrap_or_default()
 }
 
 /// The values of a header field, joined.
@@ -147,6 +152,12 @@ impl Page {
         self.outcome.result.as_ref().ok()
     }
 
+    /// Bytes of the body, decoded.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.reply().map_or(0, |reply| reply.body.len())
+    }
+
     /// What is wrong.
     #[must_use]
     pub fn fault(&self) -> Option<&Error> {
@@ -161,7 +172,7 @@ impl Page {
             next_url: self.next_url.as_ref().map(|url| url.as_str().into()),
             status: self.reply().map(|reply| reply.status),
             error: self.fault().map(|error| Box::new(error.clone())),
-            size: self.reply().map_or(0, |reply| reply.body.len()),
+            size: self.size(),
             content_type: self.content_type.as_str().into(),
             encoding: self.reply().map(encoding),
             links: self.links.len(),

@@ -42,6 +42,8 @@ const MOST_SITEMAPS: usize = 10_000;
 /// How many pages wait to be taken, at most, and bytes of their bodies; apart from what is in flight.
 const MOST_PAGES: usize = 1000;
 const MOST_BYTES: usize = 64 << 20;
+/// How many bytes of bodies are taken at a time, more or less.
+const TAKEN_BYTES: usize = 4 << 20;
 /// How many URLs wait in memory, at most, if there is a store for the others; and how many are read from it at a time.
 const MOST_WAITING: usize = 100_000;
 const READ_AT_ONCE: usize = MOST_WAITING / 2;
@@ -105,7 +107,7 @@ pub struct Totals {
 #[derive(Debug, Default)]
 pub struct Arrived {
     /// The pages that are done.
-    pub pages: Vec<Page>,
+    pub pages: VecDeque<Page>,
     /// The hosts whose addresses are wanted: number, name, port, and whether it is `https`.
     pub lookups: Vec<(usize, Box<str>, u16, bool)>,
 }
@@ -288,23 +290,33 @@ impl Crawl {
         }
     }
 
-    /// What has arrived.
+    /// What has arrived; if that is much, only some of it.
     #[must_use]
     pub fn take(&self) -> Arrived {
         let mut state = self.lock();
         let was_full = state.is_full();
-        state.waiting_bytes = 0;
-        let arrived = std::mem::take(&mut state.arrived);
-        if was_full {
+        let lookups = std::mem::take(&mut state.arrived.lookups);
+        let (mut pages, mut bytes) = (VecDeque::new(), 0);
+        while bytes < TAKEN_BYTES
+            && let Some(page) = state.arrived.pages.pop_front()
+        {
+            bytes += page.size();
+            pages.push_back(page);
+        }
+        state.waiting_bytes -= bytes;
+        if state.watched && !state.arrived.pages.is_empty() {
+            (self.notify)();
+        }
+        if was_full && !state.is_full() {
             Self::wake(state, usize::MAX);
         }
-        arrived
+        Arrived { pages, lookups }
     }
 
-    /// The same, but waits until there is anything, or the strategy has ended.
-    pub fn wait(&self, cancellation: &Cancellation) -> Result<Arrived, Error> {
+    /// The same, but waits until there is anything, or the strategy has ended; or until then.
+    pub fn wait(&self, cancellation: &Cancellation, until: Option<Instant>) -> Result<Arrived, Error> {
         let mut state = self.lock();
-        while !state.has_arrived() && state.ended.is_none() {
+        while !state.has_arrived() && state.ended.is_none() && until.is_none_or(|until| Instant::now() < until) {
             state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
             if !state.has_arrived() {
                 drop(state);
@@ -647,7 +659,7 @@ impl Crawl {
     fn deliver(&self, state: &mut State, page: Page) {
         state.totals.pages += 1;
         state.totals.errors += usize::from(page.fault().is_some());
-        let size = page.reply().map_or(0, |reply| reply.body.len());
+        let size = page.size();
         state.totals.bytes += size as u64;
         if self.settings.keeps_rows && !self.settings.hands_out {
             state.rows.push(page.row());
@@ -660,7 +672,7 @@ impl Crawl {
         if self.settings.hands_out {
             let first = !state.has_arrived();
             state.waiting_bytes += size;
-            state.arrived.pages.push(page);
+            state.arrived.pages.push_back(page);
             if first {
                 self.changed.notify_one();
                 if state.watched {

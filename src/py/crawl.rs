@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -152,10 +152,12 @@ impl Crawl {
     }
 
     /// Waits until something has arrived, and returns the pages, and the hosts whose addresses are wanted; none of both
-    /// if the strategy has ended.
-    fn wait<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyList>, Vec<Lookup>)> {
+    /// if the strategy has ended, or after so many seconds.
+    #[pyo3(signature = (patience = None))]
+    fn wait<'py>(&self, py: Python<'py>, patience: Option<f64>) -> PyResult<(Bound<'py, PyList>, Vec<Lookup>)> {
         self.running.here(py)?;
-        let arrived = interruptible(py, |cancellation| self.work.wait(cancellation))?;
+        let until = patience.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+        let arrived = interruptible(py, |cancellation| self.work.wait(cancellation, until))?;
         to_tuples(py, arrived.or_else(|error| Err(to_python(py, &error, None)?))?)
     }
 

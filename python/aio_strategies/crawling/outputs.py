@@ -36,6 +36,7 @@ class Outputs(ABC):
     """
 
     statistics: Statistics
+    state: str | None = None
 
     @abstractmethod
     def __iter__(self) -> Iterator[Page]:
@@ -76,8 +77,9 @@ class Outputs(ABC):
         Raises:
             ImportError: pyarrow is not installed.
             TypeError: an argument is of the wrong type.
-            ValueError: an argument is out of range.
+            ValueError: an argument is out of range, or the crawler has a ``state``.
         """
+        self._check_holding()
         _require("pyarrow", "batches")
         return record_batches(self, check_count("rows", rows), check_count("bytes", bytes))
 
@@ -124,6 +126,7 @@ class Outputs(ABC):
         Raises:
             ImportError: pyarrow is not installed.
             OSError: the file cannot be written; what was written keeps the other name.
+            ValueError: the crawler has a ``state``.
         """
         _require("pyarrow", "to_parquet")
         from .page_files import ParquetFile
@@ -163,7 +166,16 @@ class Outputs(ABC):
 
         return self._write_to(lambda: WarcFile(path), progress)
 
+    def _check_holding(self) -> None:
+        """Raise ValueError if pages may not be held back when the next is asked for, as batches and files do."""
+        if self.state is not None:
+            raise ValueError(
+                "with state=, a page is done when the next is asked for, but batches and files hold pages back, which a"
+                " kill would lose: write the pages in a loop of your own"
+            )
+
     def _write_to(self, opened: Callable[[], PageFile], progress: bool | Show | None) -> Statistics:
+        self._check_holding()
         with self._shown(progress) as update, Postponement() as postponement:
             file = opened()
             try:

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, Unpack
 from .. import _native
 from ..background import in_thread, until_readable
 from ..checks import check_count, check_flag, check_folder, check_pattern, check_pause
-from ..display.progress import Show
+from ..display.progress import SECONDS_BETWEEN, Show
 from ..helper import PROGRAM
 from ..native_values import response, terms_tuple
 from ..request_options import RequestOptions
@@ -83,7 +83,8 @@ class Crawler(crawler.Crawler):
         state: a folder in which the crawl keeps what it needs to go on after it was killed; None for no such thing. A
             crawl with the state of an earlier one fetches what that has not done, and its statistics begin with that
             one's rows. A page is done when the loop asks for the next one. Of ``max_tasks``, those that wait for
-            the loop or the disk count as in flight: at most so many are fetched a second time.
+            the loop or the disk count as in flight: at most so many are fetched a second time. Not for what writes
+            files or makes batches: these hold pages back.
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
         options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. robots.txt knows this
@@ -188,7 +189,7 @@ class Crawler(crawler.Crawler):
         try:
             with self._shown(progress) as update:
                 while not crawl.has_ended():
-                    crawl.wait()
+                    crawl.wait(SECONDS_BETWEEN)
                     update()
         finally:
             crawl.end(self.statistics)
@@ -258,11 +259,11 @@ class _Crawl:
     def has_ended(self) -> bool:
         return self._native.has_ended()
 
-    def wait(self) -> Iterator[Page]:
-        """Wait until pages have come, and return them."""
-        pages, lookups = self._native.wait()
+    def wait(self, patience: float | None = None) -> Iterator[Page]:
+        """Wait until pages have come, for at most so many seconds, and return them."""
+        pages, lookups = self._native.wait(patience)
         self._look_up(lookups)
-        return map(self._page, pages)
+        return self._made_of(pages)
 
     async def arrived(self) -> Iterator[Page]:
         """Do the same beside an event loop."""
@@ -273,7 +274,7 @@ class _Crawl:
             pages, lookups = await in_thread(self._native.wait, self.cancel)
         if lookups:
             await in_thread(lambda: self._look_up(lookups), self.cancel)
-        return map(self._page, pages)
+        return self._made_of(pages)
 
     def rows(self, start: int = 0) -> Iterator[Row]:
         for url, next_url, status, error, size, content_type, encoding, links, new_links in self._native.rows_from(
@@ -314,6 +315,11 @@ class _Crawl:
                 self._native.resolved(number, answer, None, "")
             else:
                 self._native.resolved(number, None, answer.errno, str(answer))
+
+    def _made_of(self, pages: list[_native._CrawledPage]) -> Iterator[Page]:
+        pages.reverse()
+        while pages:
+            yield self._page(pages.pop())  # so that a page is freed as soon as the loop has done with it
 
     def _page(self, page: _native._CrawledPage) -> Page:
         (url, next_url, referrer, depth, tries, content_type), links, new_links, error, outcome = page
