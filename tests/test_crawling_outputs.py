@@ -458,7 +458,7 @@ class TestInterrupted:
         assert not has_part
         # one may have come, and be on its way
         assert came - count_in(path) in (0, 1)
-        assert 50 < came < 19_000
+        assert 0 < came < 19_000
 
     def test_one_that_comes_while_something_is_written_waits(self):
         done = []

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import aio_strategies as aio
 import psutil
 import pytest
 from aio_strategies import python_fetching, rust_fetching
-from aio_strategies.targets import locate, resolve
+from aio_strategies.lecture.work import Assignment, Idle, Slot, Wait, WorkStream
+from aio_strategies.targets import Target, locate, resolve
 from aio_strategies.terms import Terms
 from conftest import WAYS, saying
 
@@ -161,6 +163,30 @@ def test_what_arrived_before_anybody_waited_is_not_missed(key, language, quick_l
         assert [ticket for ticket, _ in fetching.take()] == [0]
     finally:
         fetching.cancel()
+
+
+def test_who_waits_for_its_own_url_is_not_woken_for_another():
+    woken = []
+    work = WorkStream(11, lambda: None)
+    slots = [Slot(partial(woken.append, number)) for number in range(11)]
+    later = Target("http://a.org/", "a.org", "/", [("127.0.0.1", 9)], due=time.monotonic() + 60)
+    work.push([Assignment(number, later, Terms(1.0)) for number in range(10)])
+    assert all(isinstance(work.next(slot), Wait) for slot in slots)
+    work.push([Assignment(10, later._replace(due=0.0), Terms(1.0))])
+    assert woken == [10]
+    assert work.next(slots[10]).ticket == 10
+
+
+def test_another_host_is_not_passed_over_for_ever():
+    work = WorkStream(1, lambda: None)
+    here, there = (Target(f"http://{host}/", host, "/", [("127.0.0.1", 9)]) for host in ("a.org", "b.org"))
+    work.push([Assignment(0, there, Terms(1.0)), *(Assignment(ticket, here, Terms(1.0)) for ticket in range(1, 201))])
+    slot = Slot()
+    order = []
+    for _ in range(201):
+        slot.idle = Idle(here, None)
+        order.append(work.next(slot).ticket)
+    assert order == [*range(1, 65), 0, *range(65, 201)]
 
 
 def test_no_urls(stream):

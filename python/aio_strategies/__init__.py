@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .comparison.sweep import Parameter, Scaling
     from .comparison.verdicts import Contrast, Metric, Verdict
     from .comparison.warnings import Caveat
+    from .crawling.batches import crawl_batches
     from .crawling.page import Page
     from .crawling.rust_crawler import Crawler
     from .display.code import Colour, Listing, Mark
@@ -97,6 +98,7 @@ _LATER = {
     "Sources": ".sources",
     "TimedRun": ".comparison.arm_times",
     "Verdict": ".comparison.verdicts",
+    "crawl_batches": ".crawling.batches",
     "load": ".comparison.loading",
     "scaling": ".measuring.sweeping",
     "source": ".sources",
@@ -154,6 +156,7 @@ __all__ = [
     "arun",
     "compare",
     "crawl",
+    "crawl_batches",
     "last_comparison",
     "load",
     "python",

@@ -30,6 +30,7 @@ __all__ = [
     "TOLD",
     "WARC_SUFFIXES",
     "Lang",
+    "check_addresses",
     "check_all_of",
     "check_bandwidth",
     "check_baseline",
@@ -39,6 +40,7 @@ __all__ = [
     "check_concurrency",
     "check_connect_timeout",
     "check_count",
+    "check_deadline",
     "check_encodable",
     "check_fault_number",
     "check_fault_settings",
@@ -66,6 +68,8 @@ __all__ = [
     "check_programs",
     "check_progress",
     "check_rate",
+    "check_record_batch",
+    "check_record_batches",
     "check_requests",
     "check_roots",
     "check_rounds",
@@ -183,6 +187,76 @@ def check_encodable(url: str) -> None:
         raise InvalidURL(f"{url!r} is no URL that can be fetched: it holds half of a character (a surrogate)") from None
 
 
+def check_record_batches(batches: Iterable[Any]) -> None:
+    """Check that these can be record batches, which are checked one by one.
+
+    Raises:
+        TypeError: it is a single one, or a table; or no iterable.
+    """
+    import pyarrow as pa
+
+    if isinstance(batches, pa.RecordBatch):
+        raise TypeError("batches must be an iterable of RecordBatches, not a single one: write [batch]")
+    if isinstance(batches, pa.Table):
+        raise TypeError("batches must be an iterable of RecordBatches, not a Table: write table.to_batches()")
+    if not isinstance(batches, Iterable):
+        raise TypeError(f"batches must be an iterable of RecordBatches, not {type(batches).__name__}")
+
+
+def check_record_batch(batch: Any, schema: Any) -> None:
+    """Check a batch of URLs.
+
+    Args:
+        batch: the batch.
+        schema: that of the batches before; None if it is the first.
+
+    Raises:
+        TypeError: it is no RecordBatch.
+        ValueError: it has no column ``url`` of strings, or another schema.
+    """
+    import pyarrow as pa
+
+    if not isinstance(batch, pa.RecordBatch):
+        raise TypeError(f"batches must hold RecordBatches, not {type(batch).__name__}")
+    if schema is not None and not batch.schema.equals(schema):
+        raise ValueError(f"batches must have one schema; after {schema} came {batch.schema}")
+    if batch.schema.names.count("url") != 1:
+        raise ValueError(f"the batches need a column url; they have {', '.join(batch.schema.names) or 'none'}")
+    kind = batch.schema.field("url").type
+    if str(kind) not in ("string", "large_string", "string_view"):
+        raise ValueError(f"the column url must be of strings, not {kind}")
+
+
+def check_addresses(resolve: Mapping[str, tuple[str, int]] | None) -> dict[str, tuple[str, int]]:
+    """Return the address and port of each host name.
+
+    Raises:
+        TypeError: not a mapping, or not of names to pairs of an address and a port.
+        ValueError: an address is no IP address, or a port is not 1 to 65535.
+    """
+    import ipaddress
+
+    wrong = "resolve must map host names to addresses, such as {'a.site.test': ('127.0.0.1', 8000)}, not "
+    if resolve is None:
+        return {}
+    if not isinstance(resolve, Mapping):
+        raise TypeError(f"{wrong}{resolve!r}")
+    addresses = {}
+    for name, given in resolve.items():
+        try:
+            address, port = given
+            if not isinstance(name, str) or not isinstance(address, str):
+                raise TypeError
+        except (TypeError, ValueError):
+            raise TypeError(f"{wrong}{name!r} to {given!r}") from None
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise ValueError(f"{wrong}{name!r} to {address!r}, which is no IP address") from None
+        addresses[name] = address, check_port(port, least=1)
+    return addresses
+
+
 def check_fetchable_urls(urls: Iterable[str]) -> list[str]:
     """Return the URLs as a list, if all of them can be fetched.
 
@@ -239,14 +313,14 @@ def check_number_of_urls(n: int) -> int:
 # --- how much, and how fast
 
 
-def check_count(name: str, value: int, least: int = 1) -> int:
+def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> int:
     """Return a count as an int.
 
     Raises:
         TypeError: not an integer.
-        ValueError: below ``least``.
+        ValueError: below ``least``, or above ``most``.
     """
-    return _integer(name, value, least)
+    return _integer(name, value, least, most)
 
 
 def check_pattern(name: str, pattern: str | None) -> re.Pattern[str] | None:
@@ -302,6 +376,11 @@ def check_timeout(timeout: float) -> float:
         ValueError: not finite, or not above 0.
     """
     return _seconds("timeout", timeout)
+
+
+def check_deadline(deadline: float | None) -> float | None:
+    """Return ``deadline`` in seconds, above 0 and finite, or None."""
+    return None if deadline is None else _seconds("deadline", deadline)
 
 
 def check_connect_timeout(connect_timeout: float | None) -> float | None:

@@ -21,8 +21,11 @@ class Fetching(Protocol):
     def complete(self) -> None:
         """Say that nothing more will be pushed."""
 
-    def wait(self) -> list[tuple[int, Response]]:
-        """Wait until responses have arrived, and return them with their tickets; none if the strategy has ended."""
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Response]]:
+        """Wait until responses have arrived, and return them with their tickets.
+
+        None, if the strategy has ended, or so many seconds have passed.
+        """
 
     def take(self) -> list[tuple[int, Response]]:
         """Return the responses that have arrived."""

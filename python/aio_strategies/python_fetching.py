@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,10 +48,14 @@ class PythonFetching:
         """Say that nothing more will be pushed."""
         self._work.complete()
 
-    def wait(self) -> list[tuple[int, Response]]:
-        """Wait until responses have arrived, and return them with their tickets; none if the strategy has ended."""
-        while not (arrived := self.take()) and self._ended is None:
-            self._changed.wait()
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Response]]:
+        """Wait until responses have arrived, and return them with their tickets.
+
+        None, if the strategy has ended, or so many seconds have passed.
+        """
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while not (arrived := self.take()) and self._ended is None and (left := until - time.monotonic()) > 0:
+            self._changed.wait(None if timeout is None else left)
         return arrived
 
     def take(self) -> list[tuple[int, Response]]:

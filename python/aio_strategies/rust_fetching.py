@@ -38,9 +38,12 @@ class RustFetching:
         """Say that nothing more will be pushed."""
         self._stream.complete()
 
-    def wait(self) -> list[tuple[int, Response]]:
-        """Wait until responses have arrived, and return them with their tickets; none if the strategy has ended."""
-        return self._responses(self._stream.wait())
+    def wait(self, timeout: float | None = None) -> list[tuple[int, Response]]:
+        """Wait until responses have arrived, and return them with their tickets.
+
+        None, if the strategy has ended, or so many seconds have passed.
+        """
+        return self._responses(self._stream.wait(timeout))
 
     def take(self) -> list[tuple[int, Response]]:
         """Return the responses that have arrived."""

@@ -1,12 +1,15 @@
-//! What both languages leave to Rust: undoing content encodings and decoding text. And the Rust exchange by itself, for
-//! those who hold it against Python's.
+//! What both languages leave to Rust: undoing content encodings, decoding text, and, in a crawl's stage, reading links.
+//! And the Rust exchange by itself, for those who hold it against Python's.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 
+use url::Url;
+
 use super::errors::to_python;
+use crate::crawl::links;
 use crate::exchange::{Exchange, Fault, Header, Limits, Method, Options, decoding, text};
 
 /// `aio_strategies.terms.Options`.
@@ -49,6 +52,14 @@ pub(super) fn decode_content(
 #[pyfunction]
 pub(super) fn decode_text(py: Python<'_>, body: PyBackedBytes, content_type: &str) -> String {
     py.detach(|| text::decode(&body, content_type).into_owned())
+}
+
+/// Where the links of an HTML page with this `Content-Type` and URL lead, in their order, each once.
+#[pyfunction]
+pub(super) fn page_links(py: Python<'_>, body: PyBackedBytes, content_type: &str, url: &str) -> PyResult<Vec<String>> {
+    let url = Url::parse(url).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let links = || links::of_html(&text::decode(&body, content_type), &url, false);
+    Ok(py.detach(|| links().into_iter().map(String::from).collect()))
 }
 
 /// The name of the encoding of a body with this `Content-Type`, in lower case.

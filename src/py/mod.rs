@@ -39,7 +39,7 @@ mod _native {
     #[pymodule_export]
     use super::background::Background;
     #[pymodule_export]
-    use super::content::{decode_content, decode_text, receive, request, text_encoding};
+    use super::content::{decode_content, decode_text, page_links, receive, request, text_encoding};
     use super::convert::{TargetTuple, TermsTuple, list, strategy};
     #[pymodule_export]
     use super::crawl::{Crawl, check_crawl};

@@ -4,6 +4,7 @@
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
@@ -88,10 +89,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until outcomes have arrived, and returns them; none if the strategy has ended.
-    fn wait<'py>(&self, py: Python<'py>) -> PyResult<Arrived<'py>> {
+    /// Waits until outcomes have arrived, and returns them; none if the strategy has ended, or so many seconds have passed.
+    #[pyo3(signature = (timeout=None))]
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Arrived<'py>> {
         self.running.here(py)?;
-        let outcomes = interruptible(py, |cancellation| self.work.wait(cancellation))?;
+        // more than a Duration holds is no limit
+        let timeout = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+        let outcomes = interruptible(py, |cancellation| self.work.wait(timeout, cancellation))?;
         to_tuples(py, outcomes.or_else(|error| Err(to_python(py, &error, None)?))?)
     }
 

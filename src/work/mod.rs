@@ -58,7 +58,7 @@ pub struct Slot {
     starved: bool,
     /// Its number among those who wait for more to do.
     asleep: Option<u64>,
-    /// What a crawl notes here: the host that it fetched from last.
+    /// What a work notes here that knows several hosts: the one that it fetched from last, by number.
     pub(crate) host: Option<usize>,
 }
 

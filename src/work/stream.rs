@@ -1,13 +1,17 @@
 //! The work of a call whose URLs come while it goes on.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use super::{Exchanges, Job, Next, Sleepers, Slot, Work};
 use crate::attempt::Outcome;
 use crate::cancellation::{Cancellation, TICK};
 use crate::error::Error;
+use crate::target::Target;
 
 /// A work that is given its jobs, and asked for their outcomes, while it goes on. Whoever feeds it bounds what it holds.
 pub struct Stream {
@@ -22,8 +26,10 @@ pub struct Stream {
 #[derive(Default)]
 struct State {
     exchanges: Exchanges,
-    /// The jobs that no waiter has begun.
-    jobs: VecDeque<Job>,
+    /// The jobs that no waiter has begun, and the numbers of their hosts.
+    jobs: VecDeque<(usize, Job)>,
+    /// How many times, in a row, the first of them was passed over.
+    passed_over: usize,
     /// No more jobs will come.
     complete: bool,
     outcomes: Vec<Outcome>,
@@ -44,18 +50,21 @@ impl Stream {
 
     /// Hands in jobs, and wakes as many waiters.
     pub fn push(&self, jobs: impl IntoIterator<Item = Job>) {
+        let jobs: Vec<_> = jobs.into_iter().map(|job| (host_number(&job.assignment.target), job)).collect();
         let mut state = self.lock();
-        let before = state.jobs.len();
+        let wakers = state.sleepers.take_for(jobs.iter().map(|(host, _)| *host));
         state.jobs.extend(jobs);
-        let count = state.jobs.len() - before;
-        Self::wake(state, count);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Says that no more jobs will come: the waiters end when there are none left.
     pub fn complete(&self) {
         let mut state = self.lock();
         state.complete = true;
-        Self::wake(state, usize::MAX);
+        let wakers = state.sleepers.take(usize::MAX);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Records how the strategy has ended.
@@ -86,11 +95,16 @@ impl Stream {
         std::mem::take(&mut self.lock().outcomes)
     }
 
-    /// The same, but waits until there are any, or the strategy has ended.
-    pub fn wait(&self, cancellation: &Cancellation) -> Result<Vec<Outcome>, Error> {
+    /// The same, but waits until there are any, or the strategy has ended; no longer than `timeout`.
+    pub fn wait(&self, timeout: Option<Duration>, cancellation: &Cancellation) -> Result<Vec<Outcome>, Error> {
+        let began = Instant::now();
         let mut state = self.lock();
         while state.outcomes.is_empty() && state.ended.is_none() {
-            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            let left = timeout.map_or(TICK, |timeout| timeout.saturating_sub(began.elapsed()).min(TICK));
+            if left.is_zero() {
+                break;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             if state.outcomes.is_empty() {
                 drop(state);
                 cancellation.check()?;
@@ -106,18 +120,28 @@ impl Stream {
         self.lock().exchanges.shortage()
     }
 
-    /// Wakes up to `count` of those that have nothing to do.
-    fn wake(mut state: MutexGuard<'_, State>, count: usize) {
-        let wakers = state.sleepers.take(count);
-        drop(state);
-        for waker in wakers {
-            waker.wake();
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many jobs are looked at for one that a waiter's connection leads to; also how many times the first is passed over.
+const LOOKED_AT: usize = 64;
+
+/// Takes a job of the preferred host, which the waiter's connection leads to; if there is none, the first.
+fn take_job(jobs: &mut VecDeque<(usize, Job)>, passed_over: &mut usize, preferred: Option<usize>) -> Option<Job> {
+    let in_turn = *passed_over >= LOOKED_AT || jobs.front()?.1.due.is_some();
+    let suits = |(host, job): &(usize, Job)| Some(*host) == preferred && job.due.is_none();
+    let place = if in_turn { 0 } else { jobs.iter().take(LOOKED_AT).position(suits).unwrap_or(0) };
+    *passed_over = if place == 0 { 0 } else { *passed_over + 1 };
+    jobs.remove(place).map(|(_, job)| job)
+}
+
+/// A number for the target's host. If two have the same, which hardly happens, a connection is opened in vain.
+fn host_number(target: &Target) -> usize {
+    let mut hasher = DefaultHasher::new();
+    (&target.authority, &target.tls_host).hash(&mut hasher);
+    hasher.finish() as usize
 }
 
 impl Work for Stream {
@@ -127,9 +151,14 @@ impl Work for Stream {
 
     fn next(&self, slot: &mut Slot) -> Next {
         let mut state = self.lock();
-        let State { exchanges, jobs, complete, sleepers, .. } = &mut *state;
+        let State { exchanges, jobs, passed_over, complete, sleepers, .. } = &mut *state;
         sleepers.remove(slot);
-        exchanges.next(slot, || jobs.pop_front()).unwrap_or_else(|| {
+        let preferred = slot.host;
+        let next = exchanges.next(slot, || take_job(jobs, passed_over, preferred));
+        if let Some(Next::Begin(assignment)) = &next {
+            slot.host = Some(host_number(&assignment.target));
+        }
+        next.unwrap_or_else(|| {
             if *complete {
                 return Next::End;
             }
@@ -155,5 +184,47 @@ impl Work for Stream {
 
     fn fewer_waiters(&self, why: &io::Error) {
         self.lock().exchanges.fewer_waiters(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::attempt::{Assignment, Terms};
+
+    fn job(ticket: usize, authority: &str) -> Job {
+        let addresses = [([127, 0, 0, 1], 9).into()].into();
+        let target = Target { authority: authority.into(), path: "/".into(), addresses, tls_host: None };
+        let terms = Arc::new(Terms::within(Duration::from_secs(1)));
+        Job { assignment: Assignment { ticket, target: Arc::new(target), terms }, due: None }
+    }
+
+    /// The tickets, in the order in which one waiter begins them.
+    fn order(jobs: impl IntoIterator<Item = Job>) -> Vec<usize> {
+        let stream = Stream::new(1, || {});
+        stream.push(jobs);
+        stream.complete();
+        let mut slot = Slot::of_this_thread();
+        let begun = std::iter::from_fn(|| match stream.next(&mut slot) {
+            Next::Begin(assignment) => Some(assignment.ticket),
+            _ => None,
+        });
+        begun.collect()
+    }
+
+    #[test]
+    fn a_waiter_stays_with_its_host() {
+        let hosts = ["a", "b", "a", "c", "b", "a"];
+        assert_eq!(order(hosts.into_iter().enumerate().map(|(ticket, host)| job(ticket, host))), [0, 2, 5, 1, 4, 3]);
+    }
+
+    #[test]
+    fn another_host_is_not_passed_over_for_ever() {
+        let hosts = std::iter::once("a").chain(std::iter::once("b")).chain(std::iter::repeat_n("a", 200));
+        let order = order(hosts.enumerate().map(|(ticket, host)| job(ticket, host)));
+        assert_eq!(order.iter().position(|&ticket| ticket == 1), Some(1 + LOOKED_AT));
+        assert_eq!(order.len(), 202);
     }
 }

@@ -26,7 +26,7 @@ from .outputs import Outputs
 from .page import Page
 from .statistics import Statistics, Totals
 
-__all__ = ["Crawler"]
+__all__ = ["HTML", "WAIT_BEFORE_TRY", "Crawler", "may_be_tried_again"]
 
 HTML = ("text/html", "application/xhtml+xml")
 
@@ -197,7 +197,7 @@ class _Crawl:
         for ticket, response in (*arrived, *lost):
             known = self._in_flight.pop(ticket)
             known = known._replace(tries=known.tries + 1)
-            if known.tries < self._crawler.max_tries and _may_be_tried_again(response):
+            if known.tries < self._crawler.max_tries and may_be_tried_again(response):
                 self._queue.append(known)
                 continue
             page = self._digest(known, response)
@@ -289,7 +289,8 @@ class _Crawl:
         return not self._crawler.strict and site_of(location.host) in map(site_of, self._hosts)
 
 
-def _may_be_tried_again(response: Response) -> bool:
+def may_be_tried_again(response: Response) -> bool:
+    """Tell whether another try may fare better: after failures of the network, timeouts, 429 and 5xx."""
     if response.error is not None:
         return isinstance(response.error, NetworkError | TimeoutException)
     return response.status_code == 429 or (response.status_code or 0) >= 500

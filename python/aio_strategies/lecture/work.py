@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import count, repeat
+from itertools import count, islice, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..exceptions import NetworkError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds that a waiter which could not begin waits before it tries again."""
+
+LOOKED_AT = 64
+"""How many URLs of a stream are looked at for one that a waiter's connection leads to, and the other way round."""
 
 # connect() fails with EADDRNOTAVAIL when all local ports are in use.
 SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
@@ -184,7 +187,7 @@ class WorkList:
                 return None if enough else self._wait(slot, time.monotonic() + TRY_AGAIN_AFTER)
             step = slot.claimed
             if step is None:
-                step = self._again.popleft() if self._again else self._take_one()
+                step = self._again.popleft() if self._again else self._take_one(slot)
                 if step is None:
                     return self._nothing_left(slot)
             due = step.target.due
@@ -233,8 +236,8 @@ class WorkList:
         """Return all responses, in the order of the URLs; None for those that were never finished."""
         return self._responses
 
-    def _take_one(self) -> Assignment | None:
-        """Return an assignment that no waiter has begun."""
+    def _take_one(self, slot: Slot) -> Assignment | None:
+        """Return an assignment that no waiter has begun, for this one."""
         return next(self._todo, None)
 
     def _nothing_left(self, slot: Slot) -> Wait | None:
@@ -272,21 +275,23 @@ class WorkStream(WorkList):
         self.waiters = waiters
         self._notify = notify
         self._jobs: deque[Assignment] = deque()
+        self._passed_over = 0  # how many times, in a row, the first of them was
         self._complete = False
         self._arrived: deque[tuple[int, Response]] = deque()
 
     def push(self, assignments: Iterable[Assignment]) -> None:
         """Hand in assignments, and wake as many waiters."""
         with self._lock:
-            before = len(self._jobs)
-            self._jobs.extend(assignments)
-            self._rouse(len(self._jobs) - before)
+            for assignment in assignments:
+                self._jobs.append(assignment)
+                self._rouse_for(assignment.target)
 
     def complete(self) -> None:
         """Say that no more will be pushed: the waiters end when nothing is left."""
         with self._lock:
             self._complete = True
-            self._rouse(len(self._asleep))
+            while self._asleep:
+                self._asleep.pop().wake()
 
     @property
     def has_arrived(self) -> bool:
@@ -297,8 +302,19 @@ class WorkStream(WorkList):
         """Return the responses that have arrived, with their tickets."""
         return [self._arrived.popleft() for _ in range(len(self._arrived))]
 
-    def _take_one(self) -> Assignment | None:
-        return self._jobs.popleft() if self._jobs else None
+    def _take_one(self, slot: Slot) -> Assignment | None:
+        """Return one that the waiter's connection leads to; if there is none, the first."""
+        if not self._jobs:
+            return None
+        place = 0
+        if slot.idle is not None and self._passed_over < LOOKED_AT and not self._jobs[0].target.due:
+            first = islice(self._jobs, LOOKED_AT)
+            suits = (number for number, job in enumerate(first) if slot.idle.serves(job.target) and not job.target.due)
+            place = next(suits, 0)
+        self._passed_over = self._passed_over + 1 if place else 0
+        job = self._jobs[place]
+        del self._jobs[place]
+        return job
 
     def _nothing_left(self, slot: Slot) -> Wait | None:
         return None if self._complete else self._wait(slot, None)
@@ -307,6 +323,11 @@ class WorkStream(WorkList):
         self._arrived.append((ticket, response))
         self._notify()
 
-    def _rouse(self, number: int) -> None:
-        for _ in range(min(number, len(self._asleep))):
-            self._asleep.pop().wake()
+    def _rouse_for(self, target: Target) -> None:
+        """Wake a waiter that has nothing to do: one whose connection leads to the target, or else any."""
+        free = (slot for slot in self._asleep if slot.claimed is None)
+        some = list(islice(free, LOOKED_AT))
+        connected = (slot for slot in some if slot.idle is not None and slot.idle.serves(target))
+        if (slot := next(connected, some[0] if some else None)) is not None:
+            self._asleep.discard(slot)
+            slot.wake()
