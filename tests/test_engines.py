@@ -15,7 +15,7 @@ from pathlib import Path
 import aio_strategies as aio
 import psutil
 import pytest
-from test_crawl_batches import begun_by_host, peak
+from test_crawling_batches import begun_by_host, peak
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
