@@ -99,6 +99,15 @@ def test_a_program_gets_a_page_of_every_host(tmp_path):
     assert all(PLAIN.page(url).status == 200 for url in urls)
 
 
+def test_hosts_that_have_redirects_only():
+    site = aio.Site(pages=6, hosts=12, links=4, redirects=True, seed=1)
+    pages = truth(site).values()
+    assert {page.host for page in pages} > {page.host for page in pages if page.status == 200}
+    comparison = aio.compare(["callback"], site=site, rounds=1, **FAST)
+    assert comparison.settings.requests == len(pages)
+    assert not comparison.failures
+
+
 def test_a_crawl_is_never_cut():
     plan = make_plan(["thread"], site=aio.Site(pages=300), budget=10.0)
     sizes = Sizes(plan.settings, plan.arms)
@@ -116,7 +125,8 @@ def test_both_languages_of_a_strategy_are_a_contrast():
 
 def test_scaling():
     swept = aio.scaling("concurrency", [1, 4], ["callback"], "rust", site=PLAIN, rounds=1, **FAST)
-    assert [comparison.arms[0].peak_in_flight for comparison in swept] == [1, 4]
+    one, four = (comparison.arms[0].peak_in_flight for comparison in swept)
+    assert one == 1 < four <= 4
     assert {comparison.settings.requests for comparison in swept} == {20}
 
 

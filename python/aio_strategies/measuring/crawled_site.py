@@ -12,20 +12,18 @@ class CrawledSite:
     """A site to crawl.
 
     Attributes:
-        names: the names of its hosts.
         pages: what is true of each URL that a crawl comes to, by the URL.
-        roots: where to begin: its root, and for each other host the first page, so that the roots tell all hosts.
+        roots: where to begin: its root and the first page of each other host, or whatever that host has, so that the
+            roots tell all hosts.
         places: the place of each URL among ``pages``.
         cut: the URLs whose pages end too early.
     """
 
     def __init__(self, site: Site, entrance: Entrance) -> None:
-        self.names = site.names
         self.pages = {page.url: page for page in pages_to_crawl(site, entrance.root_of(site))}
         self.places = {url: place for place, url in enumerate(self.pages)}
         self.cut = {url for url, page in self.pages.items() if page.cut}
         roots: dict[str, str] = {}
-        for url, page in self.pages.items():
-            if page.status == 200 and not page.cut:
-                roots.setdefault(page.host, url)
+        for page in sorted(self.pages.values(), key=lambda page: page.status != 200 or page.cut):
+            roots.setdefault(page.host, page.url)
         self.roots = tuple(roots.values())
