@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -13,31 +15,38 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 #: Longer bodies come from a file: the configuration has no room for them.
 LONGEST_IN_CONFIG = 2000
 
+#: Enough for all connections, and all files that are kept open: where there are too few, some replies are 500.
+MOST_FILES = 65536
+
 CONFIG = """
 worker_processes 1;
+worker_rlimit_nofile {files};
 daemon off;
 pid {prefix}/pid;
 error_log {prefix}/error.log;
 events {{ worker_connections 16384; }}
 http {{
-    access_log off;
+    log_format requests escape=none "$request_method $status $sent_http_content_type $request_uri";
+    access_log {log};
     keepalive_requests 1000000000;
     client_body_temp_path {prefix}/body;
     proxy_temp_path {prefix}/proxy;
     fastcgi_temp_path {prefix}/fastcgi;
     uwsgi_temp_path {prefix}/uwsgi;
     scgi_temp_path {prefix}/scgi;
+    {types}
     default_type text/plain;
     sendfile on;
-    open_file_cache max=16 inactive=1h;
+    open_file_cache max=16384 inactive=1h;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         {tls}
-        root {prefix}/pages;
+        root {root};
         {replies}
     }}
 }}
@@ -53,6 +62,15 @@ TLS = """
 """
 
 
+class Request(NamedTuple):
+    """A request that nginx answered; ``content_type`` may be empty."""
+
+    method: str
+    status: int
+    content_type: str
+    path: str
+
+
 @dataclass(frozen=True)
 class Nginx:
     """A running nginx; ``ca_file`` is the authority that signed its certificate, if it serves https."""
@@ -61,11 +79,23 @@ class Nginx:
     tls_port: int | None
     ca_file: str | None
     pid: int
+    log: Path
 
     def url(self, body_size: int, scheme: str = "http") -> str:
         """The URL of a page of this size, which must be among those that it was started with."""
+        return f"{self.root(scheme)}{body_size}"
+
+    def root(self, scheme: str = "http") -> str:
+        """The URL of what it serves."""
         port = self.tls_port if scheme == "https" else self.port
-        return f"{scheme}://127.0.0.1:{port}/{body_size}"
+        return f"{scheme}://127.0.0.1:{port}/"
+
+    def requests(self) -> list[Request]:
+        """What it answered since this was called last, if it serves a site."""
+        lines = self.log.read_text(encoding="latin-1").splitlines()
+        os.truncate(self.log, 0)  # nginx appends
+        fields = (line.split(" ", 3) for line in lines)
+        return [Request(method, int(status), kind, path) for method, status, kind, path in fields]
 
     def cpu(self) -> float:
         """The CPU time of its worker so far, in seconds."""
@@ -79,9 +109,19 @@ def find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
 
 
+def mime_types() -> Path:
+    """Return nginx's own list of media types, which is beside its configuration."""
+    told = subprocess.run([find("nginx") or "nginx", "-V"], capture_output=True, text=True, check=True).stderr
+    match = re.search(r"--conf-path=(\S+)", told)
+    return Path(match[1] if match else "/etc/nginx/nginx.conf").with_name("mime.types")
+
+
 @contextlib.contextmanager
-def nginx(body_sizes: Sequence[int], *, https: bool = False) -> Iterator[Nginx]:
-    """Run nginx with its own configuration and one worker, which serves a page of each size; over https, too."""
+def nginx(body_sizes: Sequence[int] = (), *, https: bool = False, site: Path | None = None) -> Iterator[Nginx]:
+    """Run nginx with its own configuration and one worker, which serves a page of each size; over https, too.
+
+    Or it serves the files of a ``site``, and logs what it is asked for.
+    """
     with tempfile.TemporaryDirectory(prefix="one-nginx-") as folder:
         os.chmod(folder, 0o755)  # the worker runs as another user when this runs as root
         prefix = Path(folder)
@@ -96,6 +136,10 @@ def nginx(body_sizes: Sequence[int], *, https: bool = False) -> Iterator[Nginx]:
         port, tls_port = free_ports(2)
         config = CONFIG.format(
             prefix=prefix,
+            files=min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
+            root=site or prefix / "pages",
+            log=f"{prefix}/access.log requests" if site else "off",
+            types=f"include {mime_types()};" if site else "",
             port=port,
             tls=TLS.format(port=tls_port, prefix=prefix) if https else "",
             replies="\n        ".join(replies),
@@ -108,7 +152,7 @@ def nginx(body_sizes: Sequence[int], *, https: bool = False) -> Iterator[Nginx]:
         )
         try:
             wait_for(port, process, prefix / "error.log")
-            yield Nginx(port, tls_port if https else None, ca_file, process.pid)
+            yield Nginx(port, tls_port if https else None, ca_file, process.pid, prefix / "access.log")
         finally:
             process.terminate()
             process.wait(10)
