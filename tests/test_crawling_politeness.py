@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import aio_strategies as aio
 import pytest
+from aio_strategies.lab.redirect import redirect_for_good
 from known_pages import Site, leading_to, page
 
 TEXT = {"Content-Type": "text/plain"}
@@ -181,6 +182,19 @@ def test_sitemaps():
         assert all(one.error is None or type(one.error) is aio.RobotsDisallowed for one in found.values())
         # without robots.txt, /sitemap.xml is where they are looked for
         assert {one.url for one in aio.Crawler(roots, sitemaps=True, robots=False)} >= found.keys()
+
+
+def test_a_sitemap_on_a_host_that_was_not_met():
+    with Site({"/": page()}) as first, Site({"/listed": page()}) as second:
+        ports = [int(site.url.rpartition(":")[2]) for site in (first, second)]
+        first.pages["/robots.txt"] = (200, TEXT, f"Sitemap: http://b.own.test:{ports[1]}/sitemap.txt".encode())
+        second.pages["/sitemap.txt"] = (200, TEXT, f"http://b.own.test:{ports[1]}/listed\n".encode())
+        second.pages["/robots.txt"] = (200, TEXT, b"")
+        redirect_for_good([("a.own.test", ports[0])], ("127.0.0.1", ports[0]))
+        redirect_for_good([("b.own.test", ports[1])], ("127.0.0.1", ports[1]))
+        found = list(aio.Crawler(f"http://a.own.test:{ports[0]}/", strict=False, sitemaps=True, timeout=10))
+        assert {one.status for one in found} == {200}
+        assert second.requests["/sitemap.txt"] == second.requests["/listed"] == 1
 
 
 def test_the_scope_is_never_left():

@@ -10,6 +10,7 @@ from collections import Counter
 
 import aio_strategies as aio
 import pytest
+from known_pages import Site, page
 
 MAX_TASKS = 10
 
@@ -44,6 +45,14 @@ def test_a_second_crawl_goes_on_where_the_first_ended(tmp_path):
         counts = Counter(record.path for record in lab.log())
     assert set(counts.values()) == {1}
     assert sum(counts.values()) == 200
+
+
+def test_links_found_after_the_last_page_are_kept(tmp_path):
+    with Site({"/": page("/a"), "/a": page("/b"), "/b": page()}) as site:
+        for limit in (1, 2, 3):
+            crawl = aio.Crawler(site.url, robots=False, state=tmp_path, max_pages=limit)
+            assert len(crawl.crawl()) == limit
+        assert site.requests == {"/": 1, "/a": 1, "/b": 1}
 
 
 def test_what_the_loop_has_not_finished_comes_again(tmp_path):

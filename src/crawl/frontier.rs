@@ -239,10 +239,12 @@ impl Frontier {
         self.settle(number);
     }
 
-    /// Puts a URL before all others of its host.
+    /// Puts a URL before all others of its host, except that the rules for crawlers come first.
     pub fn push_first(&mut self, known: Known) {
         let number = known.host;
-        self.hosts[number].queue.push_front(known);
+        let queue = &mut self.hosts[number].queue;
+        let is_next = queue.front().is_none_or(|next| next.purpose != Purpose::Robots);
+        queue.insert(usize::from(!is_next), known);
         self.queued += 1;
         self.settle(number);
     }

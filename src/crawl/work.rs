@@ -372,18 +372,19 @@ impl Crawl {
             *count += 1;
         }
         state.seen.insert(fingerprint);
-        if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
-            return true;
-        }
         let number = state.next_number;
         state.next_number += 1;
         if let Some(store) = self.store.get() {
             let (url, referrer) = (url.to_string(), referrer.map(ToString::to_string));
             store.add(number, Waiting { url, referrer, depth, redirects });
-            if state.stored_from.is_some() || state.frontier.len() >= MOST_WAITING {
-                state.stored_from.get_or_insert(number);
-                return true;
-            }
+        }
+        if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
+            return true; // it is known, but not fetched
+        }
+        let is_stored = self.store.get().is_some();
+        if is_stored && (state.stored_from.is_some() || state.frontier.len() >= MOST_WAITING) {
+            state.stored_from.get_or_insert(number);
+            return true;
         }
         self.push(state, number, url, referrer.cloned(), (depth, redirects));
         true

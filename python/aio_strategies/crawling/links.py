@@ -22,8 +22,10 @@ def links_of(text: str, url: str) -> list[str]:
     reader.feed(_AMPERSAND.sub("&amp;", text))
     reader.close()
     try:
-        base = join_url(url, reader.base)
+        base = join_url(url, reader.base or "")
     except RequestError:
+        base = url
+    if base.startswith(("data:", "javascript:")):  # the HTML standard allows neither
         base = url
     found = (link_url(base, reference) for reference in reader.references)
     return list(dict.fromkeys(link for link in found if link))
@@ -39,11 +41,13 @@ def without_fragment(url: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Notes the links; the parser decodes entities, and passes over comments and scripts."""
+    """Notes the links; the parser decodes entities, and passes over comments, scripts, and markup shown as text."""
+
+    CDATA_CONTENT_ELEMENTS = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 
     def __init__(self) -> None:
         super().__init__()
-        self.base = ""
+        self.base: str | None = None
         self.references: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -56,5 +60,5 @@ class _Reader(HTMLParser):
         reference = references[0]
         if tag != "base":
             self.references.append(reference)
-        elif not self.base:
+        elif self.base is None:
             self.base = reference
