@@ -9,9 +9,9 @@ import time
 from collections import Counter
 
 import aio_strategies as aio
-import psutil
 import pytest
 from aio_strategies.crawling.links import links_of
+from conftest import thread_count
 from known_pages import HTML, Site, leading_to, page
 
 WAYS = [(language, strategy.key) for strategy in aio.strategies() for language in strategy.languages]
@@ -176,9 +176,8 @@ def test_lenient_hosts(site, crawler):
 def test_stopping(key, crawler):
     endless = Site({})
     endless.pages = {"/": page("/0")} | {f"/{n}": page(f"/{n + 1}", f"/{n + 2}") for n in range(5000)}
-    process = psutil.Process()
     with endless:
-        threads = process.num_threads()
+        threads = thread_count()
         crawl = crawler(endless.url, strategy=key)
         for count, _ in enumerate(crawl, 1):
             if count == 20:
@@ -189,9 +188,9 @@ def test_stopping(key, crawler):
         for _ in crawl:
             break
     deadline = time.monotonic() + 5
-    while process.num_threads() > threads and time.monotonic() < deadline:
+    while thread_count() > threads and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert process.num_threads() <= threads
+    assert thread_count() <= threads
 
 
 @pytest.mark.parametrize(

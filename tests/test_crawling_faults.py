@@ -14,6 +14,7 @@ import time
 import aio_strategies as aio
 import psutil
 import pytest
+from conftest import thread_count
 from known_pages import HTML, Site, leading_to, page
 
 KEYS = [strategy.key for strategy in aio.strategies() if "rust" in strategy.languages]
@@ -81,9 +82,9 @@ def test_a_page_without_end():
 def settled(process: psutil.Process, before: tuple[int, int]) -> bool:
     """Whether there are as many threads and descriptors as before, or soon will be."""
     deadline = time.monotonic() + 10
-    while (process.num_threads(), process.num_fds()) != before and time.monotonic() < deadline:
+    while (thread_count(), process.num_fds()) != before and time.monotonic() < deadline:
         time.sleep(0.02)
-    return (process.num_threads(), process.num_fds()) == before
+    return (thread_count(), process.num_fds()) == before
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -91,7 +92,7 @@ def test_leaving_the_loop_leaves_nothing_behind(key):
     site = aio.Site(pages=100_000, links=20)
     process = psutil.Process()
     with aio.LabServer(latency=0.005, site=site) as lab, lab.as_host("a.site.test", lab.port):
-        before = process.num_threads(), process.num_fds()
+        before = thread_count(), process.num_fds()
         children = set(process.children(recursive=True))
         for _ in range(2):
             for count, _page in enumerate(aio.Crawler(lab.site_url, strategy=key, robots=False)):
@@ -119,7 +120,7 @@ def test_cancelled_beside_an_event_loop():
 
     process = psutil.Process()
     with aio.LabServer(latency=0.005, site=site) as lab, lab.as_host("a.site.test", lab.port):
-        before = process.num_threads(), process.num_fds()
+        before = thread_count(), process.num_fds()
         began = time.monotonic()
         asyncio.run(main(lab.site_url))
         assert time.monotonic() - began < 5

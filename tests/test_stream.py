@@ -18,7 +18,7 @@ from aio_strategies import python_fetching, rust_fetching
 from aio_strategies.lecture.work import Assignment, Idle, Slot, Wait, WorkStream
 from aio_strategies.targets import Target, locate, resolve
 from aio_strategies.terms import Terms
-from conftest import WAYS, saying
+from conftest import WAYS, saying, thread_count
 
 
 def silence(connection):
@@ -45,7 +45,7 @@ class Left:
         self.before = self.now()
 
     def now(self):
-        return self.process.num_fds(), self.process.num_threads(), len(self.process.children())
+        return self.process.num_fds(), thread_count(), len(self.process.children())
 
     def nothing(self):
         # A thread that has ended takes the system a moment to clear away; Python's pool of processes keeps a helper.
