@@ -69,7 +69,8 @@ def test_many_requests_leave_nothing(way):
     seen = json.loads(done.stdout)
     before, after = seen["before"], seen["after"]
     assert after["rss"] < before["rss"] + 8e6
-    assert {**after, "rss": 0} == {**before, "rss": 0}
+    # On a busy machine, a thread that has ended may be counted before.
+    assert all(after[what] <= before[what] for what in before if what != "rss"), (before, after)
 
 
 SUB_INTERPRETER = """
