@@ -260,7 +260,7 @@ fn an_index_that_is_allowed_allows_its_directory() {
 #[test]
 fn robots_txt_itself_is_allowed() {
     assert_rules("disallow: /\n", &["/robots.txt"], &["/robots.txt?", "/x/robots.txt"]);
-    assert!(Robots::disallow_all().allows("/robots.txt"));
+    assert!(Robots::parse(b"User-agent: *\nDisallow: /", "bot").allows("/robots.txt"));
 }
 
 #[test]
@@ -335,16 +335,9 @@ fn sitemaps_may_stand_anywhere() {
 }
 
 #[test]
-fn a_status_allows_all_unless_the_server_is_at_fault() {
-    for status in [301, 400, 401, 403, 404, 410, 429, 499] {
-        assert_eq!(Robots::for_status(status), Robots::allow_all());
-    }
-    for status in [500, 503, 599] {
-        assert_eq!(Robots::for_status(status), Robots::disallow_all());
-    }
-    assert!(Robots::allow_all().allows("/") && !Robots::disallow_all().allows("/"));
-    assert_eq!(Robots::parse(b"", "bot"), Robots::allow_all());
-    assert_eq!(Robots::parse(b"<!DOCTYPE html><html><body>Not found: /</body></html>", "bot"), Robots::allow_all());
+fn what_is_no_robots_txt_allows_all() {
+    assert_eq!(Robots::parse(b"", "bot"), Robots::default());
+    assert_eq!(Robots::parse(b"<!DOCTYPE html><html><body>Not found: /</body></html>", "bot"), Robots::default());
 }
 
 #[test]

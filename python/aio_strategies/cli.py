@@ -590,7 +590,7 @@ def _parser() -> argparse.ArgumentParser:
         help="regular expression; URLs in which it is found are not fetched",
     )
     crawl.add_argument(
-        "--lenient", action="store_true", help="also go to hosts that differ in what comes before the last two labels"
+        "--lenient", action="store_true", help="also go to the other hosts of the site (by the public suffix list)"
     )
     crawl.add_argument("--max-pages", type=arguments.max_pages, metavar="N", help="most URLs to fetch (default: all)")
     crawl.add_argument(

@@ -27,9 +27,6 @@ __all__ = ["ResponseStream", "of_stream"]
 PATIENCE = 0.001
 """Seconds that the iterable may take for more URLs while exchanges are in flight: then their responses come first."""
 
-MOST_NAMES = 10_000
-"""How many names' addresses are remembered."""
-
 
 class _Asked:
     """A URL whose response has not come yet."""
@@ -280,8 +277,6 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
     def _push_asked(self, locations: dict[int, Location]) -> None:
         if not locations:
             return
-        if len(self._addresses) > MOST_NAMES:
-            self._addresses.clear()
         urls = {index: self._asked[index].url for index in locations}
         targets, errors = resolve(urls, locations, self._terms.timeout, self._addresses)
         if self._fetching is None:

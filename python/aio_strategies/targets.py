@@ -77,6 +77,10 @@ Addresses = dict[tuple[str, int], "list[tuple[str, int]] | OSError"]
 """A host and port, and the addresses to connect to; or the error that says why there are none."""
 
 
+_MOST_NAMES = 10_000
+"""How many names' addresses are remembered."""
+
+
 def resolve(
     urls: Mapping[int, str], locations: Mapping[int, Location], timeout: float, known: Addresses | None = None
 ) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
@@ -86,7 +90,7 @@ def resolve(
         urls: the URLs, by their index.
         locations: what ``locate`` returned for them.
         timeout: the limit on resolving all of them together, in seconds.
-        known: what was found before, to which this is added.
+        known: what was found before, to which this is added; it is emptied when there are too many.
 
     Returns:
         The targets and the errors, by the URL's index. A URL whose host was not found has an error and no target.
@@ -106,6 +110,8 @@ def resolve(
             error = NameResolutionError(str(found), url=url, phase="resolve", errno=found.errno)
             error.__cause__ = found
             errors[index] = error
+    if len(addresses) > _MOST_NAMES:
+        addresses.clear()
     return targets, errors
 
 

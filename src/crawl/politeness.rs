@@ -2,8 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::exchange::Reply;
-
 /// The first pause after a 429 that does not say how long; each further one lasts twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest of these pauses.
@@ -11,15 +9,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// What an endless time is cut to, so that it can be added to an instant.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// How long the reply asks to wait before the next request to its host: `None` if it does not; `strikes` is how many
-/// such replies of the host came before. RFC 9110, section 10.2.3, and RFC 6585, section 4.
+/// How long a reply asks to wait before the next request to its host: `None` if it does not. `said` is its
+/// `Retry-After`, `strikes` how many such replies of the host came before. RFC 9110, section 10.2.3, and RFC 6585,
+/// section 4.
 #[must_use]
-pub(super) fn pause(reply: &Reply, strikes: u32, now: SystemTime) -> Option<Duration> {
-    if !matches!(reply.status, 429 | 503) {
+pub fn pause(status: u16, said: Option<&[u8]>, strikes: u32, now: SystemTime) -> Option<Duration> {
+    if !matches!(status, 429 | 503) {
         return None;
     }
-    let said = reply.headers.values(b"retry-after").next().and_then(|value| retry_after(value, now));
-    said.or_else(|| (reply.status == 429).then(|| FIRST_PAUSE.saturating_mul(1 << strikes.min(16)).min(LONGEST_PAUSE)))
+    let said = said.and_then(|value| retry_after(value, now));
+    said.or_else(|| (status == 429).then(|| FIRST_PAUSE.saturating_mul(1 << strikes.min(16)).min(LONGEST_PAUSE)))
 }
 
 /// The time in a `Retry-After` field: seconds, or a date; none if the date is past.

@@ -22,7 +22,7 @@ pub const MAX_BYTES: usize = 500 << 10;
 /// How many bytes of a line are read: as many as Google's matcher reads.
 const MAX_LINE_BYTES: usize = 8 * 2083 - 1;
 
-/// What the robots.txt of a host tells one crawler.
+/// What the robots.txt of a host tells one crawler; by default, nothing: it may fetch everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Robots {
     /// The rules; of those that match a path, the first decides.
@@ -72,25 +72,6 @@ impl Robots {
         sitemaps.retain(|sitemap| !sitemap.is_empty());
         rules.sort_by_key(|rule| (Reverse(rule.pattern.len()), !rule.allows));
         Self { rules, crawl_delay, sitemaps }
-    }
-
-    /// What holds if there is no robots.txt.
-    #[must_use]
-    pub fn allow_all() -> Self {
-        Self::default()
-    }
-
-    /// What holds if the host cannot be reached, or does not say whether there is a robots.txt.
-    #[must_use]
-    pub fn disallow_all() -> Self {
-        Self { rules: vec![Rule { pattern: "*".into(), allows: false }], ..Self::default() }
-    }
-
-    /// What holds if the answer to a request for robots.txt has this status, and that is not a success: everything is
-    /// allowed, unless the server is at fault.
-    #[must_use]
-    pub fn for_status(status: u16) -> Self {
-        if status < 500 { Self::allow_all() } else { Self::disallow_all() }
     }
 
     /// Whether the crawler may fetch what is at this path, which begins with `/` and may have a query.

@@ -46,13 +46,13 @@ pub(super) enum Event {
     Failed(Error),
 }
 
-/// Takes what a store holds, when that is opened: URLs that wait, then the rows of those that are done, with their
-/// numbers.
-pub(super) trait Restore {
+/// What a store holds, with the URL's number.
+#[derive(Debug)]
+pub(super) enum Stored {
     /// A URL that waits.
-    fn waiting(&mut self, number: u64, url: Waiting);
+    Waiting(u64, Waiting),
     /// The row of one that is done.
-    fn done(&mut self, number: u64, row: Row);
+    Done(u64, Row),
 }
 
 /// A file that is written by a thread of its own.
@@ -83,8 +83,9 @@ impl Shared {
 }
 
 impl Store {
-    /// Opens the file in this folder, which is made if there is none; `restore` takes what it holds.
-    pub(super) fn open(folder: &Path, restore: &mut dyn Restore) -> Result<Database, Error> {
+    /// Opens the file in this folder, which is made if there is none; `restore` takes what it holds,
+    /// first the URLs that wait, in the order of their numbers.
+    pub(super) fn open(folder: &Path, restore: impl FnMut(Stored)) -> Result<Database, Error> {
         let failed = |error: String| Error::Unavailable(format!("opening the state in {}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
         let opened = Builder::new().set_cache_size(CACHE).create(folder.join(FILE));
@@ -170,7 +171,7 @@ impl Shared {
     }
 }
 
-fn read_all(database: &Database, restore: &mut dyn Restore) -> Result<(), redb::Error> {
+fn read_all(database: &Database, mut restore: impl FnMut(Stored)) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(WAITING)?;
     transaction.open_table(DONE)?;
@@ -178,11 +179,11 @@ fn read_all(database: &Database, restore: &mut dyn Restore) -> Result<(), redb::
     let transaction = database.begin_read()?;
     for entry in transaction.open_table(WAITING)?.iter()? {
         let (number, value) = entry?;
-        restore.waiting(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?);
+        restore(Stored::Waiting(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?));
     }
     for entry in transaction.open_table(DONE)?.iter()? {
         let (number, value) = entry?;
-        restore.done(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?);
+        restore(Stored::Done(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?));
     }
     Ok(())
 }

@@ -1,122 +1,45 @@
-//! The crawl as the work of a strategy: it hands out URLs, takes replies, and hands out pages.
+//! The crawl as the work of a strategy: it hands out URLs, takes replies, and makes pages of them.
+//!
+//! `rules` is what hosts ask of it, `stored` what it writes down, `handing_out` how its pages are taken.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+mod handing_out;
+mod rules;
+mod stored;
+
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 use url::{Position, Url};
 
 use super::frontier::{Frontier, Known, Purpose, Rules};
-use super::links;
 use super::page::{self, Leads, Page, Row};
 use super::parsers::Parsers;
-use super::politeness;
-use super::robots::Robots;
-use super::scope::Scope;
-use super::sitemap;
-use super::store::{Event, Restore, Store, Waiting};
+use super::seen::Seen;
+use super::settings::Settings;
+use super::store::{Store, Waiting};
 use crate::attempt::{Assignment, Outcome, Terms};
-use crate::cancellation::{Cancellation, TICK};
 use crate::error::{Error, panic_text};
 use crate::target::Target;
 use crate::tls;
 use crate::work::{Exchanges, Job, Next, Sleepers, Slot, Work};
 
+pub use handing_out::{Arrived, Totals};
+
 /// The pause before the second try of a URL; before each later one, it is twice as long as before.
 const WAIT_BEFORE_TRY: Duration = Duration::from_millis(100);
-/// How many redirects of a robots.txt are followed: RFC 9309, section 2.3.1.2.
-const ROBOTS_REDIRECTS: u32 = 5;
 /// How long a robots.txt counts: RFC 9309, section 2.4.
 const ROBOTS_LAST: Duration = Duration::from_secs(24 * 3600);
-/// How deep indexes of sitemaps may lead, and how many sitemaps a crawl reads.
-const SITEMAP_DEPTH: u32 = 3;
-const MOST_SITEMAPS: usize = 10_000;
-/// How many pages wait to be taken, at most, and bytes of their bodies; apart from what is in flight.
-const MOST_PAGES: usize = 1000;
-const MOST_BYTES: usize = 64 << 20;
-/// How many bytes of bodies are taken at a time, more or less.
-const TAKEN_BYTES: usize = 4 << 20;
-/// How many URLs wait in memory, at most, if there is a store for the others; and how many are read from it at a time.
-const MOST_WAITING: usize = 100_000;
-const READ_AT_ONCE: usize = MOST_WAITING / 2;
-
-/// What a crawl is to do.
-#[derive(Debug)]
-#[allow(clippy::struct_excessive_bools)] // each is a question that the caller answers
-pub struct Settings {
-    /// Which URLs belong to it.
-    pub scope: Scope,
-    /// How many redirects may follow one another.
-    pub max_redirect: u32,
-    /// How many times a URL is fetched, at most.
-    pub max_tries: u32,
-    /// How many fetches may be in flight.
-    pub max_tasks: usize,
-    /// How many of them to one host.
-    pub max_tasks_per_host: usize,
-    /// How many URLs are fetched, at most.
-    pub max_pages: Option<usize>,
-    /// How many URLs of one folder are fetched, at most: of those that differ after the last slash of the path.
-    pub max_pages_per_folder: Option<usize>,
-    /// How many links away from a root to go.
-    pub max_depth: Option<u32>,
-    /// The pause between two fetches from one host.
-    pub delay: Duration,
-    /// The longest pause that a host may ask for.
-    pub max_delay: Duration,
-    /// The name by which robots.txt knows this crawler, if it asks for that.
-    pub robots: Option<String>,
-    /// Whether to begin with the URLs of the hosts' sitemaps, too.
-    pub sitemaps: bool,
-    /// Whether to leave out links that say `nofollow`.
-    pub nofollow: bool,
-    /// Whether somebody takes the pages.
-    pub hands_out: bool,
-    /// Whether to keep a row for each page; if somebody takes the pages, only for those that earlier crawls have done.
-    pub keeps_rows: bool,
-    /// The folder in which the crawl keeps what it needs to go on after it was killed.
-    pub folder: Option<PathBuf>,
-}
-
-/// How a crawl stands.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Totals {
-    /// URLs that are done.
-    pub pages: usize,
-    /// Those of them that failed.
-    pub errors: usize,
-    /// URLs that wait.
-    pub queued: usize,
-    /// Fetches in flight.
-    pub in_flight: usize,
-    /// Hosts that were met.
-    pub hosts: usize,
-    /// Bytes of all bodies.
-    pub bytes: u64,
-}
-
-/// What has arrived.
-#[derive(Debug, Default)]
-pub struct Arrived {
-    /// The pages that are done.
-    pub pages: VecDeque<Page>,
-    /// The hosts whose addresses are wanted: number, name, port, and whether it is `https`.
-    pub lookups: Vec<(usize, Box<str>, u16, bool)>,
-}
 
 /// A crawl. Whoever feeds it with addresses takes its pages.
 pub struct Crawl {
     me: Weak<Crawl>,
     settings: Settings,
-    fingerprints: RandomState,
     parsers: OnceLock<Mutex<Option<Parsers>>>,
     store: OnceLock<Store>,
     state: Mutex<State>,
@@ -130,10 +53,9 @@ struct State {
     terms: Arc<Terms>,
     exchanges: Exchanges,
     frontier: Frontier,
-    /// The fingerprints of all URLs that were seen.
-    seen: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    seen: Seen,
     /// How many URLs of each folder were seen, if that is limited.
-    folders: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
+    folders: HashMap<Box<str>, usize>,
     in_flight: Slab<Known>,
     /// How many replies are being read.
     reading: usize,
@@ -143,16 +65,16 @@ struct State {
     next_number: u64,
     /// The URLs from this number on wait in the store only.
     stored_from: Option<u64>,
-    /// Whether some of them are being read.
-    is_reading: bool,
+    /// Whether some of them are on their way into the frontier.
+    is_refilling: bool,
     /// With a store: how many URLs were begun and are not recorded as done. Killed now, the crawl would fetch them again.
     unrecorded: usize,
     /// With a store: the rows of those that were handed out and are not acknowledged.
     unacknowledged: VecDeque<(u64, Row)>,
     /// How many sitemaps were met.
     sitemaps: usize,
-    /// How many hosts' addresses have been asked for.
-    looked_up: usize,
+    /// How many hosts' addresses are being looked up.
+    looking_up: usize,
     arrived: Arrived,
     /// Bytes of the bodies that wait to be taken.
     waiting_bytes: usize,
@@ -168,24 +90,6 @@ struct State {
     watched: bool,
 }
 
-/// A hasher for what is a hash already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("fingerprints are numbers");
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
 impl Crawl {
     /// A crawl that begins with `roots`; `notify` is called, by any thread, when something has arrived and it is watched.
     pub fn new(
@@ -196,7 +100,6 @@ impl Crawl {
     ) -> Result<Arc<Self>, Error> {
         let crawl = Arc::new_cyclic(|me| Crawl {
             me: Weak::clone(me),
-            fingerprints: RandomState::new(),
             parsers: OnceLock::new(),
             store: OnceLock::new(),
             state: Mutex::new(State::new(Arc::new(terms), settings.max_tasks_per_host)),
@@ -206,7 +109,7 @@ impl Crawl {
         });
         if let Some(folder) = &crawl.settings.folder {
             let mut state = crawl.lock();
-            let database = Store::open(folder, &mut Restoring { crawl: &crawl, state: &mut state })?;
+            let database = Store::open(folder, |stored| crawl.restore(&mut state, stored))?;
             let me = Weak::clone(&crawl.me);
             let report = move |event| me.upgrade().map_or((), |crawl| crawl.take_event(event));
             let _ = crawl.store.set(Store::start(database, report)?);
@@ -219,17 +122,6 @@ impl Crawl {
         Ok(crawl)
     }
 
-    /// Records that the oldest `count` of the pages that were handed out are done.
-    pub fn acknowledge(&self, count: usize) {
-        let mut state = self.lock();
-        if let Some(store) = self.store.get() {
-            let count = count.min(state.unacknowledged.len());
-            for (number, row) in state.unacknowledged.drain(..count) {
-                store.finish(number, row);
-            }
-        }
-    }
-
     /// Says whom to trust over https, before the addresses of the first such host.
     pub fn trust(&self, client: &tls::Client) {
         let mut state = self.lock();
@@ -239,7 +131,7 @@ impl Crawl {
     /// Takes the addresses of a host, or why it has none.
     pub fn resolved(&self, host: usize, addresses: Result<Arc<[SocketAddr]>, Error>) {
         let mut state = self.lock();
-        state.looked_up -= 1;
+        state.looking_up -= 1;
         let known = state.frontier.host(host);
         known.lookups += 1;
         match addresses {
@@ -268,110 +160,25 @@ impl Crawl {
         (self.notify)();
     }
 
-    /// Writes what is not written yet, and closes the store.
-    pub fn close(&self) {
-        if let Some(store) = self.store.get() {
-            store.close();
-        }
-    }
-
-    /// How the strategy has ended, once it has and all pages are taken.
-    #[must_use]
-    pub fn ended(&self) -> Option<Result<(), Error>> {
-        let state = self.lock();
-        if state.arrived.pages.is_empty() { state.ended.clone() } else { None }
-    }
-
-    /// Asks for notifications: of what has arrived before, too.
-    pub fn watch(&self) {
-        let mut state = self.lock();
-        if !std::mem::replace(&mut state.watched, true) && state.has_arrived() {
-            (self.notify)();
-        }
-    }
-
-    /// What has arrived; if that is much, only some of it.
-    #[must_use]
-    pub fn take(&self) -> Arrived {
-        let mut state = self.lock();
-        let was_full = state.is_full();
-        let lookups = std::mem::take(&mut state.arrived.lookups);
-        let (mut pages, mut bytes) = (VecDeque::new(), 0);
-        while bytes < TAKEN_BYTES
-            && let Some(page) = state.arrived.pages.pop_front()
-        {
-            bytes += page.size();
-            pages.push_back(page);
-        }
-        state.waiting_bytes -= bytes;
-        if state.watched && !state.arrived.pages.is_empty() {
-            (self.notify)();
-        }
-        if was_full && !state.is_full() {
-            Self::wake(state, usize::MAX);
-        }
-        Arrived { pages, lookups }
-    }
-
-    /// The same, but waits until there is anything, or the strategy has ended; or until then.
-    pub fn wait(&self, cancellation: &Cancellation, until: Option<Instant>) -> Result<Arrived, Error> {
-        let mut state = self.lock();
-        while !state.has_arrived() && state.ended.is_none() && until.is_none_or(|until| Instant::now() < until) {
-            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
-            if !state.has_arrived() {
-                drop(state);
-                cancellation.check()?;
-                state = self.lock();
-            }
-        }
-        drop(state);
-        Ok(self.take())
-    }
-
-    /// How it stands.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        let state = self.lock();
-        Totals {
-            queued: state.frontier.len(),
-            in_flight: state.in_flight.len(),
-            hosts: state.frontier.hosts().len(),
-            ..state.totals
-        }
-    }
-
-    /// The rows of the pages from this one on.
-    #[must_use]
-    pub fn rows_from(&self, start: usize) -> Vec<Row> {
-        self.lock().rows.get(start..).unwrap_or_default().to_vec()
-    }
-
-    /// The errno that kept it from having all its waiters in flight.
-    #[must_use]
-    pub fn shortage(&self) -> Option<i32> {
-        self.lock().exchanges.shortage()
-    }
-
     /// Puts a URL into the frontier, unless it was seen before or is not wanted; returns whether it was put.
     fn add(&self, state: &mut State, url: &Url, referrer: Option<&Arc<str>>, depth: u32, redirects: u32) -> bool {
         let Settings { max_depth, ref scope, .. } = self.settings;
         if max_depth.is_some_and(|most| depth > most) {
             return false;
         }
-        let fingerprint = self.fingerprints.hash_one(url.as_str());
-        if state.seen.contains(&fingerprint) || !scope.has(url) {
+        if state.seen.has(url.as_str()) || !scope.has(url) {
             return false;
         }
         if let Some(most) = self.settings.max_pages_per_folder {
             let path = &url[..Position::AfterPath];
             let folder = &path[..=path.rfind('/').unwrap_or(0)];
-            let count = state.folders.entry(self.fingerprints.hash_one(folder)).or_default();
+            let count = state.folders.entry(folder.into()).or_default();
             if *count >= most {
                 return false;
             }
             *count += 1;
         }
-        state.seen.insert(fingerprint);
+        state.seen.add(url.as_str());
         let number = state.next_number;
         state.next_number += 1;
         if let Some(store) = self.store.get() {
@@ -381,9 +188,7 @@ impl Crawl {
         if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
             return true; // it is known, but not fetched
         }
-        let is_stored = self.store.get().is_some();
-        if is_stored && (state.stored_from.is_some() || state.frontier.len() >= MOST_WAITING) {
-            state.stored_from.get_or_insert(number);
+        if self.leaves_to_store(state, number) {
             return true;
         }
         self.push(state, number, url, referrer.cloned(), (depth, redirects));
@@ -405,79 +210,6 @@ impl Crawl {
         state.frontier.push(Known { host, path, referrer, depth, redirects, tries: 0, purpose, number });
     }
 
-    /// Puts a URL from the store into the frontier.
-    fn push_stored(&self, state: &mut State, number: u64, waiting: Waiting) {
-        let Waiting { url, referrer, depth, redirects } = waiting;
-        if let Ok(url) = Url::parse(&url) {
-            self.push(state, number, &url, referrer.map(Into::into), (depth, redirects));
-        }
-    }
-
-    /// Takes what the store has done.
-    fn take_event(&self, event: Event) {
-        let mut state = self.lock();
-        match event {
-            Event::Written(done) => state.unrecorded -= done,
-            Event::Read(urls) => {
-                state.is_reading = false;
-                if state.stored_from.is_some() {
-                    let next = urls.last().map(|(number, _)| number + 1).or(state.stored_from);
-                    state.stored_from = next.filter(|&next| next < state.next_number);
-                    for (number, waiting) in urls {
-                        self.push_stored(&mut state, number, waiting);
-                    }
-                }
-            }
-            Event::Failed(error) => state.failed = Some(error),
-        }
-        Self::wake(state, usize::MAX);
-    }
-
-    /// Has URLs read from the store, if few are left.
-    fn refill(&self, state: &mut State) {
-        if let (Some(from), Some(store)) = (state.stored_from, self.store.get())
-            && !state.is_reading
-            && state.frontier.len() < MOST_WAITING - READ_AT_ONCE
-        {
-            state.is_reading = true;
-            store.read(from, READ_AT_ONCE);
-        }
-    }
-
-    /// Asks for the addresses of a new host, and then for its rules.
-    fn meet(&self, state: &mut State, host: usize) {
-        self.look_up(state, host);
-        if self.settings.robots.is_some() {
-            Self::ask_for_rules(state, host);
-        } else if self.settings.sitemaps {
-            let origin = &state.frontier.host(host).origin;
-            if let Ok(url) = Url::parse(&format!("{origin}/sitemap.xml")) {
-                self.add_sitemap(state, &url, 0);
-            }
-        }
-    }
-
-    /// Has a sitemap fetched, unless it was met before or is not wanted.
-    fn add_sitemap(&self, state: &mut State, url: &Url, depth: u32) {
-        let fingerprint = self.fingerprints.hash_one(("sitemap", url.as_str()));
-        let is_wanted = self.settings.scope.has_host(url) && depth <= SITEMAP_DEPTH && state.sitemaps < MOST_SITEMAPS;
-        if !is_wanted || !state.seen.insert(fingerprint) {
-            return;
-        }
-        state.sitemaps += 1;
-        let host = self.host_of(state, url);
-        state.frontier.push_first(Known {
-            host,
-            path: url[Position::BeforePath..Position::AfterQuery].into(),
-            referrer: None,
-            depth,
-            redirects: self.settings.max_redirect,
-            tries: 0,
-            purpose: Purpose::Sitemap,
-            number: 0,
-        });
-    }
-
     /// The number of the URL's host.
     fn host_of(&self, state: &mut State, url: &Url) -> usize {
         let hosts = state.frontier.hosts().len();
@@ -491,26 +223,9 @@ impl Crawl {
     fn look_up(&self, state: &mut State, host: usize) {
         let known = state.frontier.host(host);
         let lookup = (host, known.name.clone(), known.port, known.is_secure);
-        state.looked_up += 1;
+        state.looking_up += 1;
         state.arrived.lookups.push(lookup);
-        self.changed.notify_one();
-        if state.watched {
-            (self.notify)();
-        }
-    }
-
-    fn ask_for_rules(state: &mut State, host: usize) {
-        state.frontier.host(host).robots = Rules::Asked;
-        state.frontier.push_first(Known {
-            host,
-            path: "/robots.txt".into(),
-            referrer: None,
-            depth: 0,
-            redirects: ROBOTS_REDIRECTS,
-            tries: 0,
-            purpose: Purpose::Robots,
-            number: 0,
-        });
+        self.announce(state);
     }
 
     /// Takes a URL that may begin. Those that their hosts refuse become pages with an error.
@@ -595,32 +310,6 @@ impl Crawl {
         }
     }
 
-    /// Reads a sitemap, and adds its URLs.
-    fn read_sitemap(&self, known: &Known, base: &Url, outcome: &Outcome) {
-        let reply = outcome.result.as_ref().ok();
-        let next = reply.and_then(|reply| page::redirect(reply, base).ok().flatten());
-        let found = reply.filter(|reply| reply.status == 200).map(|reply| {
-            // On a thread of the pool, a panic would end the process.
-            catch_unwind(|| sitemap::read(&reply.body)).unwrap_or_default()
-        });
-        let found = found.unwrap_or_default();
-        let parsed = |urls: &[String]| urls.iter().filter_map(|url| links::join(base, url)).collect::<Vec<_>>();
-        let (urls, sitemaps) = (parsed(&found.urls), parsed(&found.sitemaps));
-        let referrer: Arc<str> = base.as_str().into();
-        let mut state = self.lock();
-        state.reading -= 1;
-        if let Some(next) = next.filter(|_| known.redirects > 0) {
-            self.add_sitemap(&mut state, &next, known.depth);
-        }
-        for sitemap in &sitemaps {
-            self.add_sitemap(&mut state, sitemap, known.depth + 1);
-        }
-        for url in &urls {
-            self.add(&mut state, url, Some(&referrer), 0, self.settings.max_redirect);
-        }
-        Self::wake(state, usize::MAX);
-    }
-
     /// Reads a reply, and adds what it leads to.
     fn digest(&self, known: Known, url: &str, outcome: Outcome) {
         let Ok(url) = Url::parse(url) else { unreachable!("the frontier holds URLs that were parsed") };
@@ -656,115 +345,9 @@ impl Crawl {
         Self::wake(state, if is_over { usize::MAX } else { added });
     }
 
-    /// Hands out a page.
-    fn deliver(&self, state: &mut State, page: Page) {
-        state.totals.pages += 1;
-        state.totals.errors += usize::from(page.fault().is_some());
-        let size = page.size();
-        state.totals.bytes += size as u64;
-        if self.settings.keeps_rows && !self.settings.hands_out {
-            state.rows.push(page.row());
-        }
-        match self.store.get() {
-            Some(_) if self.settings.hands_out => state.unacknowledged.push_back((page.number, page.row())),
-            Some(store) => store.finish(page.number, page.row()),
-            None => {}
-        }
-        if self.settings.hands_out {
-            let first = !state.has_arrived();
-            state.waiting_bytes += size;
-            state.arrived.pages.push_back(page);
-            if first {
-                self.changed.notify_one();
-                if state.watched {
-                    (self.notify)();
-                }
-            }
-        }
-    }
-
-    /// Takes the reply to a request for robots.txt, and returns where it leads, if that is in scope.
-    fn take_rules(&self, state: &mut State, known: &Known, outcome: &Outcome, url: &str) {
-        let agent = self.settings.robots.as_deref().unwrap_or_default();
-        let robots = match &outcome.result {
-            Ok(reply) => match Url::parse(url).ok().and_then(|url| page::redirect(reply, &url).ok().flatten()) {
-                Some(next) if known.redirects > 0 && Self::leads_to_rules(state, known, &next) => return,
-                None if reply.status == 200 => Robots::parse(&reply.body, agent),
-                None if reply.status >= 500 => {
-                    let host = state.frontier.host(known.host);
-                    let error =
-                        format!("the robots.txt of {} has status {}: it may close it", host.origin, reply.status);
-                    host.closed = Some(Error::Disallowed(error));
-                    Robots::disallow_all()
-                }
-                None => Robots::allow_all(),
-                Some(_) => Robots::allow_all(),
-            },
-            Err(error) => {
-                state.frontier.host(known.host).closed = Some(error.clone());
-                Robots::disallow_all()
-            }
-        };
-        let Settings { delay, max_delay, .. } = self.settings;
-        let host = state.frontier.host(known.host);
-        let wanted = robots.crawl_delay().unwrap_or_default();
-        host.delay = wanted.max(delay);
-        if wanted > max_delay {
-            host.closed = Some(Error::Paused(too_long("Crawl-delay", wanted, max_delay)));
-        } else if !host.delay.is_zero() {
-            host.pause(Instant::now() + host.delay);
-        }
-        let base = Url::parse(url).ok().filter(|_| self.settings.sitemaps);
-        let named = robots.sitemaps();
-        let usual = [String::from("/sitemap.xml")];
-        let sitemaps = if named.is_empty() { &usual } else { named };
-        let sitemaps: Vec<_> =
-            base.iter().flat_map(|base| sitemaps.iter().filter_map(|sitemap| links::join(base, sitemap))).collect();
-        host.robots = Rules::Known(robots, Instant::now());
-        for sitemap in &sitemaps {
-            self.add_sitemap(state, sitemap, 0);
-        }
-        state.frontier.settle(known.host);
-    }
-
-    /// Follows the redirect of a robots.txt, if that leads to the same host; returns whether it does.
-    fn leads_to_rules(state: &mut State, known: &Known, next: &Url) -> bool {
-        if next[..Position::BeforePath] != *state.frontier.host(known.host).origin {
-            return false;
-        }
-        let path = next[Position::BeforePath..Position::AfterQuery].into();
-        state.frontier.push_first(Known { path, redirects: known.redirects - 1, tries: 0, ..known.clone() });
-        true
-    }
-
-    /// Leaves the host alone for as long as the reply asks.
-    fn heed(&self, state: &mut State, number: usize, outcome: &Outcome) {
-        let now = Instant::now();
-        let host = state.frontier.host(number);
-        if !host.delay.is_zero() {
-            host.pause(now + host.delay);
-        }
-        let Ok(reply) = &outcome.result else { return };
-        let Some(pause) = politeness::pause(reply, host.strikes, SystemTime::now()) else {
-            host.strikes = 0;
-            return;
-        };
-        // Of several that were in flight together, the first counts.
-        if host.paused_at.is_some_and(|at| now.checked_sub(outcome.elapsed).is_none_or(|began| began < at)) {
-            return;
-        }
-        host.paused_at = Some(now);
-        host.strikes += 1;
-        if pause > self.settings.max_delay {
-            host.closed = Some(Error::Paused(too_long("Retry-After", pause, self.settings.max_delay)));
-        } else {
-            host.pause(now + pause);
-        }
-    }
-
     /// Whether there is nothing left to do.
     fn is_over(state: &State) -> bool {
-        let is_idle = state.exchanges.are_none() && state.reading == 0 && state.looked_up == 0;
+        let is_idle = state.exchanges.are_none() && state.reading == 0 && state.looking_up == 0;
         is_idle && state.frontier.is_empty() && state.stored_from.is_none() || state.failed.is_some()
     }
 
@@ -779,39 +362,6 @@ impl Crawl {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Takes what a store holds.
-struct Restoring<'a> {
-    crawl: &'a Crawl,
-    state: &'a mut State,
-}
-
-impl Restoring<'_> {
-    /// Notes a URL that was seen before.
-    fn note(&mut self, number: u64, url: &str) {
-        self.state.seen.insert(self.crawl.fingerprints.hash_one(url));
-        self.state.next_number = self.state.next_number.max(number + 1);
-    }
-}
-
-impl Restore for Restoring<'_> {
-    fn waiting(&mut self, number: u64, url: Waiting) {
-        self.note(number, &url.url);
-        if self.state.stored_from.is_none() && self.state.frontier.len() >= MOST_WAITING {
-            self.state.stored_from = Some(number);
-        } else if self.state.stored_from.is_none() {
-            self.crawl.push_stored(self.state, number, url);
-        }
-    }
-
-    fn done(&mut self, number: u64, row: Row) {
-        self.note(number, &row.url);
-        self.state.begun += 1;
-        if self.crawl.settings.keeps_rows {
-            self.state.rows.push(row);
-        }
     }
 }
 
@@ -892,18 +442,18 @@ impl State {
             terms,
             exchanges: Exchanges::default(),
             frontier: Frontier::new(host_limit),
-            seen: HashSet::default(),
+            seen: Seen::default(),
             folders: HashMap::default(),
             in_flight: Slab::new(),
             reading: 0,
             begun: 0,
             next_number: 0,
             stored_from: None,
-            is_reading: false,
+            is_refilling: false,
             unrecorded: 0,
             unacknowledged: VecDeque::new(),
             sitemaps: 0,
-            looked_up: 0,
+            looking_up: 0,
             arrived: Arrived::default(),
             waiting_bytes: 0,
             rows: Vec::new(),
@@ -914,15 +464,6 @@ impl State {
             ended: None,
             watched: false,
         }
-    }
-
-    fn has_arrived(&self) -> bool {
-        !self.arrived.pages.is_empty() || !self.arrived.lookups.is_empty()
-    }
-
-    /// Whether whoever takes the pages is behind.
-    fn is_full(&self) -> bool {
-        self.arrived.pages.len() >= MOST_PAGES || self.waiting_bytes >= MOST_BYTES
     }
 
     /// Whether something will be due before a sleeper looks at the clock.
@@ -954,8 +495,4 @@ fn may_be_tried_again(outcome: &Outcome) -> bool {
         Ok(reply) => reply.status == 429 || reply.status >= 500,
         Err(error) => matches!(error, Error::Network { .. } | Error::Timeout { .. } | Error::Tls { .. }),
     }
-}
-
-fn too_long(what: &str, wanted: Duration, most: Duration) -> String {
-    format!("the host's {what} asks for a pause of {} s; max_delay is {} s", wanted.as_secs_f64(), most.as_secs_f64())
 }

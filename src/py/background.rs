@@ -11,6 +11,8 @@ use super::convert::{TargetTuple, TermsTuple, list, strategy};
 use super::errors::to_python;
 use super::outcomes::Outcomes;
 use crate::background;
+use crate::error::Error;
+use crate::strategies::Way;
 use crate::work::{List, Work};
 
 /// A running call of a strategy; watch `fileno()` until it is readable, then call `outcomes()`.
@@ -72,6 +74,27 @@ pub(super) struct Running {
     /// None only while it is being dropped.
     background: Option<background::Background>,
     process: u32,
+}
+
+impl Running {
+    /// Starts a strategy on a background thread; `end` tells the work how it has ended.
+    pub(super) fn start<W: Work + 'static>(
+        py: Python<'_>,
+        way: Way,
+        work: &Arc<W>,
+        end: impl Fn(&W, Result<(), Error>) + Send + Sync + 'static,
+    ) -> PyResult<Self> {
+        let ending = Arc::clone(work);
+        let way = Box::new(move |work: &Arc<dyn Work>, cancellation: &_| {
+            let ended = background::run(&way, work, cancellation);
+            end(&ending, ended.clone());
+            ended
+        });
+        match background::Background::start(way, Arc::clone(work) as Arc<dyn Work>) {
+            Ok(background) => Ok(background.into()),
+            Err(error) => Err(to_python(py, &error, None)?),
+        }
+    }
 }
 
 impl From<background::Background> for Running {

@@ -74,14 +74,21 @@ pub(super) fn to_target<'py>(py: Python<'py>) -> PyResult<impl FnMut(&TargetTupl
 }
 
 pub(super) fn to_terms((timeout, connect_timeout, options, tls): TermsTuple<'_>) -> PyResult<Terms> {
-    let duration =
-        |seconds| Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()));
     Ok(Terms {
-        timeout: duration(timeout)?,
-        connect_timeout: connect_timeout.map(duration).transpose()?,
+        timeout: to_duration(timeout)?,
+        connect_timeout: connect_timeout.map(to_duration).transpose()?,
         options: content::options(options)?,
         tls: tls.map(|client| client.0.clone()),
     })
+}
+
+pub(super) fn to_duration(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// How long to wait at most: no limit if the seconds are more than a `Duration` holds.
+pub(super) fn to_timeout(seconds: Option<f64>) -> Option<Duration> {
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())
 }
 
 /// What turns the outcome of a URL into a tuple, as in `Outcomes.take`.

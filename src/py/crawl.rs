@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -14,16 +13,14 @@ use url::Url;
 
 use super::background::Running;
 use super::bell::Bell;
-use super::convert::{TermsTuple, outcome_to_python, strategy, to_terms};
-use super::errors::to_python;
+use super::convert::{TermsTuple, outcome_to_python, strategy, to_duration, to_terms, to_timeout};
+use super::errors::{of_url, to_python};
 use super::signals::interruptible;
 use super::tls::TlsClient;
-use crate::background;
 use crate::crawl::page::{Page, Row};
 use crate::crawl::scope::Scope;
 use crate::crawl::{Arrived, Settings, Totals};
 use crate::error::Error;
-use crate::work::Work;
 
 /// `aio_strategies.crawling.rust_crawler.Settings`.
 #[derive(FromPyObject)]
@@ -49,8 +46,6 @@ pub(super) struct SettingsObject {
 impl SettingsObject {
     fn read(self, roots: &[Url], hands_out: bool, keeps_rows: bool) -> PyResult<Settings> {
         let scope = Scope::new(roots, self.strict, self.include.as_deref(), self.exclude.as_deref());
-        let duration =
-            |seconds| Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()));
         Ok(Settings {
             scope: scope.map_err(PyValueError::new_err)?,
             max_redirect: self.max_redirect,
@@ -60,8 +55,8 @@ impl SettingsObject {
             max_pages: self.max_pages,
             max_pages_per_folder: self.max_pages_per_folder,
             max_depth: self.max_depth,
-            delay: duration(self.delay)?,
-            max_delay: duration(self.max_delay)?,
+            delay: to_duration(self.delay)?,
+            max_delay: to_duration(self.max_delay)?,
             robots: self.robots,
             sitemaps: self.sitemaps,
             nofollow: self.nofollow,
@@ -115,16 +110,8 @@ impl Crawl {
         let (bell, ring) = Bell::new()?;
         let crawl = crate::crawl::Crawl::new(settings, to_terms(terms)?, &roots, ring);
         let crawl = crawl.or_else(|error| Err(to_python(py, &error, None)?))?;
-        let ending = Arc::clone(&crawl);
-        let way = Box::new(move |work: &Arc<dyn Work>, cancellation: &_| {
-            let ended = background::run(&way, work, cancellation);
-            ending.end(ended.clone());
-            ended
-        });
-        match background::Background::start(way, Arc::clone(&crawl) as Arc<dyn Work>) {
-            Ok(running) => Ok(Crawl { running: running.into(), work: crawl, bell }),
-            Err(error) => Err(to_python(py, &error, None)?),
-        }
+        let running = Running::start(py, way, &crawl, crate::crawl::Crawl::end)?;
+        Ok(Crawl { running, work: crawl, bell })
     }
 
     /// Says whom to trust over https, before the addresses of the first such host.
@@ -153,11 +140,11 @@ impl Crawl {
 
     /// Waits until something has arrived, and returns the pages, and the hosts whose addresses are wanted; none of both
     /// if the strategy has ended, or after so many seconds.
-    #[pyo3(signature = (patience = None))]
-    fn wait<'py>(&self, py: Python<'py>, patience: Option<f64>) -> PyResult<(Bound<'py, PyList>, Vec<Lookup>)> {
+    #[pyo3(signature = (timeout = None))]
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<(Bound<'py, PyList>, Vec<Lookup>)> {
         self.running.here(py)?;
-        let until = patience.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
-        let arrived = interruptible(py, |cancellation| self.work.wait(cancellation, until))?;
+        let timeout = to_timeout(timeout);
+        let arrived = interruptible(py, |cancellation| self.work.wait(timeout, cancellation))?;
         to_tuples(py, arrived.or_else(|error| Err(to_python(py, &error, None)?))?)
     }
 
@@ -224,7 +211,7 @@ fn to_tuples(py: Python<'_>, arrived: Arrived) -> PyResult<(Bound<'_, PyList>, V
     let to_python = outcome_to_python(py)?;
     let page = |page: Page| -> PyResult<Bound<'_, PyTuple>> {
         let outcome = to_python(page.url.as_str(), &page.outcome)?;
-        let error = page.error.as_ref().map(|error| described(py, error, page.url.as_str())).transpose()?;
+        let error = page.error.as_ref().map(|error| of_url(py, error, page.url.as_str())).transpose()?;
         let links = PyTuple::new(py, page.links.iter().map(Url::as_str))?;
         let next_url = page.next_url.as_ref().map(Url::as_str);
         let Page { url, referrer, depth, tries, content_type, new_links, .. } = &page;
@@ -238,14 +225,7 @@ fn to_tuples(py: Python<'_>, arrived: Arrived) -> PyResult<(Bound<'_, PyList>, V
 
 fn row_to_python(py: Python<'_>, row: Row) -> PyResult<Bound<'_, PyTuple>> {
     let Row { url, next_url, status, error, size, content_type, encoding, links, new_links } = row;
-    let error = error.map(|error| described(py, &error, &url)).transpose()?;
+    let error = error.map(|error| of_url(py, &error, &url)).transpose()?;
     (&*url, next_url.as_deref(), status, error, size, &*content_type, encoding.as_deref(), links, new_links)
         .into_pyobject(py)
-}
-
-/// The exception for what is wrong with a URL, apart from its exchange.
-fn described(py: Python<'_>, error: &Error, url: &str) -> PyResult<PyErr> {
-    let attributes = pyo3::types::PyDict::new(py);
-    attributes.set_item("url", url)?;
-    to_python(py, error, Some(&attributes))
 }

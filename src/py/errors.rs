@@ -39,6 +39,13 @@ pub(super) fn to_python(py: Python<'_>, error: &Error, attributes: Option<&Bound
     Ok(PyErr::from_value(class.call((error.to_string(),), attributes)?))
 }
 
+/// The exception for what is wrong with `url`, apart from its exchange.
+pub(super) fn of_url(py: Python<'_>, error: &Error, url: &str) -> PyResult<PyErr> {
+    let attributes = PyDict::new(py);
+    attributes.set_item("url", url)?;
+    to_python(py, error, Some(&attributes))
+}
+
 /// The exception for the failed exchange of `url`, with all that is known about it.
 pub(super) fn failure(py: Python<'_>, error: &Error, outcome: &Outcome, url: &str) -> PyResult<PyErr> {
     let attributes = PyDict::new(py);

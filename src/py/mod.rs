@@ -28,6 +28,7 @@ use pyo3::prelude::*;
 mod _native {
     use std::path::PathBuf;
     use std::sync::Arc;
+    use std::time::SystemTime;
 
     use pyo3::exceptions::PyImportError;
     use pyo3::prelude::*;
@@ -58,7 +59,7 @@ mod _native {
     #[pymodule_export]
     use super::tls::TlsClient;
     use crate::background;
-    use crate::crawl::{links, scope};
+    use crate::crawl::{links, politeness, scope};
     use crate::target::Location;
     use crate::work::Work;
 
@@ -99,6 +100,14 @@ mod _native {
     fn link_url(base: &str, reference: &str) -> Option<String> {
         let base = Url::parse(base).ok()?;
         links::join(&base, reference).map(String::from)
+    }
+
+    /// How many seconds a host wants to be left alone after a reply with this status and `Retry-After`; `None` if it does
+    /// not ask for it. `strikes` is how many such replies came before.
+    #[pyfunction]
+    fn asked_pause(status: u16, retry_after: Option<&str>, strikes: u32) -> Option<f64> {
+        let pause = politeness::pause(status, retry_after.map(str::as_bytes), strikes, SystemTime::now());
+        pause.map(|pause| pause.as_secs_f64())
     }
 
     /// The site of a host, by the public suffix list: `example.co.uk` of `www.example.co.uk`.

@@ -4,20 +4,18 @@
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use super::background::Running;
 use super::bell::Bell;
-use super::convert::{TargetTuple, TermsTuple, outcome_to_python, strategy, to_target, to_terms};
+use super::convert::{TargetTuple, TermsTuple, outcome_to_python, strategy, to_target, to_terms, to_timeout};
 use super::errors::to_python;
 use super::signals::interruptible;
 use super::tls::TlsClient;
 use crate::attempt::{Assignment, Outcome, Terms};
-use crate::background;
 use crate::error::Error;
-use crate::work::{Job, Work};
+use crate::work::Job;
 
 /// A ticket and what came of its URL, as in `Outcomes.take`.
 type Arrived<'py> = Vec<(usize, Bound<'py, PyAny>)>;
@@ -48,16 +46,8 @@ impl Stream {
         let terms = Mutex::new([Arc::new(to_terms(terms)?), Arc::new(to_terms(terms_elsewhere)?)]);
         let (bell, ring) = Bell::new()?;
         let work = Arc::new(crate::work::Stream::new(waiters, ring));
-        let ending = Arc::clone(&work);
-        let way = Box::new(move |work: &Arc<dyn Work>, cancellation: &_| {
-            let ended = background::run(&way, work, cancellation);
-            ending.end(ended.clone());
-            ended
-        });
-        match background::Background::start(way, Arc::clone(&work) as Arc<dyn Work>) {
-            Ok(running) => Ok(Stream { running: running.into(), work, terms, bell }),
-            Err(error) => Err(to_python(py, &error, None)?),
-        }
+        let running = Running::start(py, way, &work, crate::work::Stream::end)?;
+        Ok(Stream { running, work, terms, bell })
     }
 
     /// Says whom to trust over https, before the first such URL is pushed.
@@ -93,8 +83,7 @@ impl Stream {
     #[pyo3(signature = (timeout=None))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Arrived<'py>> {
         self.running.here(py)?;
-        // more than a Duration holds is no limit
-        let timeout = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+        let timeout = to_timeout(timeout);
         let outcomes = interruptible(py, |cancellation| self.work.wait(timeout, cancellation))?;
         to_tuples(py, outcomes.or_else(|error| Err(to_python(py, &error, None)?))?)
     }

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, Unpack
 
 from .. import python_fetching, rust_fetching
-from .._native import page_links
+from .._native import asked_pause, page_links
 from ..catalogue import find
 from ..checks import (
     check_addresses,
@@ -28,14 +27,15 @@ from ..checks import (
 )
 from ..exceptions import ForkedProcessError, HostPaused, InvalidURL, RequestError, TotalTimeout, UnsupportedProtocol
 from ..fetching import Fetching, OpenStream
-from ..http_redirects import Redirect, redirect
 from ..request_options import RequestOptions, checked
 from ..results import Response, warn_of_shortage
 from ..targets import Addresses, Location, locate, resolve
 from ..terms import Terms
-from .crawler import HTML, WAIT_BEFORE_TRY, may_be_tried_again
+from .crawler import may_be_tried_again, wait_before_try
 from .host_queues import HostQueues
-from .links import links_of, without_fragment
+from .leads import leads
+from .links import links_of_page
+from .page import described
 from .record_batches import BYTES, ROWS
 from .stage_rows import Source, StageBatches, StageRow
 
@@ -44,14 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["crawl_batches"]
 
-FIRST_PAUSE = 1.0
-"""Seconds that a host is left alone after a 429 that does not say how long; twice as long after each further try."""
-
 MOST_BYTES = 1 << 30
 """The most bytes that a batch may be allowed: its offsets have 32 bits."""
-
-MOST_NAMES = 10_000
-"""How many names' addresses are remembered."""
 
 TAKEN_AT_ONCE = 1_000
 """How many URLs of a batch become Python objects at a time."""
@@ -139,7 +133,7 @@ def crawl_batches(
         iter(batches),
         strategy,
         {"python": python_fetching, "rust": rust_fetching}[language].open_stream,
-        {"python": _links_in_python, "rust": _links_in_rust}[language],
+        {"python": links_of_page, "rust": _links_in_rust}[language],
         terms,
         max_tasks,
         HostQueues(check_count("max_tasks_per_host", most), check_pause("delay", delay)),
@@ -300,7 +294,7 @@ class _Stage:
                 raise InvalidURL("there is no URL")
             [location] = locate([url])
         except (InvalidURL, UnsupportedProtocol) as error:
-            self._add(StageRow(source, place, error=_text(error)))
+            self._add(StageRow(source, place, error=described(error)))
             return
         job = _Job(url, source, place, location)
         if (why := self._given_up.get(job.host)) is not None:
@@ -314,8 +308,6 @@ class _Stage:
         """Hand these to the strategy."""
         if self._fetching is None:
             self._fetching = self._open_stream(self._strategy, self._max_tasks, self._terms, self._terms)
-        if len(self._addresses) > MOST_NAMES:
-            self._addresses.clear()
         batch = {next(self._tickets): job for job in jobs}
         for job in jobs:
             if (own := self._own_addresses.get(job.location.host)) is not None:
@@ -350,8 +342,9 @@ class _Stage:
         job.tries += 1
         now = time.monotonic()
         self._queues.ended(job.host, now)
-        wait = WAIT_BEFORE_TRY * 2 ** (job.tries - 1)
-        if (pause := _pause(response, job.tries)) is not None:
+        wait = wait_before_try(job.tries)
+        pause = asked_pause(response.status_code or 0, response.headers.get("retry-after"), job.tries - 1)
+        if pause is not None:
             wait = max(wait, pause)
             if pause > self._max_delay:
                 self._give_up_host(job.host, f"asks for a pause of {pause:g} s; max_delay is {self._max_delay:g} s")
@@ -372,7 +365,7 @@ class _Stage:
     # --- ends
 
     def _fail(self, job: _Job, why: RequestError) -> None:
-        self._add(StageRow(job.source, job.place, error=_text(why), tries=job.tries))
+        self._add(StageRow(job.source, job.place, error=described(why), tries=job.tries))
 
     def _give_up_host(self, host: _Host, why: str) -> None:
         """Fetch nothing more from this host."""
@@ -391,7 +384,7 @@ class _Stage:
             self._fail(job, late)
         self._in_flight.clear()
         for source, place, _ in self._urls or ():
-            self._add(StageRow(source, place, error=_text(late)))
+            self._add(StageRow(source, place, error=described(late)))
             if self._has_full:
                 return True
         self._urls = None
@@ -412,56 +405,25 @@ class _Stage:
             raise ForkedProcessError("this crawl was begun before a fork, by the parent process")
 
 
-def _links_in_python(response: Response) -> list[str]:
-    return links_of(response.text, response.url)
-
-
 def _links_in_rust(response: Response) -> list[str]:
     return page_links(response.content, response.headers.get_list("content-type")[-1], response.url)
 
 
 def _row(job: _Job, response: Response, links_of: Callable[[Response], list[str]]) -> StageRow:
     """Make the row of a page, a redirect or an error."""
-    error, next_url, links = response.error, None, []
-    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    leads = redirect(response, 1, 0)
-    if isinstance(leads, Redirect):
-        next_url = without_fragment(leads.url)
-    elif leads is not None:
-        error = leads
-    elif response.status_code == 200 and content_type in HTML:
-        links = links_of(response)
+    content_type, error, next_url, links = leads(response, 1, 0, links_of)
     return StageRow(
         job.source,
         job.place,
         next_url,
         response.status_code,
-        None if error is None else _text(error),
+        described(error),
         content_type,
         None if response.status_code is None else response.encoding,
         response.content,
         links,
         job.tries,
     )
-
-
-def _text(error: RequestError) -> str:
-    return f"{type(error).__name__}: {error.message}"
-
-
-def _pause(response: Response, tries: int) -> float | None:
-    """Return how many seconds the host wants to be left alone; None if it does not ask for it."""
-    if response.status_code not in (429, 503):
-        return None
-    value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch("[0-9]{1,10}", value):
-        return float(value)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):  # it says nothing, or nonsense
-        return FIRST_PAUSE * 2 ** (tries - 1) if response.status_code == 429 else None
 
 
 def _host_of(name: str) -> str:

@@ -10,28 +10,36 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import count
-from typing import ClassVar, NamedTuple, Unpack
+from typing import ClassVar, NamedTuple, Protocol, Unpack
 
 from .._native import site_of
 from ..catalogue import find
 from ..checks import check_count, check_flag, check_pattern, check_roots
 from ..exceptions import NetworkError, TimeoutException
 from ..fetching import Fetching, OpenStream
-from ..http_redirects import Redirect, redirect
 from ..request_options import RequestOptions, checked
 from ..results import Response, count_from
 from ..targets import Addresses, Location, locate, resolve
-from .links import links_of, without_fragment
+from .leads import leads
+from .links import links_of_page, without_fragment
 from .outputs import Outputs
 from .page import Page
 from .statistics import Statistics, Totals
 
-__all__ = ["HTML", "WAIT_BEFORE_TRY", "Crawler", "may_be_tried_again"]
+__all__ = ["Crawler", "may_be_tried_again", "wait_before_try"]
 
-HTML = ("text/html", "application/xhtml+xml")
-
-WAIT_BEFORE_TRY = 0.1
+_WAIT_BEFORE_TRY = 0.1
 """Seconds before the second try of a URL; before each later one, twice as long as before."""
+
+
+class Running(Protocol):
+    """A crawl that has begun."""
+
+    def totals(self) -> Totals:
+        """Return how it stands."""
+
+    def stop(self) -> None:
+        """Have the crawl end, from any thread."""
 
 
 class Known(NamedTuple):
@@ -114,7 +122,7 @@ class Crawler(Outputs):
         options.setdefault("keep_alive", True)
         self._terms = checked(timeout, options).terms
         self.statistics = Statistics(self.max_tasks)
-        self._running: _Crawl | None = None
+        self._running: Running | None = None
 
     def __iter__(self) -> Iterator[Page]:
         crawl = self._running = _Crawl(self)
@@ -229,25 +237,19 @@ class _Crawl:
         jobs = []
         for ticket, target in targets.items():
             tries = batch[ticket].tries
-            due = now + WAIT_BEFORE_TRY * 2 ** (tries - 1) if tries else 0.0
+            due = now + wait_before_try(tries) if tries else 0.0
             jobs.append((ticket, target._replace(due=due), False))
         self.fetching.push(jobs)
         self.lost += [(ticket, Response(urls[ticket], error=error)) for ticket, error in errors.items()]
 
     def _digest(self, known: Known, response: Response) -> Page:
         """Make the page, and put where it leads into the queue."""
-        next_url, links, new, error = None, [], 0, response.error
-        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        leads = redirect(response, known.redirects, self._crawler.max_redirect - known.redirects)
-        if isinstance(leads, Redirect):
-            next_url = without_fragment(leads.url)
-            new = int(self._add(Known(next_url, known.url, known.depth, known.redirects - 1)))
-        elif leads is not None:
-            error = leads
-        elif response.status_code == 200 and content_type in HTML:
-            links = links_of(response.text, response.url)
-            deeper = (Known(link, known.url, known.depth + 1, self._crawler.max_redirect) for link in links)
-            new = sum(self._add(linked) for linked in deeper)
+        most = self._crawler.max_redirect
+        content_type, error, next_url, links = leads(response, known.redirects, most - known.redirects, links_of_page)
+        found = [Known(link, known.url, known.depth + 1, most) for link in links]
+        if next_url is not None:
+            found.append(Known(next_url, known.url, known.depth, known.redirects - 1))
+        new = sum(map(self._add, found))
         count_from(response, self._began)
         return Page(
             url=known.url,
@@ -258,7 +260,7 @@ class _Crawl:
             error=error,
             content_type=content_type,
             content=response.content,
-            links=tuple(links),
+            links=links,
             new_links=new,
             tries=known.tries,
             start=response.start,
@@ -287,6 +289,11 @@ class _Crawl:
         if location.host in self._hosts:
             return True
         return not self._crawler.strict and site_of(location.host) in map(site_of, self._hosts)
+
+
+def wait_before_try(tries: int) -> float:
+    """Return how many seconds to wait before the next try of a URL, after so many."""
+    return _WAIT_BEFORE_TRY * 2.0 ** (tries - 1)
 
 
 def may_be_tried_again(response: Response) -> bool:

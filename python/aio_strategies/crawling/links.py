@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 from .._native import join_url, link_url
 from ..exceptions import RequestError
+from ..results import Response
 
-__all__ = ["links_of", "without_fragment"]
+__all__ = ["links_of", "links_of_page", "without_fragment"]
 
 
 def links_of(text: str, url: str) -> list[str]:
@@ -31,6 +32,11 @@ def links_of(text: str, url: str) -> list[str]:
     return list(dict.fromkeys(link for link in found if link))
 
 
+def links_of_page(response: Response) -> list[str]:
+    """Return where the links of a reply lead that is a page."""
+    return links_of(response.text, response.url)
+
+
 _AMPERSAND = re.compile("&(?=[A-Za-z][A-Za-z0-9]*=)")
 """An ampersand between two parameters of a query, as in ``?a=1&copy=2``: older Pythons read the sign © there."""
 
@@ -40,10 +46,12 @@ def without_fragment(url: str) -> str:
     return url.partition("#")[0]
 
 
+_SHOWN_AS_TEXT = {"textarea", "title", "xmp", "iframe", "noembed", "noframes"}
+"""Elements that hold no markup, besides those of which the parser knows."""
+
+
 class _Reader(HTMLParser):
     """Notes the links; the parser decodes entities, and passes over comments, scripts, and markup shown as text."""
-
-    CDATA_CONTENT_ELEMENTS = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,6 +60,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         """Note an ``<a>``, an ``<area>`` or the first ``<base>``."""
+        if tag in _SHOWN_AS_TEXT:
+            self.set_cdata_mode(tag)
         if tag not in ("a", "area", "base"):
             return
         references = [value or "" for name, value in attributes if name == "href"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import ClassVar, NamedTuple, Unpack
@@ -16,7 +15,7 @@ from ..helper import PROGRAM
 from ..native_values import response, terms_tuple
 from ..request_options import RequestOptions
 from ..results import count_from, warn_of_shortage
-from ..targets import Addresses, addresses_of
+from ..targets import addresses_of
 from ..terms import Terms
 from ..trust import native_client
 from . import crawler
@@ -152,32 +151,24 @@ class Crawler(crawler.Crawler):
         self.nofollow = check_flag("nofollow", nofollow)
         self.keep_pages = check_flag("keep_pages", keep_pages)
         self.state = None if state is None else check_folder("state", state)
-        self._crawl: _Crawl | None = None
         _native.check_crawl(self._settings(), self.roots)
 
     def __iter__(self) -> Iterator[Page]:
         crawl = self._begin(hands_out=True)
         try:
             while not crawl.has_ended():
-                for page in crawl.wait():
-                    if self.keep_pages:
-                        self.statistics.add(page)
-                    yield page
-                    crawl.acknowledge()
+                yield from crawl.wait()
         finally:
-            crawl.end(self.statistics)
+            crawl.end()
 
     async def __aiter__(self) -> AsyncIterator[Page]:
         crawl = self._begin(hands_out=True)
         try:
             while not crawl.has_ended():
                 for page in await crawl.arrived():
-                    if self.keep_pages:
-                        self.statistics.add(page)
                     yield page
-                    crawl.acknowledge()
         finally:
-            crawl.end(self.statistics)
+            crawl.end()
 
     def crawl(self, *, progress: bool | Show | None = None) -> Statistics:
         """Crawl to the end, and return the statistics.
@@ -192,21 +183,8 @@ class Crawler(crawler.Crawler):
                     crawl.wait(SECONDS_BETWEEN)
                     update()
         finally:
-            crawl.end(self.statistics)
-            self.statistics.extend(crawl.rows(len(self.statistics)))
+            crawl.end()
         return self.statistics
-
-    def totals(self) -> Totals:
-        """Return how the latest crawl stands."""
-        return Totals() if self._crawl is None else self._crawl.totals()
-
-    def stop(self) -> None:
-        """End the crawl that is going on: what is in flight is broken off, and its iteration ends.
-
-        Any thread may call it.
-        """
-        if self._crawl is not None:
-            self._crawl.cancel()
 
     def _settings(self) -> Settings:
         return Settings(
@@ -222,46 +200,46 @@ class Crawler(crawler.Crawler):
             self.max_depth,
             self.delay,
             self.max_delay,
-            _product(self._terms) if self.robots else None,
+            _agent(self._terms) if self.robots else None,
             self.sitemaps,
             self.nofollow,
             self.state,
         )
 
     def _begin(self, *, hands_out: bool) -> _Crawl:
-        self.statistics = Statistics(self.max_tasks)
-        self._crawl = _Crawl(self, hands_out)
-        self.statistics.extend(self._crawl.rows())  # of earlier crawls with this state
-        return self._crawl
+        crawl = self._running = _Crawl(self, hands_out)
+        return crawl
 
 
 class _Crawl:
     """One crawl: it gives the native one the addresses that it asks for, and takes its pages."""
 
     def __init__(self, crawler: Crawler, hands_out: bool) -> None:
+        crawler.statistics = self._statistics = Statistics(crawler.max_tasks)
+        # Not the crawler itself: only the garbage collector would then close what this one holds.
         self._terms = crawler._terms
         self._max_tasks = crawler.max_tasks
-        self._began = time.monotonic()
-        self._addresses: Addresses = {}
-        self._trusts = False
+        self._keeps_pages = crawler.keep_pages
         self._keeps_state = crawler.state is not None
-        self._keeps_rows = crawler.keep_pages
+        self._began = time.monotonic()
+        self._trusts = False
         self._native = _native.Crawl(
             crawler.strategy,
             crawler._settings(),
-            terms_tuple(self._terms, False),
+            terms_tuple(crawler._terms, False),
             crawler.roots,
             PROGRAM,
             hands_out=hands_out,
             keeps_rows=crawler.keep_pages,
         )
+        self._take_rows()  # of earlier crawls with this state
 
     def has_ended(self) -> bool:
         return self._native.has_ended()
 
-    def wait(self, patience: float | None = None) -> Iterator[Page]:
+    def wait(self, timeout: float | None = None) -> Iterator[Page]:
         """Wait until pages have come, for at most so many seconds, and return them."""
-        pages, lookups = self._native.wait(patience)
+        pages, lookups = self._native.wait(timeout)
         self._look_up(lookups)
         return self._made_of(pages)
 
@@ -271,36 +249,35 @@ class _Crawl:
             await until_readable(self._native)
             pages, lookups = self._native.take()
         except NotImplementedError:
-            pages, lookups = await in_thread(self._native.wait, self.cancel)
+            pages, lookups = await in_thread(self._native.wait, self.stop)
         if lookups:
-            await in_thread(lambda: self._look_up(lookups), self.cancel)
+            await in_thread(lambda: self._look_up(lookups), self.stop)
         return self._made_of(pages)
-
-    def rows(self, start: int = 0) -> Iterator[Row]:
-        for url, next_url, status, error, size, content_type, encoding, links, new_links in self._native.rows_from(
-            start
-        ):
-            yield Row(url, next_url, status, described(error), size, content_type, encoding, links, new_links)
 
     def totals(self) -> Totals:
         return Totals(*self._native.totals())
 
-    def acknowledge(self) -> None:
-        """Say that a page is done."""
-        if self._keeps_state:
-            self._native.acknowledge(1)
-
-    def cancel(self) -> None:
+    def stop(self) -> None:
+        """Have the crawl end, from any thread."""
         self._native.cancel()
 
-    def end(self, statistics: Statistics) -> None:
+    def end(self) -> None:
         """End what is in flight."""
         self._native.close()
-        statistics.seconds = time.monotonic() - self._began
-        if not self._keeps_rows:
-            statistics.pages = self.totals().pages
+        self._take_rows()
+        self._statistics.seconds = time.monotonic() - self._began
+        if not self._keeps_pages:
+            self._statistics.pages = self.totals().pages
         if (shortage := self._native.shortage()) is not None:
             warn_of_shortage(self._max_tasks, shortage)
+
+    def _take_rows(self) -> None:
+        self._statistics.extend(
+            Row(url, next_url, status, described(error), size, content_type, encoding, links, new_links)
+            for url, next_url, status, error, size, content_type, encoding, links, new_links in self._native.rows_from(
+                len(self._statistics)
+            )
+        )
 
     def _look_up(self, lookups: list[_native._HostLookup]) -> None:
         if not lookups:
@@ -319,7 +296,13 @@ class _Crawl:
     def _made_of(self, pages: list[_native._CrawledPage]) -> Iterator[Page]:
         pages.reverse()
         while pages:
-            yield self._page(pages.pop())  # so that a page is freed as soon as the loop has done with it
+            page = self._page(pages.pop())
+            if self._keeps_pages:
+                self._statistics.add(page)
+            yield page
+            del page  # it is freed as soon as the loop has done with it
+            if self._keeps_state:
+                self._native.acknowledge(1)
 
     def _page(self, page: _native._CrawledPage) -> Page:
         (url, next_url, referrer, depth, tries, content_type), links, new_links, error, outcome = page
@@ -343,8 +326,7 @@ class _Crawl:
         )
 
 
-def _product(terms: Terms) -> str:
-    """Return the name by which robots.txt knows this crawler: RFC 9309, section 2.2.1."""
-    agents = [value for name, value in terms.options.headers if name.lower() == "user-agent"]
-    product = re.match(r"[A-Za-z_-]+", agents[0]) if agents else None
-    return product[0] if product else NAME
+def _agent(terms: Terms) -> str:
+    """Return the ``User-Agent``, by whose first word robots.txt knows this crawler."""
+    agents = (value for name, value in terms.options.headers if name.lower() == "user-agent")
+    return next(agents, NAME)
