@@ -6,7 +6,6 @@ Run as a program, it does one job, which is its argument, and prints what came o
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
 import json
 import logging
 import resource
@@ -146,14 +145,6 @@ OURS: dict[str, Callable[[Job], Crawl]] = {
 }
 PEERS: dict[str, Callable[[Job], Crawl]] = {"scrapy": scrapy, "crawlee": crawlee}
 CRAWLERS = OURS | PEERS
-
-
-def version(package: str) -> str | None:
-    """The version of an installed package; None if it is absent."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def cpu_seconds() -> tuple[float, float]:

@@ -36,9 +36,9 @@ from typing import Any
 import aio_strategies as aio
 from aio_strategies import _native
 from aio_strategies.measuring.environment import describe
-from crawler_peers import CRAWLERS, OURS, PEERS, Job, version
+from crawler_peers import CRAWLERS, OURS, PEERS, Job
 from nginx import Nginx, find, nginx, versions
-from peers import figures_of, rounded, told
+from peers import figures_of, rounded, told, version
 from save import save
 from sites import DOCUMENTATION, FOLDER, documentation, large_pages, package_version
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import json
 import resource
 import select
@@ -266,14 +265,6 @@ PEERS: dict[str, Callable[[Job], Sequence[Any]]] = {
     "uvloop": uvloop,
 }
 CLIENTS = OURS | PEERS
-
-
-def version(package: str) -> str | None:
-    """The version of an installed package; None if it is absent."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def cpu_seconds() -> tuple[float, float]:

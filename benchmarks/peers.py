@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
 import json
 import math
 import os
@@ -35,7 +36,7 @@ import aio_strategies as aio
 from aio_strategies import _native
 from aio_strategies.measuring.environment import describe
 from nginx import Nginx, find, nginx, versions
-from peer_clients import CLIENTS, OURS, PEERS, Job, line_of, version
+from peer_clients import CLIENTS, OURS, PEERS, Job, line_of
 from save import save
 
 CONFIDENCE = 0.95
@@ -396,6 +397,14 @@ def installed() -> tuple[dict[str, str], list[str]]:
     absent = [name for name, told in found.items() if not told]
     absent += [f"rust/{each.key}" for each in aio.strategies() if "rust" not in each.languages]
     return {name: told for name, told in found.items() if told}, absent
+
+
+def version(package: str) -> str | None:
+    """The version of an installed package; None if it is absent."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def program_version(name: str) -> str | None:

@@ -13,7 +13,7 @@ from ..targets import Target
 from .attempt import lost
 from .blocking_way import blocking_way, fetch
 from .work import Assignment, Work, assignments
-from .worker_pool import SLOT, PoolSlot, start_pool
+from .worker_pool import SLOT, PoolSlot, begin_watching, start_pool
 
 
 def process_way(work: Work) -> None:
@@ -83,6 +83,7 @@ def submit(pool: ProcessPoolExecutor, assignment: Assignment) -> Future[Response
 
 def fetch_one(ticket: int, target: tuple[Any, ...], terms: bytes) -> Response:
     """Fetch one URL, in a worker process, unless the call was cancelled while it waited here for its turn."""
+    begin_watching()
     if SLOT.broken_off:
         raise CancelledError
     return fetch(Assignment(ticket, Target(*target), unpickled(terms)), SLOT)

@@ -3,13 +3,16 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from time import sleep
 
+from .. import _native
 from .descriptors import enough_for
 from .work import Slot, ThreadSlot, Work
 
@@ -21,6 +24,9 @@ START_LIMIT = 30.0
 
 SLOT = Slot()
 """In a worker process, it holds the connection."""
+
+WATCHED: list[Connection] = []
+"""In a worker process, the pipe that becomes readable when the call is cancelled, until somebody watches it."""
 
 
 class PoolSlot(ThreadSlot):
@@ -68,21 +74,40 @@ def start_pool(work: Work, cancelled: Connection) -> tuple[ProcessPoolExecutor, 
 
 
 def prepare(cancelled: Connection) -> None:
-    """Prepare a worker process."""
-    # A terminal sends Ctrl-C to all processes: only the caller must react, and then cancels the call.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(RuntimeError):  # the system does not allow more threads
-        threading.Thread(target=watch, args=(cancelled,), daemon=True).start()
-
-
-def watch(cancelled: Connection) -> None:
-    """Break off what this worker fetches when the call is cancelled; end it with the caller, even if that is killed.
+    """Prepare a worker process: it ends with its caller, even if that is killed.
 
     Otherwise it would wait for work forever, since it holds a copy of the pipe that the work comes through.
     """
-    caller = multiprocessing.parent_process()
-    assert caller is not None
-    while caller.sentinel not in wait([caller.sentinel, cancelled]):
+    # A terminal sends Ctrl-C to all processes: only the caller must react, and then cancels the call.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    WATCHED.append(cancelled)
+    if sys.platform == "linux" and os.getppid() == caller().pid:
+        _native.die_with(os.getppid())
+    else:  # a child of the fork server, or a system that cannot end a child with its parent
+        begin_watching()
+
+
+def begin_watching() -> None:
+    """Watch for the end of the call, and of its process, from now on.
+
+    Where possible, not before the first URL: if there is little room for threads, the caller's come first.
+    """
+    while WATCHED:
+        with suppress(RuntimeError):  # the system does not allow more threads
+            threading.Thread(target=watch, args=(WATCHED.pop(),), daemon=True).start()
+
+
+def watch(cancelled: Connection) -> None:
+    """Break off what this worker fetches when the call is cancelled; end it with the caller, even if that is killed."""
+    ended = caller().sentinel
+    while ended not in wait([ended, cancelled]):
         SLOT.break_off()
         sleep(0.05)
     os._exit(1)
+
+
+def caller() -> BaseProcess:
+    """The process whose worker this is."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    return parent
