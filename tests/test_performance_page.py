@@ -10,7 +10,7 @@ from pathlib import Path
 import aio_strategies as aio
 import peers
 import pytest
-from peer_clients import CLIENTS, PEERS, Job, measure, version
+from peer_clients import CLIENTS, PEERS, Job, measure
 
 MADE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_performance.py"))
 MEASURED = json.loads(MADE["MEASURED"].read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ def test_only_what_is_lost_is_called_lost() -> None:
 @pytest.mark.parametrize("arm", CLIENTS)
 @pytest.mark.slow
 def test_a_client_keeps_connections_only_if_told_to(arm: str, https: bool) -> None:
-    if arm in PEERS and version(arm) is None:
+    if arm in PEERS and peers.version(arm) is None:
         pytest.skip(f"{arm} is not installed")
     with aio.LabServer(latency=0.005, body_size=100, https=https) as lab:
         for keep_alive in (False, True):
