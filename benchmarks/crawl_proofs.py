@@ -24,8 +24,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aio_strategies as aio
+from aio_strategies.crawling.statistics import CrawlRow
 from save import save
 
+#: How many columns of the statistics are alike by all strategies: all before those that depend on what came first.
+ALIKE = CrawlRow._fields.index("num_new_urls")
 #: A crawl with a state, which writes each page's URL to a file when its loop has it.
 PROGRAM = """
 import sys
@@ -64,7 +67,7 @@ def exact() -> dict:
                 crawler.crawl(progress=False)
                 found = {row.url: row.status for row in crawler.statistics}
                 name = f"{language}/{strategy.key}"
-                rows[name] = sorted(tuple(row[:-1]) for row in crawler.statistics if row.exception is None)
+                rows[name] = sorted(row[:ALIKE] for row in crawler.statistics if row.exception is None)
                 results[name] = {
                     "seconds": crawler.statistics.seconds,
                     "rows": len(crawler.statistics),

@@ -5,9 +5,7 @@ Run as a program, it does one job, which is its argument, and prints what came o
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import resource
 import sys
 import time
@@ -50,10 +48,15 @@ def ours(language: str, strategy: str, face: str, job: Job) -> Crawl:
         **settings,
     )
 
+    if face == "crawl":
+        return lambda: len(crawler.crawl())
+
+    import asyncio
+
     async def iterate() -> int:
         return len([page.status async for page in crawler])
 
-    return (lambda: asyncio.run(iterate())) if face == "async for" else (lambda: len(crawler.crawl()))
+    return lambda: asyncio.run(iterate())
 
 
 def scrapy(job: Job) -> Crawl:
@@ -98,6 +101,9 @@ def scrapy(job: Job) -> Crawl:
 
 def crawlee(job: Job) -> Crawl:
     """Its leanest crawler, which leaves parsing to its user: lxml does it here."""
+    import asyncio
+    import logging
+
     import lxml.html
     from crawlee import ConcurrencySettings
     from crawlee.crawlers import HttpCrawler, HttpCrawlingContext

@@ -10,6 +10,8 @@ import sys
 import textwrap
 import time
 import urllib.request
+from collections import Counter
+from itertools import pairwise
 
 import aio_strategies as aio
 import pytest
@@ -438,6 +440,35 @@ class TestCrawl:
             assert len(found(*options, "--lenient", "--max-redirect", "2", "--language", "python")) == 11
             assert lab.stats().peak_in_flight == 1
 
+    def test_what_only_the_crawler_in_rust_has(self, tmp_path):
+        def statuses(*arguments):
+            done = aio_strategies("crawl", lab.url, *arguments)
+            assert (done.returncode, done.stderr) == (0, "")
+            lines = [line.split() for line in done.stdout.splitlines() if line.startswith("http")]
+            return {line[0].removeprefix(lab.url): line[1] for line in lines}
+
+        with lab_of_links(9, latency=0) as lab:
+            lab.reply("/robots.txt", b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nUser-agent: *\nDisallow: /1")
+            robots = {"1": "error"}
+            assert statuses("--include", "/[012]?$") == {"": "200", **robots, "2": "200"}
+            assert statuses("--include", "/[012]?$", "--no-robots") == {"": "200", "1": "200", "2": "200"}
+            lab.reset()
+            statuses("--delay", "10ms", "--max-delay", "1s", "--nofollow", "--sitemaps", "--max-tasks-per-host", "3")
+            records = {record.path: record.begun for record in lab.log()}
+            assert "/sitemap.xml" in records
+            starts = sorted(begun for path, begun in records.items() if not path.endswith((".txt", ".xml")))
+            assert len(starts) == 10
+            assert all(later - earlier >= 0.01 for earlier, later in pairwise(starts))
+            assert len(statuses("--max-pages-per-folder", "4", "--no-robots")) == 4
+
+    def test_a_state_and_a_picture(self, tmp_path):
+        options = ["--state", str(tmp_path / "state"), "--plot", str(tmp_path / "crawl.svg")]
+        with lab_of_links(9, latency=0) as lab:
+            assert "3 URLs in " in aio_strategies("crawl", lab.url, "--max-pages", "3", *options).stdout
+            assert "11 URLs in " in aio_strategies("crawl", lab.url, *options).stdout
+            assert max(Counter(record.path for record in lab.log() if record.path != "/robots.txt").values()) == 1
+        assert "URLs per second" in (tmp_path / "crawl.svg").read_text()
+
     def test_nothing_that_answers(self):
         done = aio_strategies("crawl", REFUSED, "--max-tries", "1")
         assert (done.returncode, done.stderr) == (1, "")
@@ -447,6 +478,13 @@ class TestCrawl:
         done = aio_strategies("crawl", REFUSED, "--strategy", "uring", "--language", "python")
         assert (done.returncode, done.stdout) == (2, "")
         assert "aio-strategies crawl: error: no version of 'uring' in the language 'python'" in done.stderr
+
+        done = aio_strategies("crawl", REFUSED, "--no-robots", "--language", "python")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "aio-strategies crawl: error: only the crawler in Rust has --no-robots" in done.stderr
+        done = aio_strategies("crawl", REFUSED, "--state", "folder", "--to", "pages.jsonl")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "aio-strategies crawl: error: --to and --state exclude each other" in done.stderr
 
     def test_what_is_not_installed(self, tmp_path, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -609,6 +647,9 @@ class TestArguments:
             (["crawl", "ftp://a.org"], "argument URL: "),
             (["crawl", "a.org", "--to", "pages.csv"], "must end with .parquet, .jsonl, .warc or .warc.gz"),
             (["crawl", "a.org", "--exclude", "("], "argument --exclude: exclude='(' is no regular expression: "),
+            (["crawl", "a.org", "--include", ")"], "argument --include: include=')' is no regular expression: "),
+            (["crawl", "a.org", "--delay", "-1s"], "argument --delay: "),
+            (["crawl", "a.org", "--plot", "a.gif"], "must end with .svg, .html, .png or .pdf, not 'a.gif'"),
             (["crawl", "a.org", "--max-pages", "0"], "argument --max-pages: max_pages must be at least 1, not 0"),
             (["crawl", "a.org", "--max-depth", "-1"], "argument --max-depth: max_depth must be at least 0, not -1"),
             (["crawl", "a.org", "--strategy", "fork"], "no strategy 'fork'; allowed: blocking, "),

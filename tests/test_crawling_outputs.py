@@ -6,12 +6,14 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 import zlib
+from collections import Counter
 from urllib.parse import urlsplit
 
 import aio_strategies as aio
@@ -25,6 +27,8 @@ from aio_strategies.calling import crawler_class
 from aio_strategies.crawling.outputs import Outputs
 from aio_strategies.crawling.postponement import Postponement
 from aio_strategies.display import progress as display
+from aio_strategies.display.crawl_chart import Fetch, crawl_chart
+from matplotlib import pyplot
 from pyarrow import parquet
 from warcio.archiveiterator import ArchiveIterator
 
@@ -63,6 +67,16 @@ def reply(content: bytes, *fields: str, status: str = "200 OK", version: str = "
 
 def linking(*paths: str) -> bytes:
     return reply("".join(f"<a href='{path}'>" for path in paths).encode(), "Content-Type: text/html")
+
+
+@contextlib.contextmanager
+def serving(site: aio.Site, **settings):
+    """A lab that answers under the names of a generated site's hosts."""
+    with contextlib.ExitStack() as stack:
+        lab = stack.enter_context(aio.LabServer(**{"latency": 0, **settings}, site=site))
+        for name, (_, port) in lab.hosts.items():
+            stack.enter_context(lab.as_host(name, port))
+        yield lab
 
 
 @contextlib.contextmanager
@@ -529,7 +543,7 @@ class TestStatistics:
     def test_it_is_a_table(self, crawler):
         statistics = crawler.crawl()
         columns = ["url", "next_url", "status", "exception", "size", "content_type", "encoding", "num_urls"]
-        columns.append("num_new_urls")
+        columns += ["num_new_urls", "start", "end"]
         frame = polars.DataFrame(statistics)
         assert frame.columns == columns == list(statistics[0]._fields)
         assert frame.rows() == [tuple(row) for row in statistics]
@@ -539,20 +553,94 @@ class TestStatistics:
         assert list(statistics.to_pandas().columns) == columns
         assert statistics.to_csv().count("\n") == 1 + len(statistics)
         assert statistics[0].url in repr(statistics)
-        assert f"{len(statistics)} rows × 9 columns" in repr(statistics)
+        assert f"{len(statistics)} rows × 11 columns" in repr(statistics)
         assert statistics._repr_html_().startswith("<")
         assert {row.encoding for row in statistics if row.exception is None} == {"utf-8"}
 
     def test_without_rows(self):
         statistics = aio.Crawler("a.invalid", exclude=".").crawl()
         assert polars.DataFrame(statistics).height == 0
-        assert "0 rows × 9 columns" in repr(statistics)
+        assert "0 rows × 11 columns" in repr(statistics)
         assert statistics.report().startswith("0 URLs")
 
     def test_the_summary_is_the_end_of_the_report(self, crawler):
         statistics = crawler.crawl()
         assert statistics.report().endswith("\n" + statistics.summary())
         assert statistics.report().count("\n") == len(statistics) + statistics.summary().count("\n")
+
+    def test_when_each_was_fetched(self, language):
+        with serving(aio.Site(pages=40, seed=4), latency=0.02) as lab:
+            crawler = crawler_class(language)(lab.site_url, max_tasks=2)
+            crawled = crawler.crawl()
+            assert len(list(crawler)) == len(crawled)
+            for statistics in (crawled, crawler.statistics):
+                assert all(0 <= row.start < row.end <= statistics.seconds for row in statistics)
+                assert all(row.end - row.start >= 0.02 for row in statistics)
+                # two at a time, and nothing before the root's links were known
+                starts, ends = (sorted(getattr(row, name) for row in statistics) for name in ("start", "end"))
+                assert all(end <= start for end, start in zip(ends, starts[2:], strict=False))
+                assert starts[1] >= ends[0]
+
+    def test_of_an_earlier_crawl_times_are_unknown(self, tmp_path):
+        with serving(aio.Site(pages=40, seed=4)) as lab:
+            kept = {"state": tmp_path / "state"}
+            assert len(aio.Crawler(lab.site_url, max_pages=10, **kept).crawl()) == 10
+            both = aio.Crawler(lab.site_url, **kept).crawl()
+        assert [row.start is None for row in both] == [row.end is None for row in both] == [True] * 10 + [False] * 30
+        assert "30 URLs" in both.plot().svg
+
+
+class TestPlot:
+    def test_what_it_shows(self, language):
+        site = aio.Site(pages=60, links=3, hosts=3, redirects=True, broken=True, seed=4)
+        with serving(site, latency=0.01) as lab:
+            statistics = crawler_class(language)(lab.site_url, strict=False, max_tries=1, max_tasks=4).crawl()
+        picture = statistics.plot()
+        panels = dict(line.split(": ", 1) for line in picture.sketch.splitlines())
+        assert list(panels)[:3] == ["URLs per second", "URLs waiting", "fetches in flight"]
+        counts = {title: int(facts.split()[0]) for title, facts in panels.items() if facts.split()[1] == "URLs,"}
+        assert counts.pop("URLs per second") == len(statistics)
+        assert counts == Counter(urlsplit(row.url).netloc for row in statistics)
+        assert panels["fetches in flight"].startswith("at most 4, ")
+        kinds = ("page", "redirect", "status 4xx", "status 5xx", "error")
+        assert [kind for kind in kinds if f">{kind}</text>" in picture.svg] == list(kinds)
+        assert not re.search(r"nan|inf[^o]", picture.svg)
+
+    def test_how_many_waited(self):
+        """The root leads to three pages, the second of which leads to two more; fetched one by one."""
+        found = (3, 0, 2, 0, 0, 0)
+        fetches = [
+            Fetch("page", "a.org", count, 0.1 * number, 0.1 * number + 0.1) for number, count in enumerate(found)
+        ]
+        panel = crawl_chart(fetches).panels[1]
+        [points] = [layer.points for layer in panel.layers if layer.name == "waiting"]
+        after = {round(point.x): point.y for point in points}  # in ms; of two at a time, the later one
+        assert after == {0: 0, 100: 2, 200: 1, 300: 2, 400: 1, 500: 0}
+        assert points[0] == (0, 1)  # the root
+        assert panel.facts == "at most 2, at 100.0 ms"
+
+    def test_the_largest_hosts_have_a_panel(self):
+        fetches = [Fetch("page", f"{min(number, 7)}.org", 0, 0.0, 1.0) for number in range(12)]
+        chart = crawl_chart(fetches)
+        assert [panel.title for panel in chart.panels[3:]] == ["7.org", "0.org", "1.org", "2.org", "3.org"]
+        assert chart.panels[3].facts == "5 URLs, at most 250/s"
+        assert chart.notes[1:] == ["the largest 5 of 8 hosts have a panel"]
+
+    def test_nothing_to_draw(self, language):
+        nothing = crawler_class(language)("a.invalid", exclude=".").crawl()
+        with pytest.raises(ValueError, match="there is nothing to draw: this crawl has fetched nothing"):
+            nothing.plot()
+
+    def test_other_renderers(self):
+        with serving(aio.Site(pages=40, hosts=2, seed=4)) as lab:
+            statistics = aio.Crawler(lab.site_url, strict=False).crawl()
+        [panels, *_] = statistics.plot(interactive=True).to_dict()["vconcat"]
+        assert len(panels["vconcat"]) == 5
+        figure, ax = pyplot.subplots()
+        assert statistics.plot(ax=ax) is ax
+        pyplot.close(figure)
+        with pytest.raises(ValueError, match="not both"):
+            statistics.plot(interactive=True, ax=ax)
 
 
 class TestProgress:

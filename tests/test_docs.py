@@ -104,6 +104,7 @@ COMMANDS = {
     "aio-strategies compare program.py other.py thread": "other.py",
     "aio-strategies run thread http://127.0.0.1:8000/ --language rust": "200",
     "aio-strategies crawl http://127.0.0.1:8000/": "http://127.0.0.1:8000/ 200 ",
+    "aio-strategies crawl http://127.0.0.1:8000/ --delay 1s --state state --plot crawl.svg": "1 URL in ",
     "aio-strategies crawl http://127.0.0.1:8000/ --to pages.jsonl": "1 URL in ",
     "aio-strategies crawl http://127.0.0.1:8000/ --to pages.parquet": "1 URL in ",
     "aio-strategies serve --latency 20ms": "http://127.0.0.1:",

@@ -144,7 +144,7 @@ class TestPicture:
         self.picture.save(str(tmp_path / "a.html"))
         assert self.picture._repr_html_() in (tmp_path / "a.html").read_text()
         assert '<meta name="viewport" content="width=device-width">' in (tmp_path / "a.html").read_text()
-        with pytest.raises(ValueError, match=r"\.svg, \.html, \.png or \.pdf, not as 'a.gif'"):
+        with pytest.raises(ValueError, match=r"\.svg, \.html, \.png or \.pdf, not 'a.gif'"):
             self.picture.save(tmp_path / "a.gif")
 
     @pytest.mark.parametrize(("name", "magic"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF")])

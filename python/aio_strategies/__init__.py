@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .crawling.batches import crawl_batches
     from .crawling.page import Page
     from .crawling.rust_crawler import Crawler
+    from .crawling.statistics import CrawlRow, CrawlStatistics, CrawlTotals
     from .display.code import Colour, Listing, Mark
     from .display.picture import Picture
     from .display.timeline import Exchange
@@ -70,6 +71,9 @@ _LATER = {
     "Conditions": ".comparison.conditions",
     "Contrast": ".comparison.verdicts",
     "Costs": ".comparison.costs",
+    "CrawlRow": ".crawling.statistics",
+    "CrawlStatistics": ".crawling.statistics",
+    "CrawlTotals": ".crawling.statistics",
     "Crawler": ".rust",
     "Diff": ".comparison.difference",
     "Ending": ".comparison.findings",
@@ -118,6 +122,9 @@ __all__ = [
     "Conditions",
     "Contrast",
     "Costs",
+    "CrawlRow",
+    "CrawlStatistics",
+    "CrawlTotals",
     "Crawler",
     "Diff",
     "Ending",

@@ -120,7 +120,17 @@ _HostLookup = tuple[int, str, int, bool]
 _CrawledPage = tuple[
     tuple[str, str | None, str | None, int, int, str], tuple[str, ...], int, RequestError | None, _Outcome
 ]
-_CrawlRow = tuple[str, str | None, int | None, RequestError | None, int, str, str | None, int, int]
+_CrawlRow = tuple[
+    str,
+    str | None,
+    int | None,
+    RequestError | None,
+    int,
+    str,
+    str | None,
+    tuple[int, int],
+    tuple[float, float] | None,
+]
 
 def asked_pause(status: int, retry_after: str | None, strikes: int) -> float | None: ...
 def link_url(base: str, reference: str) -> str | None: ...

@@ -23,21 +23,27 @@ __all__ = [
     "body_size",
     "budget",
     "concurrency",
+    "delay",
+    "exclude",
     "host",
+    "include",
     "jitter",
     "lang",
     "language_name",
     "latency",
     "limit",
     "list_of",
+    "max_delay",
     "max_depth",
     "max_pages",
+    "max_pages_per_folder",
     "max_redirect",
     "max_tasks",
+    "max_tasks_per_host",
     "max_tries",
     "output_file",
     "pages_file",
-    "pattern",
+    "picture_file",
     "port",
     "rate",
     "requests",
@@ -45,6 +51,7 @@ __all__ = [
     "rounds",
     "seed",
     "site",
+    "state",
     "strategy_key",
     "strategy_or_file",
     "timeout",
@@ -99,10 +106,9 @@ def root(text: str) -> str:
     return _checked(lambda one: checks.check_roots(one)[0], text)
 
 
-def pattern(text: str) -> str:
-    """Read a regular expression."""
-    _checked(lambda expression: checks.check_pattern("exclude", expression), text)
-    return text
+def picture_file(text: str) -> str:
+    """Read the path of a file for a picture, which it must be possible to write."""
+    return _checked(lambda path: checks.check_output_file(path, checks.PICTURE_SUFFIXES), text)
 
 
 def host(text: str) -> Host:
@@ -181,6 +187,18 @@ def _count(name: str, least: int = 1) -> Callable[[str], int]:
     return _reader(_whole, lambda number: checks.check_count(name, number, least))
 
 
+def _pause(name: str) -> Callable[[str], float]:
+    return _reader(seconds, lambda pause: checks.check_pause(name, pause))
+
+
+def _pattern(name: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        checks.check_pattern(name, text)
+        return text
+
+    return _reader(str, check)
+
+
 requests = _reader(_whole, checks.check_requests)
 concurrency = _reader(_whole, checks.check_concurrency)
 rounds = _reader(_whole, checks.check_rounds)
@@ -196,8 +214,15 @@ certificates = _reader(str, checks.check_verify)
 budget = _reader(seconds, checks.check_budget)
 body_size = _reader(byte_count, checks.check_body_size)
 bandwidth = _reader(byte_count, checks.check_bandwidth)
+delay = _pause("delay")
+max_delay = _pause("max_delay")
 max_depth = _count("max_depth", 0)
 max_pages = _count("max_pages")
+max_pages_per_folder = _count("max_pages_per_folder")
 max_redirect = _count("max_redirect", 0)
 max_tasks = _count("max_tasks")
+max_tasks_per_host = _count("max_tasks_per_host")
 max_tries = _count("max_tries")
+include = _pattern("include")
+exclude = _pattern("exclude")
+state = _reader(str, lambda path: checks.check_folder("state", path))

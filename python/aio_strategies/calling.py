@@ -17,7 +17,7 @@ from .results import Run
 from .strategy_function import AsyncStrategyFunction, StrategyFunction
 
 if TYPE_CHECKING:
-    from .crawling.statistics import Statistics
+    from .crawling.statistics import CrawlStatistics
     from .display.progress import Show
 
 __all__ = ["arun", "crawl", "crawler_class", "run", "stream"]
@@ -132,7 +132,7 @@ def stream(
 
 def crawl(
     roots: str | Iterable[str], *, language: str = "rust", progress: bool | Show | None = None, **options: Any
-) -> Statistics:
+) -> CrawlStatistics:
     """Crawl a site to the end, and return the statistics: a row for each URL.
 
     Args:
@@ -146,7 +146,7 @@ def crawl(
         TypeError: an argument is of the wrong type.
         ValueError: an argument is out of range.
     """
-    statistics: Statistics = crawler_class(language)(roots, **options).crawl(progress=progress)
+    statistics: CrawlStatistics = crawler_class(language)(roots, **options).crawl(progress=progress)
     return statistics
 
 

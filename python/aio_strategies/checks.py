@@ -26,6 +26,7 @@ __all__ = [
     "DEFAULT_LATENCY",
     "DEFAULT_LOG_LIMIT",
     "PAGE_SUFFIXES",
+    "PICTURE_SUFFIXES",
     "REPORT_SUFFIX",
     "TOLD",
     "WARC_SUFFIXES",
@@ -106,6 +107,9 @@ REPORT_SUFFIX = ".html"
 
 COMPARISON_SUFFIXES = (*DATA_SUFFIXES, REPORT_SUFFIX)
 """What the name of a file may end with that a comparison is saved to."""
+
+PICTURE_SUFFIXES = (".svg", ".html", ".png", ".pdf")
+"""What the name of a picture's file may end with."""
 
 WARC_SUFFIXES = (".warc", ".warc.gz")
 """What the name of a web archive ends with."""

@@ -41,6 +41,11 @@ _OF_A_CRAWLER = (
     *("strategy", "exclude", "max_pages", "max_depth", "max_redirect", "max_tasks", "max_tries"),
     *("timeout", "connect_timeout", "headers"),
 )
+#: What only the one in Rust has.
+_OF_A_RUST_CRAWLER = (
+    *("include", "max_pages_per_folder", "max_tasks_per_host", "robots", "delay", "max_delay"),
+    *("sitemaps", "nofollow", "state"),
+)
 #: Whether a shell wants to know how to complete a command line.
 _COMPLETING = "_ARGCOMPLETE" in os.environ
 
@@ -304,7 +309,15 @@ def _crawl(options: argparse.Namespace) -> int:
     from .calling import crawler_class
     from .checks import PAGE_SUFFIXES, check_suffix
 
-    given = {name: value for name in _OF_A_CRAWLER if (value := getattr(options, name)) is not None}
+    names = (*_OF_A_CRAWLER, *_OF_A_RUST_CRAWLER)
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.language == "python" and (only := [name for name in _OF_A_RUST_CRAWLER if name in given]):
+        option = "no-robots" if only[0] == "robots" else only[0].replace("_", "-")
+        print(f"{_PROGRAM} crawl: error: only the crawler in Rust has --{option}", file=sys.stderr)
+        return 2
+    if options.to is not None and options.state is not None:
+        print(f"{_PROGRAM} crawl: error: --to and --state exclude each other: a file holds pages back", file=sys.stderr)
+        return 2
     try:
         crawler = crawler_class(options.language)(options.urls, strict=not options.lenient, **given, **_trust(options))
     except ValueError as error:  # what the parser cannot know, such as a strategy that this language lacks
@@ -323,6 +336,8 @@ def _crawl(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # what there is shall be shown
         ended = _INTERRUPTED
     print(crawler.statistics.report() if options.to is None else crawler.statistics.summary())
+    if options.plot is not None and len(crawler.statistics):
+        crawler.statistics.plot().save(options.plot)
     totals = crawler.totals()
     return ended or int(totals.pages == totals.errors)
 
@@ -585,7 +600,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     crawl.add_argument(
         "--exclude",
-        type=arguments.pattern,
+        type=arguments.exclude,
         metavar="REGEX",
         help="regular expression; URLs in which it is found are not fetched",
     )
@@ -608,10 +623,66 @@ def _parser() -> argparse.ArgumentParser:
     crawl.add_argument(
         "--max-tries", type=arguments.max_tries, metavar="N", help="most tries to fetch a URL (default: 4)"
     )
+    crawl.add_argument(
+        "--plot",
+        type=arguments.picture_file,
+        metavar="FILE",
+        help="file to draw in how the crawl went over time: FILE.svg or FILE.html; with the extra [plot], .png or .pdf",
+    )
     _add_timeout(crawl)
     _add_connect_timeout(crawl)
     _add_header(crawl)
     _add_trust(crawl)
+    rust = crawl.add_argument_group("options of the crawler in Rust")
+    rust.add_argument(
+        "--include",
+        type=arguments.include,
+        metavar="REGEX",
+        help="regular expression; only URLs in which it is found are fetched",
+    )
+    rust.add_argument(
+        "--no-robots",
+        dest="robots",
+        action="store_const",
+        const=False,
+        help="fetch what robots.txt closes, too, and ignore its Crawl-delay",
+    )
+    rust.add_argument(
+        "--delay",
+        type=arguments.delay,
+        metavar="DURATION",
+        help="least pause between fetches from a host, such as 1s",
+    )
+    rust.add_argument(
+        "--max-delay",
+        type=arguments.max_delay,
+        metavar="DURATION",
+        help="longest pause that a host may ask for (default: 300s)",
+    )
+    rust.add_argument(
+        "--max-tasks-per-host",
+        type=arguments.max_tasks_per_host,
+        metavar="N",
+        help="fetches in flight to one host (default: all)",
+    )
+    rust.add_argument(
+        "--max-pages-per-folder",
+        type=arguments.max_pages_per_folder,
+        metavar="N",
+        help="most URLs to fetch that differ only after the last slash of their paths (default: all)",
+    )
+    rust.add_argument(
+        "--sitemaps", action="store_const", const=True, help="begin with the URLs of the hosts' sitemaps, too"
+    )
+    rust.add_argument(
+        "--nofollow", action="store_const", const=True, help='do not follow links that are marked rel="nofollow"'
+    )
+    rust.add_argument(
+        "--state",
+        type=arguments.state,
+        metavar="FOLDER",
+        help="keep in this folder what is needed to go on after the crawl was killed: by the same command",
+    )
 
     diff = add(
         "diff",

@@ -1,6 +1,7 @@
 //! What came of one URL of a crawl.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -58,6 +59,12 @@ pub struct Row {
     pub links: usize,
     /// How many of them, or of its redirect, were seen for the first time.
     pub new_links: usize,
+    /// When its last exchange began, in ns of the monotonic clock; `None` of a row that an earlier crawl stored.
+    #[serde(skip)]
+    pub started: Option<u64>,
+    /// From the start of that exchange to its end.
+    #[serde(skip)]
+    pub elapsed: Duration,
 }
 
 /// Where a reply leads.
@@ -177,6 +184,8 @@ impl Page {
             encoding: self.reply().map(encoding),
             links: self.links.len(),
             new_links: self.new_links,
+            started: self.outcome.started,
+            elapsed: self.outcome.elapsed,
         }
     }
 }

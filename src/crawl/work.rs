@@ -24,6 +24,7 @@ use super::seen::Seen;
 use super::settings::Settings;
 use super::store::{Store, Waiting};
 use crate::attempt::{Assignment, Outcome, Terms};
+use crate::clock::monotonic_ns;
 use crate::error::{Error, panic_text};
 use crate::target::Target;
 use crate::tls;
@@ -289,7 +290,8 @@ impl Crawl {
         }
         if let Ok(url) = Url::parse(&state.frontier.url(&known)) {
             state.unrecorded += usize::from(known.tries == 0 && self.store.get().is_some());
-            let page = page_of(url, known, Outcome::lost(0, error), String::new(), Leads::default(), 0);
+            let outcome = Outcome { started: Some(monotonic_ns()), ..Outcome::lost(0, error) };
+            let page = page_of(url, known, outcome, String::new(), Leads::default(), 0);
             self.deliver(state, page);
         }
     }

@@ -133,12 +133,12 @@ fn monotonic_seconds() -> f64 {
     seconds(monotonic_ns())
 }
 
-fn seconds(nanoseconds: u64) -> f64 {
+pub(super) fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
 
 /// By how many seconds Python's `time.monotonic()` is ahead of our monotonic clock. On Linux they are the same clock.
-fn lead_of_pythons_clock(py: Python<'_>) -> PyResult<f64> {
+pub(super) fn lead_of_pythons_clock(py: Python<'_>) -> PyResult<f64> {
     if cfg!(target_os = "linux") {
         return Ok(0.0);
     }

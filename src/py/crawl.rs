@@ -13,7 +13,9 @@ use url::Url;
 
 use super::background::Running;
 use super::bell::Bell;
-use super::convert::{TermsTuple, outcome_to_python, strategy, to_duration, to_terms, to_timeout};
+use super::convert::{
+    TermsTuple, lead_of_pythons_clock, outcome_to_python, seconds, strategy, to_duration, to_terms, to_timeout,
+};
 use super::errors::{of_url, to_python};
 use super::signals::interruptible;
 use super::tls::TlsClient;
@@ -180,7 +182,8 @@ impl Crawl {
 
     /// The rows of the statistics from this one on: `aio_strategies.crawling.statistics.Row`.
     fn rows_from<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyList>> {
-        let rows = self.work.rows_from(start).into_iter().map(|row| row_to_python(py, row));
+        let lead = lead_of_pythons_clock(py)?;
+        let rows = self.work.rows_from(start).into_iter().map(|row| row_to_python(py, row, lead));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -223,9 +226,11 @@ fn to_tuples(py: Python<'_>, arrived: Arrived) -> PyResult<(Bound<'_, PyList>, V
     Ok((PyList::new(py, pages)?, lookups.collect()))
 }
 
-fn row_to_python(py: Python<'_>, row: Row) -> PyResult<Bound<'_, PyTuple>> {
-    let Row { url, next_url, status, error, size, content_type, encoding, links, new_links } = row;
+fn row_to_python(py: Python<'_>, row: Row, lead: f64) -> PyResult<Bound<'_, PyTuple>> {
+    let Row { url, next_url, status, error, size, content_type, encoding, links, new_links, started, elapsed } = row;
     let error = error.map(|error| of_url(py, &error, &url)).transpose()?;
-    (&*url, next_url.as_deref(), status, error, size, &*content_type, encoding.as_deref(), links, new_links)
+    let links = (links, new_links);
+    let times = started.map(|started| (seconds(started) + lead, elapsed.as_secs_f64()));
+    (&*url, next_url.as_deref(), status, error, size, &*content_type, encoding.as_deref(), links, times)
         .into_pyobject(py)
 }

@@ -24,7 +24,7 @@ from .leads import leads
 from .links import links_of_page, without_fragment
 from .outputs import Outputs
 from .page import Page
-from .statistics import Statistics, Totals
+from .statistics import CrawlStatistics, CrawlTotals
 
 __all__ = ["Crawler", "may_be_tried_again", "wait_before_try"]
 
@@ -35,7 +35,7 @@ _WAIT_BEFORE_TRY = 0.1
 class Running(Protocol):
     """A crawl that has begun."""
 
-    def totals(self) -> Totals:
+    def totals(self) -> CrawlTotals:
         """Return how it stands."""
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class Crawler(Outputs):
         self.strategy = find(strategy, self.language).key
         options.setdefault("keep_alive", True)
         self._terms = checked(timeout, options).terms
-        self.statistics = Statistics(self.max_tasks)
+        self.statistics = CrawlStatistics(self.max_tasks)
         self._running: Running | None = None
 
     def __iter__(self) -> Iterator[Page]:
@@ -143,9 +143,9 @@ class Crawler(Outputs):
         finally:
             crawl.end()
 
-    def totals(self) -> Totals:
+    def totals(self) -> CrawlTotals:
         """Return how the latest crawl stands."""
-        return Totals() if self._running is None else self._running.totals()
+        return CrawlTotals() if self._running is None else self._running.totals()
 
     def stop(self) -> None:
         """End the crawl that is going on: what is in flight is broken off, and its iteration ends.
@@ -160,11 +160,11 @@ class _Crawl:
     """One crawl: its frontier, and what is in flight."""
 
     def __init__(self, crawler: Crawler) -> None:
-        crawler.statistics = self._statistics = Statistics(crawler.max_tasks)
+        crawler.statistics = self._statistics = CrawlStatistics(crawler.max_tasks)
         self._crawler = crawler
         self._hosts = {location.host for location in locate(crawler.roots)}
         self._began = time.monotonic()
-        self._totals = Totals()
+        self._totals = CrawlTotals()
         self._seen: set[str] = set()
         self._met: set[tuple[str, int]] = set()
         self._queue: deque[Known] = deque()
@@ -180,7 +180,7 @@ class _Crawl:
         for root in crawler.roots:
             self._add(Known(without_fragment(root), None, 0, crawler.max_redirect))
 
-    def totals(self) -> Totals:
+    def totals(self) -> CrawlTotals:
         """Return how it stands."""
         return self._totals._replace(queued=len(self._queue), in_flight=len(self._in_flight), hosts=len(self._met))
 
@@ -225,7 +225,7 @@ class _Crawl:
     def _count(self, page: Page) -> None:
         self._statistics.add(page)
         pages, errors, *_, size = self._totals
-        self._totals = Totals(pages + 1, errors + (page.error is not None), bytes=size + len(page.content))
+        self._totals = CrawlTotals(pages + 1, errors + (page.error is not None), bytes=size + len(page.content))
 
     def _begin(self, batch: dict[int, Known]) -> None:
         self._in_flight |= batch
@@ -240,7 +240,7 @@ class _Crawl:
             due = now + wait_before_try(tries) if tries else 0.0
             jobs.append((ticket, target._replace(due=due), False))
         self.fetching.push(jobs)
-        self.lost += [(ticket, Response(urls[ticket], error=error)) for ticket, error in errors.items()]
+        self.lost += [(ticket, Response(urls[ticket], error=error, start=now)) for ticket, error in errors.items()]
 
     def _digest(self, known: Known, response: Response) -> Page:
         """Make the page, and put where it leads into the queue."""

@@ -58,6 +58,10 @@ class _Reader(HTMLParser):
         self.base: str | None = None
         self.references: list[str] = []
 
+    def updatepos(self, start: int, end: int) -> int:
+        """Count no lines, which nobody asks for: that takes a sixth of the time."""
+        return end
+
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         """Note an ``<a>``, an ``<area>`` or the first ``<base>``."""
         if tag in _SHOWN_AS_TEXT:

@@ -15,7 +15,7 @@ from ..display.progress import SECONDS_BETWEEN, Show, shown
 from .page import Page
 from .postponement import Postponement
 from .record_batches import BYTES, ROWS, record_batches, schema
-from .statistics import Statistics, Totals
+from .statistics import CrawlStatistics, CrawlTotals
 
 if TYPE_CHECKING:
     import pyarrow
@@ -35,7 +35,7 @@ class Outputs(ABC):
         statistics: a row for each URL, of the latest crawl.
     """
 
-    statistics: Statistics
+    statistics: CrawlStatistics
     state: str | None = None
 
     @abstractmethod
@@ -43,10 +43,10 @@ class Outputs(ABC):
         """Begin a crawl, and return an iterator over its pages as they come."""
 
     @abstractmethod
-    def totals(self) -> Totals:
+    def totals(self) -> CrawlTotals:
         """Return how the latest crawl stands."""
 
-    def crawl(self, *, progress: bool | Show | None = None) -> Statistics:
+    def crawl(self, *, progress: bool | Show | None = None) -> CrawlStatistics:
         """Crawl to the end, and return the statistics.
 
         Args:
@@ -111,7 +111,7 @@ class Outputs(ABC):
 
     # --- files
 
-    def to_parquet(self, path: str | os.PathLike[str], *, progress: bool | Show | None = None) -> Statistics:
+    def to_parquet(self, path: str | os.PathLike[str], *, progress: bool | Show | None = None) -> CrawlStatistics:
         """Crawl to the end, write the pages to a Parquet file as they come, and return the statistics.
 
         Its columns are those of ``batches``.
@@ -133,7 +133,7 @@ class Outputs(ABC):
 
         return self._write_to(lambda: ParquetFile(path), progress)
 
-    def to_jsonl(self, path: str | os.PathLike[str], *, progress: bool | Show | None = None) -> Statistics:
+    def to_jsonl(self, path: str | os.PathLike[str], *, progress: bool | Show | None = None) -> CrawlStatistics:
         """Crawl to the end, write the pages to a file as they come, a line of JSON for each, and return the statistics.
 
         Each has the columns of ``batches``, but for the content: ``size`` is its number of bytes, and ``text`` the
@@ -145,7 +145,7 @@ class Outputs(ABC):
 
         return self._write_to(lambda: JsonLinesFile(path), progress)
 
-    def to_warc(self, path: str | os.PathLike[str], *, progress: bool | Show | None = None) -> Statistics:
+    def to_warc(self, path: str | os.PathLike[str], *, progress: bool | Show | None = None) -> CrawlStatistics:
         """Crawl to the end, write the replies to a web archive as they come, and return the statistics.
 
         The file is a WARC 1.1, with a response record for each reply; URLs that got none are left out. Bodies are
@@ -174,7 +174,7 @@ class Outputs(ABC):
                 " kill would lose: write the pages in a loop of your own"
             )
 
-    def _write_to(self, opened: Callable[[], PageFile], progress: bool | Show | None) -> Statistics:
+    def _write_to(self, opened: Callable[[], PageFile], progress: bool | Show | None) -> CrawlStatistics:
         self._check_holding()
         with self._shown(progress) as update, Postponement() as postponement:
             file = opened()

@@ -26,7 +26,7 @@ class Page:
         links: where the links of an HTML page lead, in their order, each once, whether the crawl follows them or not.
         new_links: how many of them the crawl saw for the first time, and will follow.
         tries: how many times it was fetched.
-        start: when the last of them began, in seconds after the crawl did.
+        start: when the last of them began, in seconds after the crawl did; if there was none, when that was decided.
         end: when it ended.
     """
 

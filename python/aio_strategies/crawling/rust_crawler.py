@@ -20,7 +20,7 @@ from ..terms import Terms
 from ..trust import native_client
 from . import crawler
 from .page import Page, described
-from .statistics import Row, Statistics, Totals
+from .statistics import CrawlRow, CrawlStatistics, CrawlTotals
 
 __all__ = ["Crawler"]
 
@@ -170,7 +170,7 @@ class Crawler(crawler.Crawler):
         finally:
             crawl.end()
 
-    def crawl(self, *, progress: bool | Show | None = None) -> Statistics:
+    def crawl(self, *, progress: bool | Show | None = None) -> CrawlStatistics:
         """Crawl to the end, and return the statistics.
 
         Args:
@@ -215,7 +215,7 @@ class _Crawl:
     """One crawl: it gives the native one the addresses that it asks for, and takes its pages."""
 
     def __init__(self, crawler: Crawler, hands_out: bool) -> None:
-        crawler.statistics = self._statistics = Statistics(crawler.max_tasks)
+        crawler.statistics = self._statistics = CrawlStatistics(crawler.max_tasks)
         # Not the crawler itself: only the garbage collector would then close what this one holds.
         self._terms = crawler._terms
         self._max_tasks = crawler.max_tasks
@@ -254,8 +254,8 @@ class _Crawl:
             await in_thread(lambda: self._look_up(lookups), self.stop)
         return self._made_of(pages)
 
-    def totals(self) -> Totals:
-        return Totals(*self._native.totals())
+    def totals(self) -> CrawlTotals:
+        return CrawlTotals(*self._native.totals())
 
     def stop(self) -> None:
         """Have the crawl end, from any thread."""
@@ -272,12 +272,15 @@ class _Crawl:
             warn_of_shortage(self._max_tasks, shortage)
 
     def _take_rows(self) -> None:
-        self._statistics.extend(
-            Row(url, next_url, status, described(error), size, content_type, encoding, links, new_links)
-            for url, next_url, status, error, size, content_type, encoding, links, new_links in self._native.rows_from(
-                len(self._statistics)
-            )
-        )
+        self._statistics.extend(map(self._row, self._native.rows_from(len(self._statistics))))
+
+    def _row(self, row: _native._CrawlRow) -> CrawlRow:
+        url, next_url, status, error, size, content_type, encoding, links, times = row
+        start = end = None
+        if times is not None:  # of an earlier crawl, they are not known
+            start = max(0.0, times[0] - self._began)
+            end = start + times[1]
+        return CrawlRow(url, next_url, status, described(error), size, content_type, encoding, *links, start, end)
 
     def _look_up(self, lookups: list[_native._HostLookup]) -> None:
         if not lookups:

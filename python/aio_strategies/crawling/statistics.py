@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from urllib.parse import urlsplit
 
 from ..frame import Field, Frame, Kind
 from .page import Page
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     import polars
     from typing_extensions import CapsuleType
 
-__all__ = ["Row", "Statistics", "Totals"]
+    from ..display.crawl_chart import Came
+    from ..display.picture import Picture
+
+__all__ = ["CrawlRow", "CrawlStatistics", "CrawlTotals"]
 
 _COLUMNS: tuple[tuple[str, Kind, str], ...] = (
     ("url", "text", "the URL"),
@@ -26,10 +30,12 @@ _COLUMNS: tuple[tuple[str, Kind, str], ...] = (
     ("encoding", "text", "encoding of the text"),
     ("num_urls", "integer", "links that it has"),
     ("num_new_urls", "integer", "how many of them, or of its redirect, were seen for the first time"),
+    ("start", "real", "when its last fetch began, in seconds after the crawl did"),
+    ("end", "real", "when that ended"),
 )
 
 
-class Row(NamedTuple):
+class CrawlRow(NamedTuple):
     """What came of one URL.
 
     Attributes:
@@ -42,6 +48,9 @@ class Row(NamedTuple):
         encoding: the name of the encoding of its text, or None if there was no reply.
         num_urls: how many links it has.
         num_new_urls: how many of them, or of its redirect, were seen for the first time.
+        start: when its last fetch began, in seconds after the crawl did, or None if an earlier crawl with this state
+            fetched it.
+        end: when that ended, or None.
     """
 
     url: str
@@ -53,9 +62,11 @@ class Row(NamedTuple):
     encoding: str | None
     num_urls: int
     num_new_urls: int
+    start: float | None
+    end: float | None
 
 
-class Totals(NamedTuple):
+class CrawlTotals(NamedTuple):
     """How a crawl stands.
 
     Attributes:
@@ -75,7 +86,7 @@ class Totals(NamedTuple):
     bytes: int = 0
 
 
-class Statistics(Sequence[Row]):
+class CrawlStatistics(Sequence[CrawlRow]):
     """The rows of a crawl, in the order in which the URLs came: a sequence, and a table.
 
     It is shown as a table, and ``polars.DataFrame(statistics)``, ``pyarrow.table(statistics)``,
@@ -90,13 +101,13 @@ class Statistics(Sequence[Row]):
         self.seconds = 0.0
         self.pages = 0
         self._max_tasks = max_tasks
-        self._rows: list[Row] = []
+        self._rows: list[CrawlRow] = []
 
     def add(self, page: Page) -> None:
         """Add a page."""
         self.pages += 1
         self._rows.append(
-            Row(
+            CrawlRow(
                 page.url,
                 page.next_url,
                 page.status,
@@ -106,19 +117,21 @@ class Statistics(Sequence[Row]):
                 page.encoding,
                 len(page.links),
                 page.new_links,
+                page.start,
+                page.end,
             )
         )
 
-    def extend(self, rows: Iterable[Row]) -> None:
+    def extend(self, rows: Iterable[CrawlRow]) -> None:
         """Add rows."""
         self._rows.extend(rows)
         self.pages = len(self._rows)
 
     @overload
-    def __getitem__(self, index: int) -> Row: ...
+    def __getitem__(self, index: int) -> CrawlRow: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+    def __getitem__(self, index: slice) -> list[CrawlRow]: ...
+    def __getitem__(self, index: int | slice) -> CrawlRow | list[CrawlRow]:
         return self._rows[index]
 
     def __len__(self) -> int:
@@ -126,7 +139,7 @@ class Statistics(Sequence[Row]):
 
     @property
     def frame(self) -> Frame:
-        """The table, as it is now, with the columns of ``Row``."""
+        """The table, as it is now, with the columns of ``CrawlRow``."""
         columns = zip(*self._rows, strict=True) if self._rows else [()] * len(_COLUMNS)
         return Frame([Field(*head) for head in _COLUMNS], columns)
 
@@ -156,6 +169,34 @@ class Statistics(Sequence[Row]):
     def _repr_html_(self) -> str:
         return self.frame._repr_html_()
 
+    def plot(self, *, interactive: bool = False, ax: Any = None) -> Picture | Any:
+        """Draw how the crawl went over time: how many URLs came per second, and what they were; how many waited; how
+        many fetches were in flight; and, if there are several hosts, how many URLs came from each of the largest.
+
+        Args:
+            interactive: return an altair chart that answers to the pointer, with times in ms (extra ``[plot]``).
+            ax: draw on this matplotlib axis instead, with times in ms, and return it.
+
+        Returns:
+            a ``Picture``, unless an argument asks for another.
+
+        Raises:
+            ImportError: ``interactive``, and altair is not installed.
+            ValueError: there is no row to draw, or both ``interactive`` and ``ax`` were given.
+        """
+        from ..display.crawl_chart import Fetch, crawl_chart
+        from ..display.rendering import render, unit_for
+
+        fetches = [
+            Fetch(_came(row), urlsplit(row.url).netloc, row.num_new_urls, row.start, row.end)
+            for row in self
+            if row.start is not None and row.end is not None
+        ]
+        if not fetches:
+            raise ValueError("there is nothing to draw: this crawl has fetched nothing, or keeps no rows (keep_pages)")
+        chart = crawl_chart(fetches, self._speed(), unit_for(interactive=interactive, ax=ax))
+        return render(chart, interactive=interactive, ax=ax)
+
     def report(self) -> str:
         """Return a line for each URL, the counts of each kind, and the speed."""
         return "\n".join([*map(_line, self), self.summary()])
@@ -166,14 +207,25 @@ class Statistics(Sequence[Row]):
         lines = [f"{kind}: {number:,}" for kind, number in sorted(kinds.items())]
         for folder, number in Counter(map(_folder, self)).most_common(1):
             lines.append(f"largest folder: {folder} ({number:,})")
-        last = f"{self.pages:,} URL{'s' * (self.pages != 1)}"
+        return "\n".join([*lines, self._speed()])
+
+    def _speed(self) -> str:
+        told = f"{self.pages:,} URL{'s' * (self.pages != 1)}"
         if self.seconds:
             rate = self.pages / self.seconds / self._max_tasks
-            last += f" in {self.seconds:.3f} s (max_tasks={self._max_tasks}), {rate:,.1f} URLs/s/task"
-        return "\n".join([*lines, last])
+            told += f" in {self.seconds:.3f} s (max_tasks={self._max_tasks}), {rate:,.1f} URLs/s/task"
+        return told
 
 
-def _kind(row: Row) -> str:
+def _came(row: CrawlRow) -> Came:
+    if row.exception is not None or row.status is None:
+        return "error"
+    if row.next_url is not None:
+        return "redirect"
+    return "page" if row.status < 400 else "status 4xx" if row.status < 500 else "status 5xx"
+
+
+def _kind(row: CrawlRow) -> str:
     if row.exception is not None:
         return "error"
     if row.next_url is not None:
@@ -181,12 +233,12 @@ def _kind(row: Row) -> str:
     return row.content_type or "other" if row.status == 200 else f"status {row.status}"
 
 
-def _folder(row: Row) -> str:
+def _folder(row: CrawlRow) -> str:
     path = row.url.partition("?")[0]
     return path[: path.rindex("/") + 1]
 
 
-def _line(row: Row) -> str:
+def _line(row: CrawlRow) -> str:
     if row.exception is not None:
         return f"{row.url} error {row.exception}"
     if row.next_url is not None:

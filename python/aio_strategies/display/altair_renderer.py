@@ -120,7 +120,11 @@ class _Plot:
                 return line.encode(**places, order=self.alt.value(0))
             case Ribbon():
                 rows = [{"x": x, "y": low, "above": high} for x, low, high in layer.edges]
-                return self._told(layer, rows).mark_area(color=layer.colour, opacity=0.2).encode(**places, y2="above:Q")
+                return (
+                    self._told(layer, rows)
+                    .mark_area(color=layer.colour, opacity=layer.opacity)
+                    .encode(**places, y2="above:Q")
+                )
             case Points():
                 for place, point in enumerate(layer.points):
                     inner, edge = ("white", layer.colour) if place in layer.hollow else (layer.colour, "white")

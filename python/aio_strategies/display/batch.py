@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .timeline import Phase
 
-__all__ = ["Batch", "in_flight", "latest", "peak", "thinned"]
+__all__ = ["Batch", "in_flight", "latest", "peak", "running", "thinned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,14 @@ def in_flight(starts: Sequence[float], ends: Sequence[float]) -> list[tuple[floa
     """Return steps of how many exchanges are in flight; at equal times, ends come before starts."""
     changes = [(end, -1) for start, end in zip(starts, ends, strict=True) if end > start]
     changes += [(start, 1) for start, end in zip(starts, ends, strict=True) if end > start]
-    changes.sort()
+    return running(changes)
+
+
+def running(changes: Iterable[tuple[float, int]]) -> list[tuple[float, int]]:
+    """Return steps of a count that begins at 0, from its changes, each with its time."""
     now = 0
     steps: list[tuple[float, int]] = []
-    for time, change in changes:
+    for time, change in sorted(changes):
         now += change
         if steps and steps[-1][0] == time:
             steps[-1] = (time, now)

@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from .batch import Batch, in_flight, latest, peak, thinned
+from .batch import Batch, in_flight, latest, peak
 from .colours import FAINT_INK, PARTS, SHADES, colour_of
 from .density import Shading, failures, mapped, queues
-from .marks import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Ribbon, Span, Tick
-from .scale import Scale, TimeUnit, figure, from_zero, label, round_step, unit_of
+from .marks import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Span, Tick
+from .over_time import COLUMNS, area, stairs, time_axis
+from .scale import Scale, TimeUnit, figure, label, round_step, unit_of
 
 __all__ = ["in_flight_chart", "throughput_chart", "waterfall_chart"]
 
-#: How many points in time can be told apart.
-_COLUMNS = 200
 #: The heights of the panels of a curve over time, in pixels, by how many there are; of even more, the last.
 _HEIGHTS = (220.0, 130.0, 100.0, 90.0, 52.0)
 #: The most steps of a batch in which ends are counted, and the fewest ends in each, on average.
 _STEPS, _ENDS = 40, 5
-#: The approximate length of the time axis, in pixels.
-_LENGTH = 450
 
 
 def waterfall_chart(
@@ -32,9 +29,9 @@ def waterfall_chart(
 ) -> Chart:
     """Describe when each exchange was queued, connected, shook hands (TLS), sent its request, waited and received."""
     unit = unit or unit_of(latest(batches))
-    x = _time_axis(batches, unit)
+    x = time_axis(latest(batches), unit, "batch")
     longest = x.scale.high / unit.per_second
-    shading, maps = mapped(batches, longest, _COLUMNS)
+    shading, maps = mapped(batches, longest, COLUMNS)
     tallest = {1: 300.0, 2: 220.0, 3: 180.0, 4: 150.0}.get(len(batches), 90.0)
     panels = []
     for batch, cells in zip(batches, maps, strict=True):
@@ -42,7 +39,7 @@ def waterfall_chart(
         rows = max(len(cells) or len(batch.starts), 1)
         height = min(11.0 * rows, tallest)
         layers = _cells(batch, cells, shading, unit, longest) if cells else _bars(batch, unit, height / rows)
-        places = failures(batch, longest, per_row, _COLUMNS)
+        places = failures(batch, longest, per_row, COLUMNS)
         # visible even if a bar is thinner than a pixel
         dots = [Point(unit.per_second * batch.ends[place], _middle(place // per_row, per_row)) for place in places]
         if dots:
@@ -66,7 +63,7 @@ def in_flight_chart(
 ) -> Chart:
     """Describe how many exchanges are in flight over time, with the same two axes for all batches."""
     unit = unit or unit_of(latest(batches))
-    x = _time_axis(batches, unit)
+    x = time_axis(latest(batches), unit, "batch")
     all_steps = [in_flight(batch.starts, batch.ends) for batch in batches]
     highest = max((peak(steps)[1] for steps in all_steps), default=0) or 1
     y = Axis(Scale(0, highest), "exchanges in flight", [Tick(0, "0"), Tick(highest, f"{highest:,}")])
@@ -75,18 +72,9 @@ def in_flight_chart(
     for batch, steps in zip(batches, all_steps, strict=True):
         when, most = peak(steps)
         told = f"peak {most:,} at {figure(unit.per_second * when)} {unit.name}"
-        thin = [(0.0, 0), *thinned(steps, x.scale.high / unit.per_second, _COLUMNS)]
-        # along each step, then up or down to the next one
-        corners = [
-            Point(unit.per_second * time, count) for (_, low), (time, high) in pairwise(thin) for count in (low, high)
-        ]
-        corners = corners or [Point(0.0, 0)]
         colour, top = colour_of(batch.kind), Point(unit.per_second * when, most)
-        layers: list[Layer] = [
-            Ribbon("area", batch.name, colour, [(corner.x, 0, corner.y) for corner in corners]),
-            Line("in-flight", batch.name, colour, corners),
-            Points("peak", batch.name, colour, [top], radius=3.5, tips=[told]),
-        ]
+        layers = area("in-flight", batch.name, colour, stairs(steps, x, unit))
+        layers.append(Points("peak", batch.name, colour, [top], radius=3.5, tips=[told]))
         panels.append(_panel(batch, told, y, layers, height))
     shared = f"exchanges in flight, each from 0 to {highest:,}"
     return Chart(title, subtitle, notes, x, panels, (), _sketch(panels), shared)
@@ -104,7 +92,7 @@ def throughput_chart(
     counted. A line marks the rate at which requests were due, if there is one.
     """
     unit = unit or unit_of(latest(batches))
-    x = _time_axis(batches, unit)
+    x = time_axis(latest(batches), unit, "batch")
     widths = [_width(batch) for batch in batches]
     all_rates = [_rates(batch, width) for batch, width in zip(batches, widths, strict=True)]
     highest = max([rate or 0, *(value for rates in all_rates for value in rates)]) or 1
@@ -117,11 +105,7 @@ def throughput_chart(
         for (start, end), value in zip(pairwise(edges), rates, strict=True):
             corners += [Point(start, value), Point(end, value)]
         corners.append(Point(edges[-1], 0.0))
-        colour = colour_of(batch.kind)
-        layers: list[Layer] = [
-            Ribbon("area", batch.name, colour, [(corner.x, 0, corner.y) for corner in corners]),
-            Line("throughput", batch.name, colour, corners),
-        ]
+        layers = area("throughput", batch.name, colour_of(batch.kind), corners)
         if rate:
             due = [Point(x.scale.low, rate), Point(x.scale.high, rate)]
             layers.append(Line("rule", f"due at {rate:,g}/s", FAINT_INK, due, (6, 4)))
@@ -147,12 +131,6 @@ def _rates(batch: Batch, width: float) -> list[float]:
         if place not in batch.failed:
             counts[int(end / width)] += 1
     return [count / width for count in counts]
-
-
-def _time_axis(batches: Sequence[Batch], unit: TimeUnit) -> Axis:
-    scale = from_zero(unit.per_second * latest(batches))
-    ticks = [Tick(*tick) for tick in scale.ticks(_LENGTH)]
-    return Axis(scale, f"time since the batch began, {unit.name}", ticks)
 
 
 def _request_ticks(count: int, scale: Scale, height: float) -> list[Tick]:
@@ -207,7 +185,7 @@ def _cells(
     batch: Batch, cells: Sequence[Sequence[float]], shading: Shading, unit: TimeUnit, longest: float
 ) -> list[Layer]:
     """Return the density map of many exchanges; neighbouring cells of the same shade form one bar."""
-    width = unit.per_second * longest / _COLUMNS
+    width = unit.per_second * longest / COLUMNS
     spans: list[list[Span]] = [[] for _ in SHADES]
     queued = []
     for row, (values, (due, start)) in enumerate(zip(cells, queues(batch, shading.per_row), strict=True)):

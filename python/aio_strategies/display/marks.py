@@ -75,6 +75,7 @@ class Ribbon(Layer):
     """An area between two lines: each ``x``, with the ``y`` of the lower and of the upper one."""
 
     edges: Sequence[tuple[float, float, float]]
+    opacity: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Panel:
     """A panel of a chart, with its own vertical axis; a single panel has no title.
 
     The height is in pixels, with letters 13 pixels high. ``brief`` has the title and the essential facts, one per line,
-    for use where there is no room for all facts.
+    for use where there is no room for all facts. A box of the colour, if there is one, stands before the title.
     """
 
     y: Axis

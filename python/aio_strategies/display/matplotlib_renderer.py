@@ -98,7 +98,7 @@ def _draw(ax: Any, layer: Layer, place: Place) -> None:
             ax.plot(xs, ys, linestyle=_style(layer.dashes), **how)
         case Ribbon():
             edges = [(x, place(low), place(high)) for x, low, high in layer.edges]
-            ax.fill_between(*zip(*edges, strict=True), color=layer.colour, alpha=0.2, linewidth=0)
+            ax.fill_between(*zip(*edges, strict=True), color=layer.colour, alpha=layer.opacity, linewidth=0)
         case Points():
             ground, hollow = ax.get_facecolor(), [number in layer.hollow for number in range(len(layer.points))]
             ax.scatter(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from ..checks import PICTURE_SUFFIXES, check_suffix
 from .page import html_page
 
 __all__ = ["Picture"]
@@ -35,16 +36,14 @@ class Picture:
             OSError: the file cannot be written.
             ValueError: the extension is not one of these.
         """
+        kind = check_suffix(path, PICTURE_SUFFIXES)
         path = Path(path)
-        kind = path.suffix.lower()
         if kind == ".svg":
             path.write_text(self.svg, encoding="utf-8")
         elif kind == ".html":
             path.write_text(html_page(self.title, self._repr_html_()), encoding="utf-8")
-        elif kind in (".png", ".pdf"):
-            path.write_bytes(self._converted(kind))
         else:
-            raise ValueError(f"a picture is saved as .svg, .html, .png or .pdf, not as {path.name!r}")
+            path.write_bytes(self._converted(kind))
 
     def _converted(self, kind: str) -> bytes:
         try:

@@ -136,9 +136,10 @@ def _labels_above(elements: list[str], chart: Chart, left: float, right: float, 
 def _panel_title(panel: Panel, y: float) -> list[str]:
     left = _MARGIN + _GUTTER
     name = fitted(panel.title, 14, _RIGHT - left - 26 - text_width(panel.facts, _SMALL))
+    box = [_symbol(Key("", panel.colour), left + 5, y - 5)] if panel.colour else []
     return [
-        _symbol(Key("", panel.colour), left + 5, y - 5),
-        text_at(left + 16, y, name, size=14, font_weight="600"),
+        *box,
+        text_at(left + 16 * len(box), y, name, size=14, font_weight="600"),
         text_at(_RIGHT, y, panel.facts, anchor="end", fill=FAINT_INK),
     ]
 
@@ -208,7 +209,7 @@ class _Plot:
             case Ribbon():
                 edge = [self.at(x, high) for x, _, high in layer.edges]
                 edge += [self.at(x, low) for x, low, _ in reversed(layer.edges)]
-                yield element("path", d=polyline(edge) + "Z", fill=layer.colour, fill_opacity=0.2)
+                yield element("path", d=polyline(edge) + "Z", fill=layer.colour, fill_opacity=layer.opacity)
             case Points(many=True):
                 path = "".join(f"M{number(x)} {number(y)}h0.01" for x, y in (self.at(*point) for point in layer.points))
                 yield stroke(path, PAPER, 2 * layer.radius + 2, cap="round")
