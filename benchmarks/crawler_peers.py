@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -103,6 +102,7 @@ def crawlee(job: Job) -> Crawl:
     """Its leanest crawler, which leaves parsing to its user: lxml does it here."""
     import asyncio
     import logging
+    from datetime import timedelta
 
     import lxml.html
     from crawlee import ConcurrencySettings

@@ -25,6 +25,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -48,6 +49,8 @@ IN_FLIGHT = 64
 PATIENCE = 300.0
 #: By how much a crawler's number of pages may differ.
 TOLERANCE = 0.02
+#: In place of Python's site module, which at every start imports what any installed package wants (a peer's does).
+ENVIRONMENT = os.environ | {"PYTHONPATH": sysconfig.get_path("purelib")}
 #: How often memory is looked at: every so many seconds.
 LOOK = 0.01
 
@@ -99,7 +102,7 @@ def command_of(job: Job) -> list[str]:
         options = "--recursive --level=inf --delete-after --follow-tags=a,area --no-check-certificate --quiet"
         return ["wget", *options.split(), "-e", "robots=off", job.url]
     script = Path(__file__).with_name("crawler_peers.py")
-    return [sys.executable, "-W", "ignore", str(script), json.dumps(asdict(job))]
+    return [sys.executable, "-S", "-W", "ignore", str(script), json.dumps(asdict(job))]
 
 
 # --- one run
@@ -110,7 +113,7 @@ def crawl(job: Job) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command_of(job), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command_of(job), cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         stopper = threading.Timer(PATIENCE, process.kill)
         stopper.start()

@@ -79,7 +79,7 @@ struct State {
     arrived: Arrived,
     /// Bytes of the bodies that wait to be taken.
     waiting_bytes: usize,
-    rows: Vec<Row>,
+    rows: VecDeque<Row>,
     totals: Totals,
     sleepers: Sleepers,
     /// The sleeper that looks at the clock, for all: its number, and when it wakes.
@@ -458,7 +458,7 @@ impl State {
             looking_up: 0,
             arrived: Arrived::default(),
             waiting_bytes: 0,
-            rows: Vec::new(),
+            rows: VecDeque::new(),
             totals: Totals::default(),
             sleepers: Sleepers::default(),
             timekeeper: None,

@@ -180,10 +180,10 @@ impl Crawl {
         (pages, errors, queued, in_flight, hosts, bytes)
     }
 
-    /// The rows of the statistics from this one on: `aio_strategies.crawling.statistics.Row`.
-    fn rows_from<'py>(&self, py: Python<'py>, start: usize) -> PyResult<Bound<'py, PyList>> {
+    /// Takes the next rows of the statistics, so many at most: `aio_strategies.crawling.statistics.CrawlRow`.
+    fn take_rows<'py>(&self, py: Python<'py>, most: usize) -> PyResult<Bound<'py, PyList>> {
         let lead = lead_of_pythons_clock(py)?;
-        let rows = self.work.rows_from(start).into_iter().map(|row| row_to_python(py, row, lead));
+        let rows = self.work.take_rows(most).into_iter().map(|row| row_to_python(py, row, lead));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from sys import intern
 from typing import ClassVar, NamedTuple, Unpack
 
 from .. import _native
@@ -25,6 +26,7 @@ from .statistics import CrawlRow, CrawlStatistics, CrawlTotals
 __all__ = ["Crawler"]
 
 NAME = "aio-strategies"
+_ROWS_AT_ONCE = 1_000
 
 
 class Settings(NamedTuple):
@@ -272,7 +274,8 @@ class _Crawl:
             warn_of_shortage(self._max_tasks, shortage)
 
     def _take_rows(self) -> None:
-        self._statistics.extend(map(self._row, self._native.rows_from(len(self._statistics))))
+        while rows := self._native.take_rows(_ROWS_AT_ONCE):
+            self._statistics.extend(map(self._row, rows))
 
     def _row(self, row: _native._CrawlRow) -> CrawlRow:
         url, next_url, status, error, size, content_type, encoding, links, times = row
@@ -280,6 +283,7 @@ class _Crawl:
         if times is not None:  # of an earlier crawl, they are not known
             start = max(0.0, times[0] - self._began)
             end = start + times[1]
+        content_type, encoding = intern(content_type), None if encoding is None else intern(encoding)
         return CrawlRow(url, next_url, status, described(error), size, content_type, encoding, *links, start, end)
 
     def _look_up(self, lookups: list[_native._HostLookup]) -> None:

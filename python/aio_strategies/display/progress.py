@@ -7,15 +7,12 @@ threads.
 
 from __future__ import annotations
 
-import html
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-from .notebook import bar
 
 __all__ = ["SECONDS_BETWEEN", "Show", "shown"]
 
@@ -110,6 +107,10 @@ class _NotebookBlock(_Display):
         self._handle: Any = None
 
     def draw(self, done: int, total: int, label: str) -> None:
+        import html
+
+        from .notebook import bar
+
         drawn = bar(done / total, width="16em", track=True)
         self._put(
             f'<div style="display: flex; align-items: center; gap: 0.8em">{drawn}'

@@ -112,10 +112,12 @@ impl Crawl {
         }
     }
 
-    /// The rows of the pages from this one on.
+    /// Takes the rows of the next pages, of so many at most.
     #[must_use]
-    pub fn rows_from(&self, start: usize) -> Vec<Row> {
-        self.lock().rows.get(start..).unwrap_or_default().to_vec()
+    pub fn take_rows(&self, most: usize) -> Vec<Row> {
+        let mut state = self.lock();
+        let count = most.min(state.rows.len());
+        state.rows.drain(..count).collect()
     }
 
     /// The errno that kept it from having all its waiters in flight.
@@ -131,7 +133,7 @@ impl Crawl {
         let size = page.size();
         state.totals.bytes += size as u64;
         if self.settings.keeps_rows && !self.settings.hands_out {
-            state.rows.push(page.row());
+            state.rows.push_back(page.row());
         }
         match self.store.get() {
             Some(_) if self.settings.hands_out => state.unacknowledged.push_back((page.number, page.row())),

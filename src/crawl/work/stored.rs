@@ -56,7 +56,7 @@ impl Crawl {
             Stored::Done(_, row) => {
                 state.begun += 1;
                 if self.settings.keeps_rows {
-                    state.rows.push(row);
+                    state.rows.push_back(row);
                 }
             }
         }
