@@ -467,7 +467,11 @@ class TestCrawl:
             assert "3 URLs in " in aio_strategies("crawl", lab.url, "--max-pages", "3", *options).stdout
             assert "11 URLs in " in aio_strategies("crawl", lab.url, *options).stdout
             assert max(Counter(record.path for record in lab.log() if record.path != "/robots.txt").values()) == 1
-        assert "URLs per second" in (tmp_path / "crawl.svg").read_text()
+            assert "URLs per second" in (tmp_path / "crawl.svg").read_text()
+            done = aio_strategies("crawl", lab.url, *options)
+        assert done.returncode == 1
+        assert "11 URLs in " in done.stdout
+        assert done.stderr.startswith("aio-strategies crawl: error: there is nothing to draw")
 
     def test_nothing_that_answers(self):
         done = aio_strategies("crawl", REFUSED, "--max-tries", "1")

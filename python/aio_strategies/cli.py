@@ -336,8 +336,12 @@ def _crawl(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # what there is shall be shown
         ended = _INTERRUPTED
     print(crawler.statistics.report() if options.to is None else crawler.statistics.summary())
-    if options.plot is not None and len(crawler.statistics):
-        crawler.statistics.plot().save(options.plot)
+    if options.plot is not None:
+        try:
+            crawler.statistics.plot().save(options.plot)
+        except (ImportError, ValueError) as error:  # what it needs is not installed, or nothing was fetched
+            print(f"{_PROGRAM} crawl: error: {error}", file=sys.stderr)
+            return ended or 1
     totals = crawler.totals()
     return ended or int(totals.pages == totals.errors)
 
