@@ -93,12 +93,18 @@ def power() -> dict:
     contrasts = [comparison.contrast("slowed", "plain") for comparison in found]
     called = sum(contrast.verdict == "slower" for contrast in contrasts)
     covered = sum(contrast.low <= 1 / SLOWDOWN <= contrast.high for contrast in contrasts)
-    print(f"a slowdown of 10 % was called in {called} of {COMPARISONS}, its interval covered it in {covered}")
+    # The arm is not slower by 10 % exactly: here by 10.3 %; timed by hand, in turns in one process, by 10.1 %.
+    typical = statistics.median(contrast.ratio for contrast in contrasts)
+    around = sum(contrast.low <= typical <= contrast.high for contrast in contrasts)
+    print(f"a slowdown of 10 % was called in {called} of {COMPARISONS}, its interval covered it in {covered},")
+    print(f"and the median of all ratios, {typical:.4f}, in {around}")
     print(f"longest comparison: {max(seconds):.1f} s")
     return {
         "comparisons": COMPARISONS,
         "called": called,
         "covered": covered,
+        "median_ratio": typical,
+        "covered_median_ratio": around,
         "longest_seconds": max(seconds),
         "contrasts": [f"{contrast.ratio:.3f} [{contrast.low:.3f}, {contrast.high:.3f}]" for contrast in contrasts],
         "verdicts": [str(contrast) for contrast in contrasts],
