@@ -29,20 +29,26 @@ COMPARISONS = 40
 PAIRS = 20
 DIFF_ROUNDS = 60
 SLOWDOWN = 1.10
+#: All arms compute after their requests, for 5 % of their time at least: after that pause the next requests take 0.3 %
+#: longer, so a slowed arm would not be slower by 10 % than one without.
+PAUSE = 1.05
+
+
+def stretched(urls, factor):
+    began = time.monotonic()
+    run = aio.python.thread_way(urls)
+    end = began + factor * (time.monotonic() - began)
+    while time.monotonic() < end:
+        pass
+    return run
 
 
 def same(urls):
-    return aio.python.thread_way(urls)
+    return stretched(urls, PAUSE)
 
 
 def slowed(urls):
-    began = time.monotonic()
-    run = aio.python.thread_way(urls)
-    end = began + SLOWDOWN * (time.monotonic() - began)
-    while (left := end - time.monotonic()) > 0:
-        if left > 0.0005:  # sleep, and spin only for what sleeping would overshoot
-            time.sleep(left - 0.0003)
-    return run
+    return stretched(urls, PAUSE * SLOWDOWN)
 
 
 def load(seed: int) -> None:
@@ -93,18 +99,13 @@ def power() -> dict:
     contrasts = [comparison.contrast("slowed", "plain") for comparison in found]
     called = sum(contrast.verdict == "slower" for contrast in contrasts)
     covered = sum(contrast.low <= 1 / SLOWDOWN <= contrast.high for contrast in contrasts)
-    # The arm is not slower by 10 % exactly: here by 10.3 %; timed by hand, in turns in one process, by 10.1 %.
-    typical = statistics.median(contrast.ratio for contrast in contrasts)
-    around = sum(contrast.low <= typical <= contrast.high for contrast in contrasts)
-    print(f"a slowdown of 10 % was called in {called} of {COMPARISONS}, its interval covered it in {covered},")
-    print(f"and the median of all ratios, {typical:.4f}, in {around}")
+    print(f"a slowdown of 10 % was called in {called} of {COMPARISONS}, its interval covered it in {covered}")
     print(f"longest comparison: {max(seconds):.1f} s")
     return {
         "comparisons": COMPARISONS,
         "called": called,
         "covered": covered,
-        "median_ratio": typical,
-        "covered_median_ratio": around,
+        "median_ratio": statistics.median(contrast.ratio for contrast in contrasts),
         "longest_seconds": max(seconds),
         "contrasts": [f"{contrast.ratio:.3f} [{contrast.low:.3f}, {contrast.high:.3f}]" for contrast in contrasts],
         "verdicts": [str(contrast) for contrast in contrasts],

@@ -31,7 +31,14 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(params=WAYS, ids=lambda way: f"{way[1]}-{way[0]}")
+#: Those that `make check` tries; all wait in one of the manners of these.
+CHECKED = [("thread", "python"), ("callback", "python"), ("thread", "rust"), ("asyncio", "rust")]
+
+
+@pytest.fixture(
+    params=[pytest.param(way, marks=[] if way in CHECKED else pytest.mark.slow) for way in WAYS],
+    ids=[f"{language}-{key}" for key, language in WAYS],
+)
 def way(request: pytest.FixtureRequest) -> Callable[..., aio.Run]:
     """Each implementation in turn, as a function of URLs."""
     key, language = request.param

@@ -102,6 +102,7 @@ def test_urls_mean_the_same_in_both_languages(way, lab):
 
 @pytest.mark.parametrize("strategy", ["thread", "asyncio"])
 @pytest.mark.parametrize("language", ["python", "rust"])
+@pytest.mark.slow
 def test_a_name_server_that_does_not_answer_is_not_waited_for(strategy, language, lab, monkeypatch):
     """The deadline holds for resolving, too, and the URLs whose host is known are fetched; all of it by the face."""
     import socket

@@ -73,6 +73,7 @@ def cancelled(key: str, language: str, with_pool: bool) -> dict:
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
 @pytest.mark.parametrize("with_pool", [False, True], ids=["alone", "with_a_process_pool"])
 @pytest.mark.parametrize("key", KEYS["rust"])
+@pytest.mark.slow
 def test_nothing_is_left(key, with_pool):
     took = []
     for _ in range(3):  # one try may meet a busy machine
@@ -88,6 +89,7 @@ def test_nothing_is_left(key, with_pool):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are found by their names in /proc")
 @pytest.mark.parametrize("key", KEYS["python"])
+@pytest.mark.slow
 def test_nothing_is_left_in_python(key):
     seen = cancelled(key, "python", with_pool=False)
     assert seen["under_way"]["children" if key == "process" else "sockets"], "this looks in the wrong place"

@@ -294,6 +294,7 @@ class TestOnALabOfOnesOwn:
         assert "延迟 4 ms，抖动至多 1 ms，响应体 64 KiB，每个连接带宽 50 MB/s，2 轮取中位数" in comparison.to_text("zh")
 
     @pytest.mark.parametrize("https", [False, True])
+    @pytest.mark.slow
     def test_the_requests_of_others_are_not_taken_for_those_of_an_arm(self, https):
         with aio.LabServer(latency=0.004, https=https) as lab:
             over = threading.Event()

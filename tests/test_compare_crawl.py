@@ -43,6 +43,7 @@ def crawled():
 # --- the work
 
 
+@pytest.mark.slow
 def test_every_run_is_a_whole_crawl(crawled):
     comparison, log, root = crawled
     pages = truth(SITE, root)

@@ -69,6 +69,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize(("language", "key"), WAYS)
+@pytest.mark.slow
 def test_the_whole_site_with_every_strategy(language, key, site):
     pages = list(crawler_of(language, site.url, strategy=key, max_tasks=3))
     assert {one.url.removeprefix(site.url): one.status for one in pages} == FOUND

@@ -568,6 +568,7 @@ class TestStatistics:
         assert statistics.report().endswith("\n" + statistics.summary())
         assert statistics.report().count("\n") == len(statistics) + statistics.summary().count("\n")
 
+    @pytest.mark.slow
     def test_when_each_was_fetched(self, language):
         with serving(aio.Site(pages=40, seed=4), latency=0.02) as lab:
             crawler = crawler_class(language)(lab.site_url, max_tasks=2)
@@ -591,6 +592,7 @@ class TestStatistics:
 
 
 class TestPlot:
+    @pytest.mark.slow
     def test_what_it_shows(self, language):
         site = aio.Site(pages=60, links=3, hosts=3, redirects=True, broken=True, seed=4)
         with serving(site, latency=0.01) as lab:

@@ -81,6 +81,7 @@ def test_each_robots_txt(reply, open_):
         assert site.requests.keys() - {"/robots.txt", "/rules"} == open_
 
 
+@pytest.mark.slow
 def test_crawl_delay_and_delay_are_kept_by_each_host():
     site = aio.Site(pages=24, hosts=3, robots=True, crawl_delay=0.1, seed=4)
     for settings, least in (({}, 0.1), ({"delay": 0.15}, 0.15), ({"robots": False, "delay": 0.05}, 0.05)):
@@ -105,6 +106,7 @@ def test_concurrency_of_each_host():
         assert max(in_flight) <= 3
 
 
+@pytest.mark.slow
 def test_a_burst_of_429_pauses_once_and_holds_up_nobody_else():
     """Both hosts have pages enough; one refuses the first requests, all in flight together."""
     pause = 2
@@ -144,6 +146,7 @@ def test_a_burst_of_429_pauses_once_and_holds_up_nobody_else():
         ("a date", 1.0, 6),
     ],
 )
+@pytest.mark.slow
 def test_retry_after(value, least, most):
     def answer(times):
         after = email.utils.formatdate(time.time() + 3, usegmt=True) if value == "a date" else value

@@ -102,6 +102,7 @@ def test_files_and_batches_hold_pages_back(tmp_path):
 
 
 @pytest.mark.parametrize("strategy", ["asyncio", "thread"])
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path, strategy):
     pages, kills = 1_500, 8
     site = aio.Site(pages=pages, links=5, size=500, seed=9)

@@ -80,6 +80,7 @@ def test_a_server_that_goes_away(way, ca_file):
 
 
 @pytest.mark.parametrize("limits", [{"timeout": 0.3}, {"timeout": 20.0, "connect_timeout": 0.3}])
+@pytest.mark.slow
 def test_a_handshake_that_stalls_ends_at_the_deadline(way, ca_file, limits):
     with serving(lambda connection: connection.recv(1 << 20) and connection.recv(1 << 20)) as url:
         [response] = way([url], verify=ca_file, **limits)
@@ -89,6 +90,7 @@ def test_a_handshake_that_stalls_ends_at_the_deadline(way, ca_file, limits):
     assert 0.3 <= response.error.elapsed < 10
 
 
+@pytest.mark.slow
 def test_the_time_for_connecting_is_not_that_of_the_reply(way, certificate, ca_file):
     tls = context(certificate)
 

@@ -180,20 +180,22 @@ def test_the_second_try_is_the_last(way):
     assert server.connections == [0, 0, 1, 2]
 
 
+@pytest.mark.slow
 def test_part_of_a_reply_is_not_asked_for_again(way):
     with KeepingServer(lambda _, request: OK if request else BODY) as server:
-        run = way([server.url] * 2, concurrency=1, keep_alive=True, timeout=1)
+        run = way([server.url] * 2, concurrency=1, keep_alive=True, timeout=0.5)
     assert run[0].content == b"ok"
     assert type(run[1].error) is aio.TotalTimeout
     assert server.connections == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_silent_server_is_not_asked_again(way):
     with KeepingServer(lambda _, request: b"" if request else BODY) as server:
         began = time.monotonic()
-        run = way([server.url] * 2, concurrency=1, keep_alive=True, timeout=1)
+        run = way([server.url] * 2, concurrency=1, keep_alive=True, timeout=0.5)
     assert type(run[1].error) is aio.TotalTimeout
-    assert 1 <= time.monotonic() - began < 9
+    assert 0.5 <= time.monotonic() - began < 9
     assert server.connections == [0, 0]
 
 
@@ -212,6 +214,7 @@ def test_a_name_is_not_its_address(way, quick_lab):
     assert len({record.connection for record in quick_lab.log()}) == 2
 
 
+@pytest.mark.slow
 def test_in_a_comparison(tmp_path):
     def told(urls, concurrency, keep_alive):
         return aio.rust.thread_way(urls, concurrency=concurrency, keep_alive=keep_alive)

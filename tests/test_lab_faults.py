@@ -174,6 +174,7 @@ def fetch_for(lab: aio.LabServer, seconds: float) -> list[tuple[float, float]]:
     return [(record.request - log[0].request, record.first_byte - record.request) for record in log]
 
 
+@pytest.mark.slow
 def test_a_hiccup_comes_once_and_again_after_a_reset() -> None:
     with aio.LabServer(latency=0.005, faults=[Fault("hiccup", at=0.2, seconds=0.3)]) as lab:
         time.sleep(0.3)  # its time counts from the first request

@@ -123,6 +123,7 @@ class TestWithoutMeasuring:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["*ValueError: these comparisons were not about the same work: latency was*"])
 
+    @pytest.mark.slow
     def test_in_processes_of_xdist(self, pytester, walls):
         pytest.importorskip("xdist")
         made(walls).save(pytester.path / "made.json")

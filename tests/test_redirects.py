@@ -218,6 +218,7 @@ def test_the_first_address_does_not_answer(way, scripted, full_backlog, monkeypa
     assert 0.25 <= response.elapsed.total_seconds() < 5
 
 
+@pytest.mark.slow
 def test_no_address_answers(way, full_backlog, monkeypatch):
     addresses(monkeypatch, full_backlog, full_backlog)
     [response] = way(["http://many.invalid/a"], timeout=20, connect_timeout=0.7)

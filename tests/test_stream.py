@@ -148,6 +148,7 @@ def test_something_else_than_a_url(stream, quick_lab):
 
 
 @pytest.mark.parametrize(("key", "language"), WAYS)
+@pytest.mark.slow
 def test_what_arrived_before_anybody_waited_is_not_missed(key, language, quick_lab):
     [location] = locate([quick_lab.url])
     targets, _ = resolve({0: quick_lab.url}, {0: location}, 5.0)
@@ -216,6 +217,7 @@ def test_over_https(stream):
         assert [response.error for response in responses] == [None] * 6
 
 
+@pytest.mark.slow
 def test_an_asynchronous_iterable(stream, quick_lab):
     async def urls():
         for url in quick_lab.urls(4):

@@ -94,6 +94,7 @@ class Feed:
 
 
 @pytest.mark.parametrize("key", TWINS)
+@pytest.mark.slow
 def test_waiters_that_find_nothing_sleep_until_they_are_woken(key):
     """The Rust versions: tests/strategies.rs has the same."""
     feed = Feed()
