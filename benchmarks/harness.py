@@ -29,8 +29,7 @@ COMPARISONS = 40
 PAIRS = 20
 DIFF_ROUNDS = 60
 SLOWDOWN = 1.10
-#: All arms compute after their requests, for 5 % of their time at least: after that pause the next requests take 0.3 %
-#: longer, so a slowed arm would not be slower by 10 % than one without.
+#: All arms compute after their requests, for 5 % of their time at least, so that they differ in nothing but how long.
 PAUSE = 1.05
 
 
