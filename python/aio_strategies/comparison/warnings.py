@@ -28,6 +28,8 @@ _OTHER_DESCRIPTORS = 16
 #: The probability of a false drift warning: for all arms together, and for any single one.
 _DRIFT_BY_CHANCE = 0.01
 _FEWEST_ROUNDS = 10
+#: By how much the ratio of a twin may be off: no verdict is about so little, and two processes of one code may differ.
+_HARMLESS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _interrupted(findings: Findings) -> Iterator[Caveat]:
 
 def _aa(findings: Findings) -> Iterator[Caveat]:
     check = findings.aa_check
-    if check is not None and not check.low <= 1 <= check.high:
+    if check is not None and not check.low <= 1 <= check.high and abs(check.ratio - 1) > _HARMLESS:
         interval = f"[{check.low:.3f}, {check.high:.3f}]"
         yield Caveat(
             "aa",
