@@ -24,11 +24,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aio_strategies as aio
-from aio_strategies.crawling.statistics import CrawlRow
 from save import save
 
 #: How many columns of the statistics are alike by all strategies: all before those that depend on what came first.
-ALIKE = CrawlRow._fields.index("num_new_urls")
+ALIKE = aio.CrawlRow._fields.index("num_new_urls")
 #: A crawl with a state, which writes each page's URL to a file when its loop has it.
 PROGRAM = """
 import sys

@@ -120,11 +120,14 @@ def test_a_server_is_too_busy_from_seventy_per_cent_of_a_core_on():
     assert "rust/thread：测到的是服务器，它占用了一个核的 71 %" in loaded.to_markdown("zh")
 
 
-def test_a_twin_that_differs_by_less_than_any_verdict_is_about_is_harmless():
+def test_a_twin_that_differs_by_less_than_a_ratio_shows_is_harmless():
     walls = {"python/thread": 0.03, "rust/thread": 0.02, "python/thread (twin)": 0.0301}
     comparison = made({arm: [wall * (1 + 0.0001 * number) for number in range(10)] for arm, wall in walls.items()})
     assert comparison.aa_check.high < 1
     assert kinds(comparison) == set()
+    walls["python/thread (twin)"] = 0.0302
+    comparison = made({arm: [wall * (1 + 0.0001 * number) for number in range(10)] for arm, wall in walls.items()})
+    assert kinds(comparison) == {"aa"}
 
 
 def test_a_twin_that_differs_is_noticed():

@@ -96,6 +96,12 @@ def _run_command(words: Sequence[str]) -> int:
 # --- the commands
 
 
+def _failed(command: str, error: Exception | str, status: int) -> int:
+    """Say why a command failed, and return the exit status."""
+    print(f"{_PROGRAM} {command}: error: {error}", file=sys.stderr)
+    return status
+
+
 def _compare(options: argparse.Namespace) -> int:
     from .display.text import terminal_columns
     from .measuring.comparing import carry_out
@@ -103,8 +109,7 @@ def _compare(options: argparse.Namespace) -> int:
     try:
         plan = _planned(options)
     except ValueError as error:  # what the parser cannot know, such as a baseline that is not one of the arms
-        print(f"{_PROGRAM} compare: error: {error}", file=sys.stderr)
-        return 2
+        return _failed("compare", error, 2)
     comparison = carry_out(plan)
     unsaved = None
     if options.save:
@@ -224,8 +229,7 @@ def _diff(options: argparse.Namespace) -> int:
             raise ValueError("diff needs two comparisons, not sweeps")
         diff = before.diff(after, reference=options.reference, metric=options.metric)
     except (Error, OSError, ValueError) as error:  # not 1, which says that something is slower
-        print(f"{_PROGRAM} diff: error: {error}", file=sys.stderr)
-        return 2
+        return _failed("diff", error, 2)
     print(diff.to_markdown() if options.markdown else diff.to_text())
     return 1 if options.fail_if is not None and diff.slower_than(options.fail_if) else 0
 
@@ -234,8 +238,7 @@ def _run(options: argparse.Namespace) -> int:
     is_file = options.strategy.endswith(".py")
     if is_file != bool(options.as_host):
         what = "a Python file needs --as-host before it" if is_file else "--as-host applies only to a Python file"
-        print(f"{_PROGRAM} run: error: {what}: run --as-host example.com:80 FILE.py", file=sys.stderr)
-        return 2
+        return _failed("run", f"{what}: run --as-host example.com:80 FILE.py", 2)
     return _run_file(options) if is_file else _run_strategy(options)
 
 
@@ -313,16 +316,13 @@ def _crawl(options: argparse.Namespace) -> int:
     given = {name: value for name in names if (value := getattr(options, name)) is not None}
     if options.language == "python" and (only := [name for name in _OF_A_RUST_CRAWLER if name in given]):
         option = "no-robots" if only[0] == "robots" else only[0].replace("_", "-")
-        print(f"{_PROGRAM} crawl: error: only the crawler in Rust has --{option}", file=sys.stderr)
-        return 2
+        return _failed("crawl", f"only the crawler in Rust has --{option}", 2)
     if options.to is not None and options.state is not None:
-        print(f"{_PROGRAM} crawl: error: --to and --state exclude each other: a file holds pages back", file=sys.stderr)
-        return 2
+        return _failed("crawl", "--to and --state exclude each other: a file holds pages back", 2)
     try:
         crawler = crawler_class(options.language)(options.urls, strict=not options.lenient, **given, **_trust(options))
     except ValueError as error:  # what the parser cannot know, such as a strategy that this language lacks
-        print(f"{_PROGRAM} crawl: error: {error}", file=sys.stderr)
-        return 2
+        return _failed("crawl", error, 2)
     ended = 0
     try:
         if options.to is None:
@@ -331,8 +331,7 @@ def _crawl(options: argparse.Namespace) -> int:
             kinds = (crawler.to_parquet, crawler.to_jsonl, crawler.to_warc, crawler.to_warc)
             dict(zip(PAGE_SUFFIXES, kinds, strict=True))[check_suffix(options.to, PAGE_SUFFIXES)](options.to)
     except ImportError as error:
-        print(f"{_PROGRAM} crawl: error: {error}", file=sys.stderr)
-        return 1
+        return _failed("crawl", error, 1)
     except KeyboardInterrupt:  # what there is shall be shown
         ended = _INTERRUPTED
     print(crawler.statistics.report() if options.to is None else crawler.statistics.summary())
@@ -340,8 +339,7 @@ def _crawl(options: argparse.Namespace) -> int:
         try:
             crawler.statistics.plot().save(options.plot)
         except (ImportError, ValueError) as error:  # what it needs is not installed, or nothing was fetched
-            print(f"{_PROGRAM} crawl: error: {error}", file=sys.stderr)
-            return ended or 1
+            return _failed("crawl", error, ended or 1)
     totals = crawler.totals()
     return ended or int(totals.pages == totals.errors)
 

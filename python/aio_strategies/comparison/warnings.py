@@ -28,8 +28,8 @@ _OTHER_DESCRIPTORS = 16
 #: The probability of a false drift warning: for all arms together, and for any single one.
 _DRIFT_BY_CHANCE = 0.01
 _FEWEST_ROUNDS = 10
-#: By how much the ratio of a twin may be off: no verdict is about so little, and two processes of one code may differ.
-_HARMLESS = 0.01
+#: By how much the ratio of a twin may be off: two processes of one code may differ, and no ratio is shown so precisely.
+_HARMLESS = 0.005
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from .batch import Batch, in_flight, latest, peak
 from .colours import FAINT_INK, PARTS, SHADES, colour_of
 from .density import Shading, failures, mapped, queues
 from .marks import Axis, Bars, Chart, Key, Layer, Legend, Line, Panel, Point, Points, Span, Tick
-from .over_time import COLUMNS, area, stairs, time_axis
+from .over_time import COLUMNS, area, count_axis, sketch, stairs, time_axis
 from .scale import Scale, TimeUnit, figure, label, round_step, unit_of
 
 __all__ = ["in_flight_chart", "throughput_chart", "waterfall_chart"]
@@ -55,7 +55,7 @@ def waterfall_chart(
         keys = [Key(text, colour) for text, colour in zip(shading.labels, SHADES, strict=True)]
         legends.append(Legend(keys, f"exchanges in flight\nper row of {shading.per_row:,} requests"))
     shared = "requests of each, the first at the top"
-    return Chart(title, subtitle, notes, x, panels, legends, _sketch(panels), shared)
+    return Chart(title, subtitle, notes, x, panels, legends, sketch(panels), shared)
 
 
 def in_flight_chart(
@@ -66,7 +66,7 @@ def in_flight_chart(
     x = time_axis(latest(batches), unit, "batch")
     all_steps = [in_flight(batch.starts, batch.ends) for batch in batches]
     highest = max((peak(steps)[1] for steps in all_steps), default=0) or 1
-    y = Axis(Scale(0, highest), "exchanges in flight", [Tick(0, "0"), Tick(highest, f"{highest:,}")])
+    y = count_axis(highest, "exchanges in flight")
     height = _HEIGHTS[min(len(batches), len(_HEIGHTS)) - 1]
     panels = []
     for batch, steps in zip(batches, all_steps, strict=True):
@@ -77,7 +77,7 @@ def in_flight_chart(
         layers.append(Points("peak", batch.name, colour, [top], radius=3.5, tips=[told]))
         panels.append(_panel(batch, told, y, layers, height))
     shared = f"exchanges in flight, each from 0 to {highest:,}"
-    return Chart(title, subtitle, notes, x, panels, (), _sketch(panels), shared)
+    return Chart(title, subtitle, notes, x, panels, (), sketch(panels), shared)
 
 
 def throughput_chart(
@@ -97,7 +97,7 @@ def throughput_chart(
     all_rates = [_rates(batch, width) for batch, width in zip(batches, widths, strict=True)]
     highest = max([rate or 0, *(value for rates in all_rates for value in rates)]) or 1
     height = _HEIGHTS[min(len(batches), len(_HEIGHTS)) - 1]
-    y = Axis(Scale(0, highest), "exchanges per second", [Tick(0, "0"), Tick(highest, f"{highest:,.0f}")])
+    y = count_axis(highest, "exchanges per second")
     panels = []
     for batch, width, rates in zip(batches, widths, all_rates, strict=True):
         edges = [min(unit.per_second * width * place, x.scale.high) for place in range(len(rates) + 1)]
@@ -115,7 +115,7 @@ def throughput_chart(
         panels.append(_panel(batch, told, y, layers, height))
     keys = [Key(f"requests due at {rate:,g}/s", FAINT_INK, "line", dashes=(6, 4))] if rate else []
     shared = f"exchanges per second, each from 0 to {highest:,.0f}"
-    return Chart(title, subtitle, notes, x, panels, [Legend(keys)], _sketch(panels), shared)
+    return Chart(title, subtitle, notes, x, panels, [Legend(keys)], sketch(panels), shared)
 
 
 def _width(batch: Batch) -> float:
@@ -150,10 +150,6 @@ def _middle(row: int, per_row: int) -> float:
 def _panel(batch: Batch, facts: str, y: Axis, layers: Sequence[Layer], height: float) -> Panel:
     brief = f"{batch.name}\n{len(batch.failed):,} failed" if batch.failed else batch.name
     return Panel(y, layers, height, batch.name, facts, brief, colour_of(batch.kind))
-
-
-def _sketch(panels: Sequence[Panel]) -> str:
-    return "\n".join(f"{panel.title}: {panel.facts}" for panel in panels)
 
 
 def _facts(batch: Batch, unit: TimeUnit) -> str:

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 
 from .batch import in_flight, peak, running
 from .colours import GREY, PARTS
-from .marks import Axis, Chart, Key, Layer, Legend, Panel, Ribbon, Tick
-from .over_time import area, stairs, time_axis
-from .scale import Scale, TimeUnit, figure, label, round_step, unit_of
+from .marks import Axis, Chart, Key, Layer, Legend, Panel, Ribbon
+from .over_time import area, count_axis, sketch, stairs, time_axis
+from .scale import TimeUnit, figure, label, round_step, unit_of
 
 __all__ = ["Came", "Fetch", "crawl_chart"]
 
@@ -57,8 +57,7 @@ def crawl_chart(fetches: Sequence[Fetch], subtitle: str = "", unit: TimeUnit | N
         notes.append(f"the largest {_HOSTS} of {len(hosts):,} hosts have a panel")
     kinds = {fetch.kind for fetch in fetches}
     legend = Legend([Key(kind, colour) for kind, colour in _COLOURS.items() if kind in kinds])
-    sketch = "\n".join(f"{panel.title}: {panel.facts}" for panel in panels)
-    return Chart("The crawl over time", subtitle, notes, x, panels, [legend], sketch)
+    return Chart("The crawl over time", subtitle, notes, x, panels, [legend], sketch(panels))
 
 
 def _came(fetches: Sequence[Fetch], title: str, step: float, x: Axis, unit: TimeUnit, height: float = _HEIGHT) -> Panel:
@@ -101,5 +100,4 @@ def _curve(name: str, title: str, steps: Sequence[tuple[float, int]], x: Axis, u
 
 
 def _panel(title: str, facts: str, highest: float, layers: Sequence[Layer], height: float) -> Panel:
-    y = Axis(Scale(0, highest or 1), "", [Tick(0, "0"), Tick(highest or 1, f"{highest or 1:,.0f}")])
-    return Panel(y, layers, height, title, facts, title)
+    return Panel(count_axis(highest), layers, height, title, facts, title)

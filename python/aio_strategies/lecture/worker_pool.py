@@ -92,7 +92,7 @@ def begin_watching() -> None:
 
     Where possible, not before the first URL: if there is little room for threads, the caller's come first.
     """
-    while WATCHED:
+    if WATCHED:
         with suppress(RuntimeError):  # the system does not allow more threads
             threading.Thread(target=watch, args=(WATCHED.pop(),), daemon=True).start()
 
