@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import itertools
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -111,12 +112,14 @@ def test_a_burst_of_429_pauses_once_and_holds_up_nobody_else():
     """Both hosts have pages enough; one refuses the first requests, all in flight together."""
     pause = 2
     pages = {"/": page(*(f"/{number}" for number in range(60)))} | {f"/{number}": page() for number in range(60)}
-    refused = [0]
+    asked, together = itertools.count(1), threading.Barrier(5)
 
     def refusing(reply):
         def answer(_):
-            refused[0] += 1
-            return (429, {"Retry-After": str(pause)}, b"") if refused[0] <= 5 else reply
+            if next(asked) > 5:
+                return reply
+            together.wait(10)
+            return 429, {"Retry-After": str(pause)}, b""
 
         return answer
 
