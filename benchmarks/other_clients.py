@@ -4,13 +4,14 @@ Each is used as its users use it: its own defaults, but for what the row is abou
 authority trusted), a timeout of TIMEOUT seconds, and content encodings asked for. httpx's and requests' timeouts are
 those of single reads; who has not come back after LIMIT seconds has not ended at the timeout. Writes
 results/other_clients.json, from which docs/make_faults.py makes docs/faults.md. Needs curl, httpx, requests and
-aiohttp.
+aiohttp, in an environment without niquests, which would bring requests another urllib3.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import importlib.util
 import ssl
 import subprocess
 import sys
@@ -168,6 +169,8 @@ def request_of(row: Row, servers: Servers) -> Request:
 
 
 def main() -> None:
+    if importlib.util.find_spec("urllib3_future"):
+        sys.exit("urllib3-future, which niquests installs, takes the place of requests' urllib3: uninstall both")
     found: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as folder, all_served(folder) as servers:
         for row in ROWS:

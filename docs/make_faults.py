@@ -59,7 +59,12 @@ DECISIONS = """\
 ## What was decided
 
 - A line of the *head* may end with LF alone, and the reason may be missing: many servers do that, and it can be read in
-  one way only. Among *chunks* LF alone is an error: a proxy in between may see another end of the body.
+  one way only. Around *chunks* all lines may, if the first one does: that, too, can be read in one way only. A
+  mixture is an error: it may hide a wrong size. Such a connection is not used again, as a proxy in between may see
+  another end of the body. The same goes for `Transfer-Encoding: chunked` sent twice (by a server and its proxy), which
+  is chunked once, and for the coding `identity`.
+- The body of a redirect that is followed is not needed. It is read only to keep the connection, and only if it is
+  short.
 - A body is whole only if its end was announced: by a length, by the last chunk, by the server's closing the connection,
   and over TLS by its closing message. All else is an error, with the number of bytes that came.
 - A URL that cannot be right raises `InvalidURL` at the call, before anything is fetched, and so for all its URLs:

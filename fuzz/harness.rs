@@ -131,7 +131,8 @@ pub(crate) fn sitemap(data: &[u8]) {
 
 /// Feeds the pieces, and then the end of the stream, until the response is whole.
 fn fed<'a>(method: Method, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Reply, Fault> {
-    let mut exchange = Exchange::new("a.org", "/", &Options { method, limits: LIMITS, ..Options::default() });
+    let options = Options { method, limits: LIMITS, keep_alive: true, follow_redirects: true, ..Options::default() };
+    let mut exchange = Exchange::new("a.org", "/", &options);
     for piece in pieces.into_iter().filter(|piece| !piece.is_empty()).chain([&b""[..]]) {
         if exchange.receive(piece)? {
             return Ok(exchange.into_reply());

@@ -250,6 +250,11 @@ def to_a_place_to_be_encoded(servers: Servers) -> str:
     return servers.reply("/encoded", moved("sp ace/../b?q=ü#part".encode()))
 
 
+def to_a_place_at_length(servers: Servers) -> str:
+    servers.reply("/target", TWO + b"\r\nok")
+    return servers.reply("/at_length", [b"HTTP/1.1 302 Found\r\nLocation: /target\r\n\r\n", *drip(b"moved")])
+
+
 def fixed(url: str) -> Callable[[Servers], str]:
     return lambda _: url
 
@@ -428,7 +433,8 @@ ROWS = [
     Row(27, "status -20", b"HTTP/1.1 -20 OK\r\nContent-Length: 2\r\n\r\nok", "RemoteProtocolError"),
     Row(28, "no reason after the status", b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200),
     Row(28, "lines of the head that end with LF alone", b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", 200),
-    Row(28, "lines around chunks that end with LF alone", CHUNKED + b"2\nok\n0\n\n", "RemoteProtocolError"),
+    Row(28, "lines around chunks that all end with LF alone", CHUNKED + b"2\nok\n0\n\n", 200),
+    Row(28, "one line among chunks that ends with LF alone", CHUNKED + b"2\r\nok\n0\r\n\r\n", "RemoteProtocolError"),
     Row(29, "Content-Length: -1", field(b"Content-Length: -1"), "RemoteProtocolError"),
     *(
         Row(
@@ -454,6 +460,13 @@ ROWS = [
     # bodies
     Row(34, "an unknown transfer coding", field(b"Transfer-Encoding: unknown"), "RemoteProtocolError"),
     Row(34, "chunked, but not last", field(b"Transfer-Encoding: chunked, gzip"), "RemoteProtocolError"),
+    *(
+        Row(34, case, OK + b"Transfer-Encoding: %s\r\n\r\n2\r\nok\r\n0\r\n\r\n" % codings, 200)
+        for case, codings in (
+            ("the coding chunked, named twice", b"chunked\r\nTransfer-Encoding: chunked"),
+            ("the coding identity, then chunked", b"identity, chunked"),
+        )
+    ),
     Row(35, "chunk size zz", CHUNKED + b"zz\r\nok\r\n0\r\n\r\n", "RemoteProtocolError"),
     Row(35, "chunk size -5", CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n", "RemoteProtocolError"),
     Row(35, "chunk size 0x5", CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n", "RemoteProtocolError"),
@@ -565,6 +578,13 @@ ROWS = [
         "a redirect to itself",
         lambda servers: servers.reply("/loop", moved(b"/loop")),
         "TooManyRedirects",
+        asked="redirects",
+    ),
+    Row(
+        57,
+        "a redirect with a body without end",
+        to_a_place_at_length,
+        200,
         asked="redirects",
     ),
     Row(58, "a redirect to nowhere", b"HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\nok", 302, asked="redirects"),

@@ -63,11 +63,17 @@ def body(data: bytes, options: Options = DEFAULT_OPTIONS) -> bytes:
         (b"HTTP/1.1 101 X\r\n\r\n", "RemoteProtocolError", "101 Switching Protocols, which nobody asked for"),
         (b"HTTP/1.1 100 X\r\n\r\n" * 33, "RemoteProtocolError", "more than 32 interim responses"),
         (OK + b"Transfer-Encoding: gzip\r\n\r\n", "RemoteProtocolError", 'unknown transfer coding "gzip"'),
+        (OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n", "RemoteProtocolError", 'coding "chunked, gzip"'),
+        (OK + b"Transfer-Encoding: chunked, identity\r\n\r\n", "RemoteProtocolError", "unknown transfer coding"),
+        (OK + b"Transfer-Encoding: chunked,\r\n\r\n", "RemoteProtocolError", 'unknown transfer coding "chunked,"'),
         (OK + b"Content-Length: -1\r\n\r\n", "RemoteProtocolError", 'invalid Content-Length "-1"'),
         (OK + b"Content-Length: 1, 2\r\n\r\n", "RemoteProtocolError", 'contradicting Content-Length "1, 2"'),
         (OK + b"Content-Length: 9\r\n\r\nabc", "IncompleteBody", "inside the body, after 3 bytes of it"),
         (CHUNKED + b"5\r\nab", "IncompleteBody", "the connection ended inside the body, after 2 bytes of it"),
-        (CHUNKED + b"5\nhello\r\n", "RemoteProtocolError", 'bare line feed in a chunked body after "5"'),
+        (CHUNKED + b"5\r\nhello\r\n5\n", "RemoteProtocolError", 'bare line feed in a chunked body after "5"'),
+        (CHUNKED + b"5\nhello\r\n", "RemoteProtocolError", r'no line end behind a chunk, but "\r"'),
+        (CHUNKED + b"5\nhello\n5\r\n", "RemoteProtocolError", r'invalid chunk size "5\r"'),
+        (CHUNKED + b"6\nhello\n0\n\n", "RemoteProtocolError", 'no line end behind a chunk, but "0"'),
         (CHUNKED + b"5\r\nhllo\r\n", "RemoteProtocolError", 'bare line feed in a chunked body after ""'),
         (CHUNKED + b"0\r\nA: b\n\r\n", "RemoteProtocolError", 'bare line feed in a chunked body after "A: b"'),
         (CHUNKED + b"0\r\n\n", "RemoteProtocolError", 'bare line feed in a chunked body after ""'),
@@ -101,6 +107,67 @@ def test_responses_without_a_body_end_with_their_head():
     for field in (b"Content-Length: 1000000", b"Transfer-Encoding: chunked", b"Content-Encoding: gzip", b"A: b"):
         assert body(OK + field + b"\r\n\r\n", head_only) == b""
     assert outcome(b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 404 N\r\n\r\n", head_only)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "reused"),
+    [
+        (b"Transfer-Encoding: chunked\r\n", True),
+        (b"Transfer-Encoding: identity, chunked\r\n", False),
+        (b"Transfer-Encoding: Chunked , chunked\r\n", False),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", False),
+    ],
+)
+def test_chunked_twice_is_chunked_once_and_identity_is_nothing(fields, reused):
+    chunks = b"\r\n5\r\nhello\r\n0\r\n\r\n"
+    assert body(OK + fields + chunks) == b"hello"
+    assert outcome(OK + fields + chunks, Options(keep_alive=True))[-1] is reused
+    identity = b"Transfer-Encoding: identity, Identity\r\n"
+    assert body(OK + identity + b"Content-Length: 5\r\n\r\nhello and more") == b"hello"
+    assert body(OK + identity + b"\r\nhello and more") == b"hello and more"
+
+
+def test_chunks_may_end_all_their_lines_with_a_line_feed_alone():
+    for trailers in (b"\n", b"A: b\n\n", b"A: b\r\n\r\n"):
+        whole = CHUNKED + b"5;x=y\nhello\n1\n!\n0\n" + trailers
+        assert body(whole) == b"hello!"
+        assert outcome(whole, Options(keep_alive=True))[-1] is False  # who sends it may mean another end
+
+
+FOLLOWED = Options(keep_alive=True, follow_redirects=True, max_body_bytes=7)
+
+
+@pytest.mark.parametrize(
+    ("rest", "reused"),
+    [
+        (b"Content-Length: 0\r\n\r\n", True),
+        (b"Content-Length: 5\r\n\r\nhello", True),
+        (b"Content-Length: 5\r\nContent-Encoding: gzip\r\n\r\nhello", True),
+        (b"Content-Length: 5\r\nConnection: close\r\n\r\nhello", False),
+        (b"Content-Length: 8\r\n\r\nhello", False),
+        (b"Content-Length: 5\r\n\r\nhello!", False),
+        (b"Content-Length: many\r\n\r\nhello", False),
+        (b"Transfer-Encoding: chunked\r\n\r\nzz", False),
+        (b"Transfer-Encoding: gzip\r\n\r\n", False),
+        (b"\r\nhello and more", False),
+        (b"\r\n", False),
+    ],
+)
+def test_the_body_of_a_redirect_that_is_followed_is_read_only_to_keep_the_connection(rest, reused):
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /x\r\n"
+    reply = outcome(moved + rest, FOLLOWED)
+    assert (reply[0], reply[4], reply[-1]) == (302, b"", reused)
+    if b"close" not in rest:
+        closing = FOLLOWED._replace(keep_alive=False)
+        for of in (python_outcome, rust_outcome):  # it is whole before the connection ends
+            assert of([moved + rest], closing)[0] == 302
+
+
+def test_the_body_of_a_redirect_that_leads_nowhere_is_the_result():
+    for field in (b"Location:\r\n", b"Location: /x\r\nLocation: /y\r\n", b""):
+        assert body(b"HTTP/1.1 302 Found\r\n" + field + b"\r\nhello", FOLLOWED) == b"hello"
+    assert body(b"HTTP/1.1 201 Created\r\nLocation: /x\r\n\r\nhello", FOLLOWED) == b"hello"
+    assert body(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\nhello", Options(keep_alive=True)) == b"hello"
 
 
 def test_limits_are_the_callers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ._native import join_url
@@ -9,7 +10,7 @@ from .exceptions import InvalidURL, RemoteProtocolError, RequestError, TooManyRe
 from .results import Response
 from .targets import Location, locate
 
-__all__ = ["Redirect", "is_other_origin", "redirect"]
+__all__ = ["Redirect", "is_other_origin", "redirect", "reference_to"]
 
 _STATUSES = {301, 302, 303, 307, 308}
 
@@ -32,13 +33,11 @@ def redirect(response: Response, left: int, followed: int) -> Redirect | Request
     Returns:
         A Redirect; or, if it leads where nobody can go, the error to report.
     """
-    if response.status_code not in _STATUSES:
+    reference = reference_to(response.status_code, response.headers.raw)
+    if reference is None:
         return None
-    references = [value for name, value in response.headers.raw if name.lower() == b"location"]
-    if len(references) != 1 or not references[0]:
-        return None  # nowhere, or nobody knows where
     try:
-        url = join_url(response.url, _text(references[0]))
+        url = join_url(response.url, _text(reference))
         [location] = locate([url])
     except InvalidURL as error:
         return _described(RemoteProtocolError(str(error)), response)
@@ -47,6 +46,19 @@ def redirect(response: Response, left: int, followed: int) -> Redirect | Request
     if not left:
         return _described(TooManyRedirects(f"more than {followed} redirects, the last to {url}"), response)
     return Redirect(url, location)
+
+
+def reference_to(status: int | None, fields: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the reference to where a reply leads; None if nowhere, or nobody knows where.
+
+    Args:
+        status: the reply's status code; None if there is no reply.
+        fields: its header fields.
+    """
+    if status not in _STATUSES:
+        return None
+    references = [value for name, value in fields if name.lower() == b"location"]
+    return references[0] or None if len(references) == 1 else None
 
 
 def is_other_origin(before: Location, after: Location) -> bool:

@@ -109,7 +109,8 @@ OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake 
         headers: header fields to send, as a mapping or as pairs. They replace ours of the same name (``User-Agent``,
             ``Accept``). ``Authorization`` and ``Cookie`` are not sent on to another host that a redirect leads to.
         follow_redirects: whether to go where a reply with status 301, 302, 303, 307 or 308 leads. The replies on the
-            way are in ``Response.history``. All URLs of the call are fetched before the first redirect is followed.
+            way are in ``Response.history``, without their bodies. All URLs of the call are fetched before the first
+            redirect is followed.
         max_redirects: how many redirects may follow one another; with 0, and ``follow_redirects``, any is an error.
         verify: whom to trust over ``https``: True, those whom the system trusts (``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
             replace them); the path of a file of PEM certificates, or of a folder as ``openssl rehash`` makes it; or
@@ -157,6 +158,7 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
             RuntimeWarning,
             stacklevel=4,
         )
+    follow = check_flag("follow_redirects", given["follow_redirects"])
     request = Options(
         check_choice("method", given["method"], METHODS),
         check_headers(given["headers"]),
@@ -164,9 +166,9 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
         check_count("max_headers", given["max_headers"]),
         check_count("max_body_bytes", given["max_body_bytes"]),
         check_flag("keep_alive", given["keep_alive"]),
+        follow,
     )
     redirects = check_count("max_redirects", given["max_redirects"], least=0)
-    follow = check_flag("follow_redirects", given["follow_redirects"])
     terms = Terms(timeout, check_connect_timeout(given["connect_timeout"]), request, verify)
     return Asked(terms, redirects if follow else None)
 

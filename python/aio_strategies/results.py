@@ -71,7 +71,7 @@ class Response:
         start: when this exchange began (before it connected), in seconds after ``Run.began``; 0.0 if it never began
             because its host is unknown, or if its worker process died.
         error: the exception that ended this exchange, or None.
-        history: the replies that led here, the first first, if redirects were followed.
+        history: the replies that led here, the first first, if redirects were followed; without their bodies.
         index: the place of its URL among those of the call.
     """
 

@@ -17,6 +17,7 @@ class Options(NamedTuple):
         max_headers: the limit on the number of header fields.
         max_body_bytes: the limit on the body, in bytes, both as it is received and after decoding.
         keep_alive: whether to ask for a connection that further exchanges can use.
+        follow_redirects: whether a response that leads elsewhere is followed: nobody needs its body then.
     """
 
     method: str = "GET"
@@ -25,6 +26,7 @@ class Options(NamedTuple):
     max_headers: int = 128
     max_body_bytes: int = 256 * 1024 * 1024
     keep_alive: bool = False
+    follow_redirects: bool = False
 
 
 DEFAULT_OPTIONS = Options()

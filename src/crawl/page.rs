@@ -125,14 +125,7 @@ fn latin1(bytes: &[u8]) -> String {
 
 /// Where the reply redirects to: RFC 9110, section 15.4. `None` if nowhere, or nobody knows where.
 pub fn redirect(reply: &Reply, url: &Url) -> Result<Option<Url>, Error> {
-    if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
-        return Ok(None);
-    }
-    let mut references = reply.headers.values(b"location");
-    let (Some(reference), None) = (references.next(), references.next()) else { return Ok(None) };
-    if reference.is_empty() {
-        return Ok(None);
-    }
+    let Some(reference) = reply.location() else { return Ok(None) };
     let reference = std::str::from_utf8(reference).map_or_else(|_| latin1(reference), str::to_owned);
     let leads = || format!("the reply leads to {reference:?}, which is no URL that can be fetched");
     let next =

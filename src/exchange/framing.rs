@@ -23,11 +23,15 @@ impl Framing {
         let mut length = None;
         for (name, value) in headers.iter() {
             if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                // A coding that cannot be decoded, or chunked twice: the end of the body cannot be known.
-                if coded || !value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Fault::protocol("unknown transfer coding", value));
+                // Where a proxy adds the field, too, the body is chunked once. After another coding, or before one, its
+                // end cannot be known.
+                for coding in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+                    if coding.eq_ignore_ascii_case(b"chunked") {
+                        coded = true;
+                    } else if coded || !coding.eq_ignore_ascii_case(b"identity") {
+                        return Err(Fault::protocol("unknown transfer coding", value));
+                    }
                 }
-                coded = true;
             } else if name.eq_ignore_ascii_case(b"content-length") {
                 for part in value.split(|&byte| byte == b',') {
                     let part = content_length(part.trim_ascii())?;
@@ -82,6 +86,8 @@ pub(super) struct Chunks {
     expected: Expected,
     /// The part of a line whose end has not arrived yet.
     line: Vec<u8>,
+    /// Whether the lines end with a line feed alone, as the first one does; those of the trailers may, then.
+    pub(super) ends_bare: Option<bool>,
     /// Bytes of trailers seen.
     trailers: usize,
 }
@@ -122,9 +128,12 @@ impl Chunks {
             data = &data[end + 1..];
             self.bound_line(limits)?;
             let line = std::mem::take(&mut self.line);
-            // A head may have bare line feeds; here, one would hide that a chunk's size is wrong by one.
-            let Some(line) = line.strip_suffix(b"\r") else {
-                return Err(Fault::protocol("bare line feed in a chunked body after", &line));
+            // A bare line feed among others would hide that a chunk's size is wrong by one.
+            let line = match (*self.ends_bare.get_or_insert(!line.ends_with(b"\r")), line.strip_suffix(b"\r")) {
+                (false, None) => return Err(Fault::protocol("bare line feed in a chunked body after", &line)),
+                (true, Some(trailer)) if matches!(self.expected, Expected::Trailer) => trailer,
+                (true, _) => &line[..],
+                (false, Some(line)) => line,
             };
             match self.expected {
                 Expected::Size => {

@@ -48,11 +48,12 @@ pub(super) fn is_persistent(reply: &Reply) -> bool {
         reply.headers.values(name).flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
     };
     let asks_for = |option: &[u8]| values(b"connection").any(|value| value.eq_ignore_ascii_case(option));
-    let is_coded = values(b"transfer-encoding").next().is_some();
+    let codings = values(b"transfer-encoding").count();
+    let is_coded = codings > 0;
     // Where the head contradicts itself, nobody knows where the next response begins.
     let contradicts_itself = match reply.status {
         204 => is_coded || values(b"content-length").any(|length| length != b"0"),
-        _ => is_coded && (reply.version == 0 || values(b"content-length").next().is_some()),
+        _ => codings > 1 || is_coded && (reply.version == 0 || values(b"content-length").next().is_some()),
     };
     !contradicts_itself && !asks_for(b"close") && (reply.version == 1 || asks_for(b"keep-alive"))
 }

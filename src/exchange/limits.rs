@@ -19,6 +19,9 @@ pub(super) const MAX_INTERIM: usize = 32;
 /// Bytes of one chunk's size line, extensions included.
 pub(super) const MAX_CHUNK_LINE: usize = 1024;
 
+/// Bytes of a followed redirect's body: reading more would cost more than a new connection.
+pub(super) const MAX_SKIPPED: u64 = 64 * 1024;
+
 impl Default for Limits {
     fn default() -> Self {
         Limits { max_header_bytes: 64 * 1024, max_headers: 128, max_body_bytes: 256 * 1024 * 1024 }

@@ -16,6 +16,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether to ask for a connection that further exchanges can use.
     pub keep_alive: bool,
+    /// Whether a response that leads elsewhere is followed: nobody needs its body then.
+    pub follow_redirects: bool,
 }
 
 /// A request's method.

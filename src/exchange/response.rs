@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::decoding;
 use super::fault::Fault;
 use super::fields::Fields;
-use super::framing::Framing;
+use super::framing::{Chunks, Framing};
 use super::head;
-use super::limits::{Limits, MAX_INTERIM};
+use super::limits::{Limits, MAX_INTERIM, MAX_SKIPPED};
 use super::options::{Method, Options};
 
 /// A complete response.
@@ -25,11 +25,26 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+impl Reply {
+    /// The reference to where it redirects: RFC 9110, section 15.4. `None` if nowhere, or nobody knows where.
+    #[must_use]
+    pub fn location(&self) -> Option<&[u8]> {
+        if !matches!(self.status, 301 | 302 | 303 | 307 | 308) {
+            return None;
+        }
+        let mut references = self.headers.values(b"location");
+        let (Some(reference), None) = (references.next(), references.next()) else { return None };
+        (!reference.is_empty()).then_some(reference)
+    }
+}
+
 /// Parses a response as it arrives.
 #[derive(Debug)]
 pub(super) struct Reader {
     /// Whether the response ends with its head.
     head_only: bool,
+    /// Whether redirects are followed: nobody needs their bodies.
+    follow_redirects: bool,
     limits: Limits,
     state: State,
     /// The part of the head that has arrived.
@@ -37,10 +52,8 @@ pub(super) struct Reader {
     /// How many interim responses came before.
     interim: usize,
     received: u64,
-    /// Whether the connection stays open after the response, as far as its head says.
+    /// Whether the connection stays open after the response, as far as is known: more than the response ends that, too.
     persistent: bool,
-    /// Whether more came than the response.
-    surplus: bool,
 }
 
 #[derive(Debug)]
@@ -65,8 +78,8 @@ impl Reader {
     pub(super) fn new(options: &Options) -> Self {
         Reader {
             head_only: options.method == Method::Head,
+            follow_redirects: options.follow_redirects,
             persistent: options.keep_alive,
-            surplus: false,
             limits: options.limits,
             state: State::Head { searched: 0 },
             head: Vec::new(),
@@ -102,13 +115,13 @@ impl Reader {
             }
             State::Body(reply, framing) => match framing.receive(data, &mut reply.body, self.limits)? {
                 Some(rest) => {
-                    self.surplus = rest > 0;
+                    self.persistent &= rest == 0;
                     self.body_is_whole()
                 }
                 None => Ok(false),
             },
             State::Whole(_) => {
-                self.surplus = true;
+                self.persistent = false;
                 Ok(true)
             }
         }
@@ -123,7 +136,7 @@ impl Reader {
 
     /// Whether another exchange can use the connection: RFC 9112, section 9.3.
     pub(super) fn leaves_connection_open(&self) -> bool {
-        self.persistent && !self.surplus && matches!(self.state, State::Whole(_))
+        self.persistent && matches!(self.state, State::Whole(_))
     }
 
     pub(super) fn into_reply(self) -> Reply {
@@ -148,7 +161,11 @@ impl Reader {
     /// Turns `Body` into `Whole`, with the body decoded. Returns true, unless that fails.
     fn body_is_whole(&mut self) -> Result<bool, Fault> {
         let state = std::mem::replace(&mut self.state, State::Head { searched: 0 });
-        if let State::Body(mut reply, _) = state {
+        if let State::Body(mut reply, framing) = state {
+            if self.is_followed(&reply) {
+                reply.body.clear();
+            }
+            self.persistent &= !matches!(framing, Framing::Chunked(Chunks { ends_bare: Some(true), .. }));
             let encodings = || reply.headers.values(b"content-encoding");
             if encodings().next().is_some() {
                 reply.body =
@@ -157,6 +174,18 @@ impl Reader {
             self.state = State::Whole(reply);
         }
         Ok(true)
+    }
+
+    /// Whether the caller follows where the reply leads, and does not need its body.
+    fn is_followed(&self, reply: &Reply) -> bool {
+        self.follow_redirects && reply.location().is_some()
+    }
+
+    /// Where the body of a redirect that is followed ends, if it is read: a short one is, to keep the connection.
+    fn skipped(&self, reply: &Reply) -> Option<Framing> {
+        let most = MAX_SKIPPED.min(self.limits.max_body_bytes);
+        let framing = Framing::of(&reply.headers).ok().filter(|_| self.persistent)?;
+        matches!(framing, Framing::Length(length) if length <= most).then_some(framing)
     }
 
     /// Reads the head if all of it has arrived, and the beginning of the body after it.
@@ -192,14 +221,22 @@ impl Reader {
                 data = rest;
                 continue;
             }
-            self.persistent = self.persistent && head::is_persistent(&reply);
+            self.persistent &= head::is_persistent(&reply);
             // These have no body, whatever their headers say.
-            if self.head_only || matches!(reply.status, 204 | 304) {
-                self.surplus = !rest.is_empty();
+            let framing = if self.head_only || matches!(reply.status, 204 | 304) {
+                None
+            } else if self.is_followed(&reply) {
+                let skipped = self.skipped(&reply);
+                self.persistent = skipped.is_some();
+                skipped
+            } else {
+                Some(Framing::of(&reply.headers)?)
+            };
+            let Some(mut framing) = framing else {
+                self.persistent &= rest.is_empty();
                 self.state = State::Whole(reply);
                 return Ok(Read { whole: true, unfinished: 0 });
-            }
-            let mut framing = Framing::of(&reply.headers)?;
+            };
             if let Framing::Length(length) = framing {
                 if length > self.limits.max_body_bytes {
                     return Err(Fault::BodyTooLarge { limit: self.limits.max_body_bytes });
@@ -208,10 +245,10 @@ impl Reader {
                 reply.body.reserve_exact(length.min(1 << 20) as usize);
             }
             let whole = framing.receive(rest, &mut reply.body, self.limits)?;
-            self.persistent = self.persistent && !matches!(framing, Framing::UntilEnd);
+            self.persistent &= !matches!(framing, Framing::UntilEnd);
             self.state = State::Body(reply, framing);
             if let Some(rest) = whole {
-                self.surplus = rest > 0;
+                self.persistent &= rest == 0;
                 self.body_is_whole()?;
             }
             return Ok(Read { whole: whole.is_some(), unfinished: 0 });

@@ -13,7 +13,7 @@ use crate::crawl::links;
 use crate::exchange::{Exchange, Fault, Header, Limits, Method, Options, decoding, text};
 
 /// `aio_strategies.terms.Options`.
-pub(super) type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64, bool);
+pub(super) type OptionsTuple = (String, Vec<(String, String)>, usize, usize, u64, bool, bool);
 
 /// Status, reason, minor version, headers and body.
 type ReplyTuple<'py> =
@@ -21,7 +21,7 @@ type ReplyTuple<'py> =
 
 /// What Python's options are in Rust.
 pub(super) fn options(
-    (method, headers, max_header_bytes, max_headers, max_body_bytes, keep_alive): OptionsTuple,
+    (method, headers, max_header_bytes, max_headers, max_body_bytes, keep_alive, follow_redirects): OptionsTuple,
 ) -> PyResult<Options> {
     let method = match &method[..] {
         "GET" => Method::Get,
@@ -30,7 +30,8 @@ pub(super) fn options(
     };
     let header = |(name, value): (String, String)| Header { name: name.into_bytes(), value: value.into_bytes() };
     let limits = Limits { max_header_bytes, max_headers, max_body_bytes };
-    Ok(Options { method, headers: headers.into_iter().map(header).collect(), limits, keep_alive })
+    let headers = headers.into_iter().map(header).collect();
+    Ok(Options { method, headers, limits, keep_alive, follow_redirects })
 }
 
 /// The body as it was before its content encodings, and never more than `limit` bytes of it.

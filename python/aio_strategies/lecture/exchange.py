@@ -8,11 +8,13 @@ from functools import lru_cache
 
 from .._native import decode_content
 from ..exceptions import HeadersTooLarge, IncompleteBody, RemoteProtocolError, ResponseTooLarge
+from ..http_redirects import reference_to
 from ..terms import DEFAULT_OPTIONS, Options
 
 # The Rust version has the same limits, in src/exchange/limits.rs.
 MAX_INTERIM = 32
 MAX_CHUNK_LINE = 1024
+MAX_SKIPPED = 64 * 1024
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r?\n")
 _FIELD = re.compile(
@@ -33,9 +35,11 @@ class Exchange:
     _interim = 0
     _left = 0  # bytes still to come: of the body, or of a chunk
     _expected = "size"  # the next line of a chunked body: "size", "line end" or "trailer"
+    _ends_bare: bool | None = None  # whether the lines of a chunked body end with a line feed alone, as the first does
     _trailers = 0
     _encodings: tuple[bytes, ...] = ()  # the values of Content-Encoding
-    _surplus = False  # whether more came than the response
+    _is_followed = False  # whether the caller follows where the reply leads, and does not need its body
+    _surplus = False  # whether more came than the response, or may come
 
     def __init__(self, authority: str, path: str, options: Options = DEFAULT_OPTIONS) -> None:
         self._options = options
@@ -56,21 +60,23 @@ class Exchange:
         """Process bytes from the server, ``b""`` at the end of the stream; return whether the response is complete."""
         self.bytes_received += len(data)
         whole = self._take(self, data)
-        if whole and self._encodings:
+        if whole and self._is_followed:
+            self._body.clear()
+        elif whole and self._encodings:
             self._body = [decode_content(self.body, self._encodings, self._options.max_body_bytes)]
         return whole
 
     def leaves_connection_open(self) -> bool:
         """Return whether another exchange can use the connection, once the response is complete: RFC 9112, 9.3."""
-        if not self._options.keep_alive or self._surplus or self._take is Exchange._take_until_end:
+        if not self._options.keep_alive or self._surplus or self._ends_bare or self._take is Exchange._take_until_end:
             return False
         lengths, options = self._values(b"content-length"), self._values(b"connection")
-        coded = bool(self._values(b"transfer-encoding"))
+        codings = self._values(b"transfer-encoding")
         # Where the head contradicts itself, nobody knows where the next response begins.
         if self.status == 204:
-            contradicts_itself = coded or any(length != b"0" for length in lengths)
+            contradicts_itself = bool(codings) or any(length != b"0" for length in lengths)
         else:
-            contradicts_itself = coded and (self.version == "HTTP/1.0" or bool(lengths))
+            contradicts_itself = len(codings) > 1 or bool(codings and (lengths or self.version == "HTTP/1.0"))
         persistent = self.version == "HTTP/1.1" or b"keep-alive" in options
         return persistent and not contradicts_itself and b"close" not in options
 
@@ -102,8 +108,15 @@ class Exchange:
                 raise RemoteProtocolError(f"more than {MAX_INTERIM} interim responses")
             return self._take_head(rest) if rest else False
         # The first three have no body, whatever their headers say.
-        if self.status == 204 or self.status == 304 or self._options.method == "HEAD" or not self._find_framing():
-            self._surplus = bool(rest)
+        if self.status == 204 or self.status == 304 or self._options.method == "HEAD":
+            has_body = False
+        elif self._options.follow_redirects and reference_to(self.status, self.headers) is not None:
+            self._is_followed = True
+            has_body = self._skips_body()
+        else:
+            has_body = self._find_framing()
+        if not has_body:
+            self._surplus = self._surplus or bool(rest)
             return True
         return self._take(self, rest) if rest else False
 
@@ -140,10 +153,14 @@ class Exchange:
                 continue  # as most fields, which need no small letters then
             name = name.lower()
             if name == b"transfer-encoding":
-                # A coding that cannot be undone, or chunked twice: the body's end cannot be known.
-                if chunked or value.lower() != b"chunked":
-                    raise RemoteProtocolError(f"unknown transfer coding {_quoted(value)}")
-                chunked = True
+                # Where a proxy adds the field, too, the body is chunked once. After another coding, or before one, its
+                # end cannot be known.
+                for coding in value.lower().split(b","):
+                    coding = coding.strip()
+                    if coding == b"chunked":
+                        chunked = True
+                    elif chunked or coding != b"identity":
+                        raise RemoteProtocolError(f"unknown transfer coding {_quoted(value)}")
             elif name == b"content-length":
                 for part in value.split(b","):
                     part = part.strip()
@@ -164,6 +181,18 @@ class Exchange:
             self._take, self._left = Exchange._take_length, length
             self._bound_body(length)
         return chunked or length != 0
+
+    def _skips_body(self) -> bool:
+        """Return whether to read the body of a redirect that is followed: a short one, to keep the connection."""
+        try:
+            if self.leaves_connection_open():
+                has_body = self._find_framing()
+                if self._take is Exchange._take_length and self._left <= MAX_SKIPPED:
+                    return has_body
+        except (RemoteProtocolError, ResponseTooLarge):
+            pass  # where the body ends does not matter
+        self._surplus = True
+        return False
 
     def _take_until_end(self, data: bytes) -> bool:
         if not data:
@@ -206,10 +235,13 @@ class Exchange:
                 return False
             self._pending = b""
             start = end + 1
-            # A head may have bare line feeds; here, one would hide that a chunk's size is wrong by one.
-            if not line.endswith(b"\r"):
+            # A bare line feed among others would hide that a chunk's size is wrong by one.
+            if self._ends_bare is None:
+                self._ends_bare = not line.endswith(b"\r")
+            if not self._ends_bare and not line.endswith(b"\r"):
                 raise RemoteProtocolError(f"bare line feed in a chunked body after {_quoted(line)}")
-            line = line[:-1]
+            if not self._ends_bare or self._expected == "trailer":
+                line = line.removesuffix(b"\r")
             if self._expected == "size":
                 size = _CHUNK_SIZE.fullmatch(line)
                 if size is None:
