@@ -640,6 +640,13 @@ class TestSizes:
         assert requests()["process"] == 100
 
 
+    def test_arms_that_take_about_as_long_have_as_many_batches(self):
+        # by themselves: 3 batches, 2, 2 and 1; the first is the slowest, and what is compared closely must share that
+        sizes, _ = self.sizes(thread=(0.02, 0.024), callback=(0.02, 0.026), generator=(0.02, 0.03), process=(0.1, 0.2))
+        keys = ("thread", "callback", "generator", "process")
+        assert [sizes.batches(Arm.of(key, "rust")) for key in keys] == [3, 3, 3, 1]
+
+
 def test_two_sizes_tell_a_constant_from_the_time_of_each_request():
     assert fitted([(10, 1.1), (30, 1.3), (10, 1.0), (10, 1.1), (30, 1.3)]) == pytest.approx((1.0, 0.01))
     assert fitted([(10, 1.0)]) == (0.0, 0.1)

@@ -21,6 +21,8 @@ _FEWEST_ROUNDS = 3
 _PROJECTED_ROUNDS = 6
 #: The shortest run in seconds; shorter batches are repeated.
 _SHORTEST_RUN = 0.05
+#: Times whose ratio is below this are about as long.
+_ALIKE = 1.25
 #: The longest warm-up batch of a fresh worker, in seconds; it is discarded.
 _WARM_UP = 0.1
 #: About how much longer computing takes while system calls are traced, as a factor.
@@ -112,11 +114,19 @@ class Sizes:
         return min(self._whole_waves(other, int(_SMALLER * requests)) for other in self._neighbours(arm))
 
     def batches(self, arm: Arm) -> int:
-        """Return how many batches make a run long enough to be timed. Neighbours have the same number, so that the
-        first batch, with cold caches, counts the same in each.
+        """Return how many batches make a run long enough to be timed. Neighbours, and arms that take about as long,
+        have the same number, so that the first batch, with cold caches, counts the same in each.
         """
-        shortest = min(self.seconds(other, self._requests[other]) for other in self._neighbours(arm))
-        return max(1, math.ceil(_SHORTEST_RUN / max(shortest, 1e-4)))
+        times = {other: self.seconds(other, self._requests[other]) for other in self._arms}
+        alike = [arm]
+        for one in alike:  # and those that are like these, and so on
+            alike += [
+                other
+                for other in self._arms
+                if other not in alike
+                and (other.group == one.group or max(times[one], times[other]) < _ALIKE * min(times[one], times[other]))
+            ]
+        return max(1, math.ceil(_SHORTEST_RUN / max(1e-4, min(times[one] for one in alike))))
 
     def warm_up(self, arm: Arm) -> int:
         """Return how many requests the batch has that warms up a fresh worker of the arm, and is discarded."""
