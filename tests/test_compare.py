@@ -639,7 +639,6 @@ class TestSizes:
         sizes.fit(25.0, 10)
         assert requests()["process"] == 100
 
-
     def test_arms_that_take_about_as_long_have_as_many_batches(self):
         # by themselves: 3 batches, 2, 2 and 1; the first is the slowest, and what is compared closely must share that
         sizes, _ = self.sizes(thread=(0.02, 0.024), callback=(0.02, 0.026), generator=(0.02, 0.03), process=(0.1, 0.2))
