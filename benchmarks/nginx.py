@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import resource
 import shutil
@@ -16,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from aio_strategies.targets import client_ports
 
 #: Longer bodies come from a file: the configuration has no room for them.
 LONGEST_IN_CONFIG = 2000
@@ -170,12 +173,13 @@ def certify(prefix: Path) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports on which nobody listens."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return ports on which nobody listens, and which the system gives to no client: servers have such ports."""
+    free: list[int] = []
+    while len(free) < count:
+        port = random.randrange(1024, max(2048, client_ports().start))
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            free.append(port)
+    return free
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

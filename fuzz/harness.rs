@@ -4,7 +4,7 @@ use aio_strategies::crawl::robots::Robots;
 use aio_strategies::crawl::sitemap::{MAX_URLS, read as read_sitemap};
 use aio_strategies::exchange::{Exchange, Fault, Limits, Method, Options, Reply, decoding as decode, text as as_text};
 use aio_strategies::lab::request_at;
-use aio_strategies::target::Location;
+use aio_strategies::target::{Location, Parser};
 
 const LIMITS: Limits = Limits { max_header_bytes: 500, max_headers: 10, max_body_bytes: 2000 };
 
@@ -90,7 +90,19 @@ pub(crate) fn url(data: &[u8]) {
     assert!(clean(&location.authority) && clean(&location.path), "{location:?}");
     let scheme = if location.is_secure { "https" } else { "http" };
     let anew = Location::parse(&format!("{scheme}://{}{}", location.authority, location.path)).unwrap();
-    assert_eq!((anew.authority, anew.path), (location.authority, location.path));
+    assert_eq!((&anew.authority, &anew.path), (&location.authority, &location.path));
+    // After another URL of the same host, it means the same.
+    let text = String::from_utf8_lossy(data);
+    for other in [&text[..], "http://a.org/"] {
+        let mut parser = Parser::default();
+        let _ = parser.parse(other);
+        assert_eq!(parser.parse(&text).ok().as_ref(), Some(&location));
+        assert_eq!(parser.parse(&text).ok().as_ref(), Some(&location));
+    }
+    let mut parser = Parser::default();
+    let _ = parser.parse("http://a.org/");
+    let path = format!("http://a.org{text}");
+    assert_eq!(parser.parse(&path).ok(), Location::parse(&path).ok());
 }
 
 /// The lab reads a request alike, whatever follows it.

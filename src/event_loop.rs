@@ -73,6 +73,8 @@ struct Source {
     readable: bool,
     /// The peer has closed its side, or the connection is broken: a read will never block again.
     ended: bool,
+    /// What the poll reports.
+    interest: Interest,
 }
 
 struct Waiting {
@@ -205,24 +207,40 @@ impl EventLoop {
 }
 
 impl Inner {
-    /// Begins to connect; returns the socket's place.
-    fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
+    /// Begins to connect; returns the socket's place, and whether it is connected already.
+    fn connect(&mut self, address: SocketAddr) -> io::Result<(usize, bool)> {
         let mut stream = TcpStream::connect(address)?;
+        // To a server nearby, that takes no time: then there is nothing to wait for before the request is sent.
+        let connected = stream.peer_addr().is_ok();
         self.generation += 1;
         let entry = self.sources.vacant_entry();
         let (place, generation) = (entry.key(), self.generation);
-        let interest = Interest::READABLE | Interest::WRITABLE;
+        let interest = if connected { Interest::READABLE } else { READABLE_AND_WRITABLE };
         self.poll.registry().register(&mut stream, token(place, generation), interest)?;
         entry.insert(Source {
             stream,
             generation,
             deadline: None,
             waiting: None,
-            writable: false,
+            writable: connected,
             readable: false,
             ended: false,
+            interest,
         });
-        Ok(place)
+        Ok((place, connected))
+    }
+
+    /// Sends some of `bytes`. If that is not all, the poll reports when the socket is writable again.
+    fn write(&mut self, place: usize, bytes: &[u8]) -> io::Result<usize> {
+        let source = &mut self.sources[place];
+        let count = uninterrupted(|| source.stream.write(bytes));
+        source.writable = source.ended || count.as_ref().is_ok_and(|count| *count == bytes.len());
+        if !source.writable && !source.interest.is_writable() {
+            source.interest = READABLE_AND_WRITABLE;
+            let token = token(place, source.generation);
+            self.poll.registry().reregister(&mut source.stream, token, source.interest)?;
+        }
+        count
     }
 
     /// The time until the next deadline or alarm.
@@ -344,7 +362,11 @@ impl Socket {
     /// Begins to connect; once the socket is writable, returns the result.
     pub fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
         if self.place.is_none() {
-            self.place = Some(self.event_loop.inner_mut().connect(address)?);
+            let (place, connected) = self.event_loop.inner_mut().connect(address)?;
+            self.place = Some(place);
+            if connected {
+                return Ok(());
+            }
         }
         self.with(|source| {
             if !source.writable {
@@ -362,11 +384,7 @@ impl Socket {
 
     /// Sends some of `bytes`.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.with(|source| {
-            let count = uninterrupted(|| source.stream.write(bytes));
-            source.writable = source.ended || count.as_ref().is_ok_and(|count| *count == bytes.len());
-            count
-        })
+        self.event_loop.inner_mut().write(self.place.ok_or(ErrorKind::NotConnected)?, bytes)
     }
 
     /// Receives some bytes into `buffer`, none at the end of the stream.
@@ -480,6 +498,8 @@ impl Drop for Cleared<'_> {
         drop(callbacks);
     }
 }
+
+const READABLE_AND_WRITABLE: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// The token of the loop's own waker; no socket has generation 0.
 const WOKEN: Token = Token(0);

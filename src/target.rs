@@ -13,11 +13,11 @@ use crate::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// The name or the IP address, an IPv6 address without its brackets.
-    pub host: String,
+    pub host: Arc<str>,
     /// The TCP port.
     pub port: u16,
     /// The `Host` header's value: host and, unless it is the scheme's default, port.
-    pub authority: String,
+    pub authority: Arc<str>,
     /// What to request: path and query.
     pub path: String,
     /// Whether the scheme is `https`.
@@ -47,9 +47,9 @@ impl Location {
         let host = url.host_str().ok_or_else(|| invalid("it has no host"))?;
         let port = url.port_or_known_default().filter(|&port| port != 0).ok_or_else(|| invalid("port 0"))?;
         Ok(Location {
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            host: host.trim_start_matches('[').trim_end_matches(']').into(),
             port,
-            authority: url[Position::BeforeHost..Position::AfterPort].to_owned(),
+            authority: url[Position::BeforeHost..Position::AfterPort].into(),
             path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
             is_secure,
         })
@@ -64,17 +64,57 @@ impl Location {
     }
 }
 
+/// Parses many URLs. Those of one host, one after another, share its strings; and where nothing would be encoded or
+/// resolved, only the first of them is parsed by the whole standard.
+#[derive(Debug, Default)]
+pub struct Parser {
+    /// A scheme and an authority, as they were written, and what they mean, without a path.
+    last: Option<(String, Location)>,
+}
+
+impl Parser {
+    /// Does the same as `Location::parse`.
+    pub fn parse(&mut self, text: &str) -> Result<Location, Error> {
+        if let Some((written, location)) = &self.last
+            && let Some(path) = text.strip_prefix(&written[..])
+            && is_normal(path)
+        {
+            return Ok(Location { path: path.to_owned(), ..location.clone() });
+        }
+        let location = Location::parse(text)?;
+        self.last = scheme_and_authority(text).map(|written| {
+            let origin = Location { path: String::new(), ..location.clone() };
+            (written.to_owned(), origin)
+        });
+        Ok(location)
+    }
+}
+
+/// The scheme and the authority, if they would mean the same before any other path.
+fn scheme_and_authority(text: &str) -> Option<&str> {
+    let begin = ["http://", "https://"].into_iter().find(|&scheme| text.starts_with(scheme))?.len();
+    let end = begin + text[begin..].find('/')?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte);
+    (end > begin && text[begin..end].bytes().all(is_plain)).then_some(&text[..end])
+}
+
+/// Whether the path and query are as the standard would write them: nothing to encode, no dot segments, no fragment.
+fn is_normal(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_~.?=&+,;:@!$()*".contains(&byte);
+    path.starts_with('/') && path.bytes().all(is_plain) && !path.contains("/.")
+}
+
 /// One URL to fetch, its host already resolved: resolving is no part of any strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The `Host` header's value.
-    pub authority: String,
+    pub authority: Arc<str>,
     /// Path and query.
     pub path: String,
     /// Where to connect to: at least one address, the best first.
     pub addresses: Arc<[SocketAddr]>,
     /// The host that the certificate must be for, if the URL is `https`.
-    pub tls_host: Option<String>,
+    pub tls_host: Option<Arc<str>>,
 }
 
 /// Whether the system may give this port to a client's socket.

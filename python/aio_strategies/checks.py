@@ -15,7 +15,7 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from ._native import join_url, parse_urls
+from ._native import Locations, join_url
 from .exceptions import InvalidURL
 
 __all__ = [
@@ -270,7 +270,7 @@ def check_fetchable_urls(urls: Iterable[str]) -> list[str]:
             (``UnsupportedProtocol``).
     """
     checked = check_urls(urls)
-    parse_urls(checked)
+    Locations(checked)
     return checked
 
 
@@ -353,7 +353,7 @@ def check_roots(roots: str | Iterable[str]) -> list[str]:
     """
     urls = check_urls([roots] if isinstance(roots, str) else roots)
     whole = [url if "://" in url else f"http://{url}" for url in urls]
-    parse_urls(whole)
+    Locations(whole)
     return [join_url(url, "") for url in whole]
 
 

@@ -189,7 +189,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
         urls = await self._pull_beside(self._urls) if isinstance(self._urls, AsyncIterator) else self._pull()
         locations = self._locate(urls)
-        if all(location[:2] in self._addresses or are_addresses([location]) for location in locations.values()):
+        if all(location[:2] in self._addresses or are_addresses([location[:2]]) for location in locations.values()):
             self._push(urls, locations)
         else:
             await asyncio.to_thread(self._push, urls, locations)

@@ -11,10 +11,9 @@ from typing import Any
 from . import _native
 from .background import until_done
 from .helper import PROGRAM
-from .native_values import is_secure, response, terms_tuple
+from .native_values import response, terms_tuple
 from .results import LazyResponses, Response
-from .strategy_function import AsyncStrategyFunction, Fetched, async_strategy_function, strategy_function
-from .targets import Target
+from .strategy_function import AsyncStrategyFunction, Fetched, Targets, async_strategy_function, strategy_function
 from .terms import Terms
 
 __all__ = [
@@ -30,20 +29,26 @@ __all__ = [
 ]
 
 
-def _fetched(targets: list[Target], outcomes: _native.Outcomes) -> Fetched:
+def _fetched(targets: _native.Targets, outcomes: _native.Outcomes) -> Fetched:
     def make(index: int) -> Response:
-        url = targets[index].url
+        url = targets.url(index)
         return response(url, outcomes.take(index, url))
 
     return Fetched(LazyResponses(len(targets), make, outcomes.failed), outcomes.shortage)
 
 
-def _fetch(key: str, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
-    return _fetched(targets, _native.run(key, targets, concurrency, terms_tuple(terms, is_secure(targets)), PROGRAM))
+def _native_targets(targets: Targets) -> _native.Targets:
+    return targets if isinstance(targets, _native.Targets) else _native.Targets(targets)
 
 
-async def _fetch_beside(key: str, targets: list[Target], concurrency: int, terms: Terms) -> Fetched:
-    running = _native.Background(key, targets, concurrency, terms_tuple(terms, is_secure(targets)), PROGRAM)
+def _fetch(key: str, targets: Targets, concurrency: int, terms: Terms) -> Fetched:
+    targets = _native_targets(targets)
+    return _fetched(targets, _native.run(key, targets, concurrency, terms_tuple(terms, targets.is_secure), PROGRAM))
+
+
+async def _fetch_beside(key: str, targets: Targets, concurrency: int, terms: Terms) -> Fetched:
+    targets = _native_targets(targets)
+    running = _native.Background(key, targets, concurrency, terms_tuple(terms, targets.is_secure), PROGRAM)
     await until_done(running)
     return _fetched(targets, running.outcomes())
 

@@ -7,17 +7,20 @@ arguments or clocks.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from functools import partial
-from typing import NamedTuple, Protocol, Unpack
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from typing import Any, NamedTuple, Protocol, Unpack
 
+from ._native import Locations
+from ._native import Targets as NativeTargets
 from .catalogue import STRATEGIES
 from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
+from .exceptions import NameResolutionError
 from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, of_a_strategy, shown_as, without_secrets
 from .results import CPUTime, LazyResponses, Response, Run, count_from, warn_of_shortage
-from .targets import Target, are_addresses, locate, resolve
+from .targets import Location, Target, addresses_of, are_addresses, resolve, targets_at
 from .terms import Terms
 from .trust import native_client, ssl_context
 
@@ -26,6 +29,7 @@ __all__ = [
     "Call",
     "Fetched",
     "StrategyFunction",
+    "Targets",
     "async_strategy_function",
     "strategy_function",
 ]
@@ -78,8 +82,10 @@ class Fetched(NamedTuple):
     shortage: int | None = None
 
 
-Round = tuple[list[Target], Terms]
-"""What to fetch at the same time."""
+Targets = list[Target] | NativeTargets
+"""What to fetch at the same time; the latter for Rust, where a call leads nowhere else: it has no object for each."""
+
+Round = tuple[Targets, Terms]
 
 _DOCSTRING = """Fetch URLs with the strategy ``{key}`` ({where}): {waits_by}.
 
@@ -110,7 +116,7 @@ _REFUSED = """
 
 
 def strategy_function(
-    key: str, language: str, load: Callable[[], Callable[[list[Target], int, Terms], Fetched]]
+    key: str, language: str, load: Callable[[], Callable[[Any, int, Terms], Fetched]]
 ) -> StrategyFunction:
     """Make ``<key>_way`` from a function that fetches targets; ``load`` returns it, before the clock starts."""
 
@@ -133,7 +139,7 @@ def strategy_function(
 
 
 def async_strategy_function(
-    key: str, language: str, load: Callable[[], Callable[[list[Target], int, Terms], Awaitable[Fetched]]]
+    key: str, language: str, load: Callable[[], Callable[[Any, int, Terms], Awaitable[Fetched]]]
 ) -> AsyncStrategyFunction:
     """Make ``<key>_way``, a coroutine function, from one that fetches targets; ``load`` returns it."""
 
@@ -200,11 +206,12 @@ class Call:
         self.rate = check_rate(rate)
         self.terms, self.max_redirects = checked(timeout, options)
         # What to fetch next, by the URL's index; and what came of it.
-        self._urls = dict(enumerate(check_urls(urls)))
-        self._locations = dict(enumerate(locate(list(self._urls.values()))))
+        checked_urls = check_urls(urls)
+        self._urls = dict(enumerate(checked_urls))
+        self._first = Locations(checked_urls)
         self._responses: list[Response | None] = [None] * len(self._urls)
         self._lazy: LazyResponses | None = None  # instead, if they all came at once and lead nowhere
-        self._fetched: list[int] = []
+        self._fetched: Sequence[int] = ()
         self._shortage: int | None = None
         #: The URLs that a redirect has led to another host.
         self._elsewhere: set[int] = set()
@@ -212,17 +219,28 @@ class Call:
     @property
     def needs_no_names(self) -> bool:
         """Whether no round resolves names; where a redirect leads is not known before."""
-        return not self.max_redirects and are_addresses(self._locations.values())
+        return not self.max_redirects and are_addresses(self._first.hosts())
 
     def rounds(self) -> Iterator[Round]:
         """Yield what to fetch: first the URLs, then what their replies lead to; put back what came with ``take``."""
-        targets = self._resolve()
-        if any(location.is_secure for location in self._locations.values()):
+        addresses = addresses_of(self._first.hosts(), self.terms.timeout)
+        targets: dict[int, Target] | NativeTargets
+        found = {host: answer for host, answer in addresses.items() if isinstance(answer, list)}
+        # In Rust, where nothing needs to look at each target, they can stay there.
+        if self.language == "rust" and self.rate is self.max_redirects is None and len(found) == len(addresses):
+            targets = self._first.targets(found)
+        else:
+            targets = self._without_errors(*targets_at(addresses, self._urls, self._locations))
+        if self._first.is_secure:
             # before the clock starts, and before a strategy forks its workers
             (ssl_context if self.language == "python" else native_client)(self.terms.verify)
         self._cpu = cpu_now()
         self._wall = time.perf_counter()
         self._began = time.monotonic()
+        if isinstance(targets, NativeTargets):
+            self._fetched = range(len(targets))
+            yield targets, self.terms
+            return
         if self.rate is not None:
             targets = {
                 index: Target(*target[:-1], due=self._began + index / self.rate) for index, target in targets.items()
@@ -231,7 +249,8 @@ class Call:
         if self.max_redirects is not None:
             left = self.max_redirects
             while self._follow(left):
-                yield from self._rounds(self._resolve())
+                resolved = resolve(self._urls, self._locations, self.terms.timeout)
+                yield from self._rounds(self._without_errors(*resolved))
                 left -= 1
 
     def take(self, fetched: Fetched) -> None:
@@ -275,9 +294,13 @@ class Call:
             cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
         )
 
-    def _resolve(self) -> dict[int, Target]:
-        """Resolve the hosts of what to fetch next; record which have no address."""
-        targets, errors = resolve(self._urls, self._locations, self.terms.timeout)
+    @cached_property
+    def _locations(self) -> dict[int, Location]:
+        """The URLs of what to fetch next, taken apart."""
+        return {index: Location(*parts) for index, parts in enumerate(self._first.parts())}
+
+    def _without_errors(self, targets: dict[int, Target], errors: dict[int, NameResolutionError]) -> dict[int, Target]:
+        """Return the targets; record which URLs have none, as their hosts have no address."""
         for index, error in errors.items():
             self._put(index, Response(self._urls[index], error=error))
         return targets

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from ._native import parse_urls
+from ._native import Locations
 from .exceptions import NameResolutionError
 from .lab.redirect import destination
 
@@ -24,6 +24,7 @@ __all__ = [
     "client_ports",
     "locate",
     "resolve",
+    "targets_at",
 ]
 
 
@@ -65,12 +66,12 @@ def locate(urls: list[str]) -> list[Location]:
         InvalidURL: a URL is malformed.
         UnsupportedProtocol: a URL's scheme is neither ``http`` nor ``https``.
     """
-    return [Location(*parts) for parts in parse_urls(urls)]
+    return [Location(*parts) for parts in Locations(urls).parts()]
 
 
-def are_addresses(locations: Iterable[Location]) -> bool:
-    """Tell whether all hosts are IP addresses, so that ``resolve`` has nothing to wait for."""
-    return all(_is_address(host) for host in {location.host for location in locations})
+def are_addresses(hosts: Iterable[tuple[str, int]]) -> bool:
+    """Tell whether all hosts are IP addresses, so that ``addresses_of`` has nothing to wait for."""
+    return all(_is_address(host) for host, _ in hosts)
 
 
 Addresses = dict[tuple[str, int], "list[tuple[str, int]] | OSError"]
@@ -95,10 +96,19 @@ def resolve(
     Returns:
         The targets and the errors, by the URL's index. A URL whose host was not found has an error and no target.
     """
-    client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
     addresses = {} if known is None else known
     hosts = {location[:2] for location in locations.values()}
     addresses |= addresses_of({host for host in hosts if not isinstance(addresses.get(host), list)}, timeout)
+    found = targets_at(addresses, urls, locations)
+    if len(addresses) > _MOST_NAMES:
+        addresses.clear()
+    return found
+
+
+def targets_at(
+    addresses: Addresses, urls: Mapping[int, str], locations: Mapping[int, Location]
+) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
+    """Return the targets and the errors, as ``resolve`` does, from the addresses of all hosts."""
     targets: dict[int, Target] = {}
     errors: dict[int, NameResolutionError] = {}
     for index, url in urls.items():
@@ -110,13 +120,12 @@ def resolve(
             error = NameResolutionError(str(found), url=url, phase="resolve", errno=found.errno)
             error.__cause__ = found
             errors[index] = error
-    if len(addresses) > _MOST_NAMES:
-        addresses.clear()
     return targets, errors
 
 
 def addresses_of(hosts: set[tuple[str, int]], timeout: float) -> Addresses:
     """Return each host's addresses, or the error that says why it has none; IP addresses are taken as they are."""
+    client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
     # a name that a lab stands in for needs no lookup
     names = [host for host in hosts if not _is_address(host[0]) and destination(host) == host]
     found: Addresses = {host: [host] for host in hosts.difference(names)}

@@ -270,10 +270,10 @@ impl Crawl {
             let host = state.frontier.host(known.host);
             host.in_flight += 1;
             let target = Target {
-                authority: host.authority.to_string(),
+                authority: host.authority.as_ref().into(),
                 path: known.path.to_string(),
                 addresses: host.addresses.clone()?,
-                tls_host: host.is_secure.then(|| host.name.to_string()),
+                tls_host: host.is_secure.then(|| host.name.as_ref().into()),
             };
             let number = known.host;
             let ticket = state.in_flight.insert(known);

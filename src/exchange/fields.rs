@@ -1,7 +1,5 @@
 //! Header fields.
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
 /// A header field of a request.
@@ -19,19 +17,22 @@ pub struct Header {
 pub struct Fields {
     /// The head that they are part of.
     head: Vec<u8>,
-    /// Where in it the names and values are.
-    places: Vec<(Range<usize>, Range<usize>)>,
+    /// Where in it each name begins and ends, and each value.
+    places: Vec<[u32; 4]>,
 }
 
 impl Fields {
     /// The fields at these places of the head.
-    pub(super) fn new(head: Vec<u8>, places: Vec<(Range<usize>, Range<usize>)>) -> Self {
+    pub(super) fn new(head: Vec<u8>, places: Vec<[u32; 4]>) -> Self {
         Fields { head, places }
     }
 
     /// The names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.places.iter().map(|(name, value)| (&self.head[name.clone()], &self.head[value.clone()]))
+        let part = |begin: u32, end: u32| &self.head[begin as usize..end as usize];
+        self.places
+            .iter()
+            .map(move |&[name, name_end, value, value_end]| (part(name, name_end), part(value, value_end)))
     }
 
     /// The values of the fields with this name, in small letters.

@@ -32,8 +32,11 @@ pub(super) fn parse(mut head: Vec<u8>, max_headers: usize) -> Result<Reply, Faul
             break;
         }
         let (name, value) = field(text).ok_or_else(|| malformed("header", text))?;
-        let place = |part: Range<usize>| begin + part.start..begin + part.end;
-        places.push((place(name), place(value)));
+        let place = [name.start, name.end, value.start, value.end].map(|at| u32::try_from(begin + at).ok());
+        let [Some(name), Some(name_end), Some(value), Some(value_end)] = place else {
+            return Err(Fault::HeadersTooLarge { limit: format!("{} bytes", u32::MAX) });
+        };
+        places.push([name, name_end, value, value_end]);
         begin = end;
     }
     if places.len() > max_headers {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use super::convert::{TargetTuple, TermsTuple, list, strategy};
+use super::convert::{TermsTuple, list, strategy};
 use super::errors::to_python;
 use super::outcomes::Outcomes;
+use super::targets::Targets;
 use crate::background;
 use crate::error::Error;
 use crate::strategies::Way;
@@ -28,13 +29,13 @@ impl Background {
     fn start(
         py: Python<'_>,
         key: &str,
-        targets: Vec<TargetTuple<'_>>,
+        targets: &Targets,
         concurrency: usize,
         terms: TermsTuple<'_>,
         helper: PathBuf,
     ) -> PyResult<Self> {
         let way = strategy(key, &helper)?;
-        let list = list(py, &targets, concurrency, terms)?;
+        let list = list(targets, concurrency, terms)?;
         match background::Background::start(way, Arc::clone(&list) as Arc<dyn Work>) {
             Ok(running) => Ok(Background { running: running.into(), list }),
             Err(error) => Err(to_python(py, &error, None)?),

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::content::{self, OptionsTuple};
 use super::errors::failure;
+use super::targets::Targets;
 use super::tls::TlsClient;
 use crate::attempt::{Outcome, Terms};
 use crate::clock::monotonic_ns;
@@ -34,15 +36,8 @@ pub(super) fn strategy(key: &str, helper: &Path) -> PyResult<Way> {
 }
 
 /// The work of fetching these.
-pub(super) fn list(
-    py: Python<'_>,
-    targets: &[TargetTuple<'_>],
-    concurrency: usize,
-    terms: TermsTuple<'_>,
-) -> PyResult<Arc<List>> {
-    let to_target = to_target(py)?;
-    let targets = targets.iter().map(to_target).collect::<PyResult<Vec<_>>>()?;
-    Ok(Arc::new(List::new(targets, concurrency, to_terms(terms)?)))
+pub(super) fn list(targets: &Targets, concurrency: usize, terms: TermsTuple<'_>) -> PyResult<Arc<List>> {
+    Ok(Arc::new(List::new(targets.due(), concurrency, to_terms(terms)?)))
 }
 
 /// What turns target tuples into targets with the instants when they are due. Targets that share a list of addresses
@@ -62,10 +57,10 @@ pub(super) fn to_target<'py>(py: Python<'py>) -> PyResult<impl FnMut(&TargetTupl
             }
         };
         let target = Target {
-            authority: tuple.get_item(1)?.extract()?,
+            authority: tuple.get_item(1)?.extract::<PyBackedStr>()?[..].into(),
             path: tuple.get_item(2)?.extract()?,
             addresses,
-            tls_host: tuple.get_item(4)?.extract()?,
+            tls_host: tuple.get_item(4)?.extract::<Option<PyBackedStr>>()?.map(|host| host[..].into()),
         };
         let due: f64 = tuple.get_item(5)?.extract()?;
         let instant = || now + Duration::try_from_secs_f64(due - python_now).unwrap_or_default();

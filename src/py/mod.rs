@@ -19,6 +19,7 @@ mod site;
 mod sources;
 mod statistics;
 mod stream;
+mod targets;
 mod tls;
 
 use pyo3::prelude::*;
@@ -41,7 +42,7 @@ mod _native {
     use super::background::Background;
     #[pymodule_export]
     use super::content::{decode_content, decode_text, page_links, receive, request, text_encoding};
-    use super::convert::{TargetTuple, TermsTuple, list, strategy};
+    use super::convert::{TermsTuple, list, strategy};
     #[pymodule_export]
     use super::crawl::{Crawl, check_crawl};
     use super::errors::to_python;
@@ -56,6 +57,8 @@ mod _native {
     use super::statistics::{fewest_rounds, hodges_lehmann, holm, judge, median, percentiles, tells_percentile};
     #[pymodule_export]
     use super::stream::Stream;
+    #[pymodule_export]
+    use super::targets::{Locations, Targets};
     #[pymodule_export]
     use super::tls::TlsClient;
     use crate::background;
@@ -74,19 +77,6 @@ mod _native {
             return Err(PyImportError::new_err("aio_strategies does not support sub-interpreters"));
         }
         Ok(())
-    }
-
-    /// `aio_strategies.targets.Location`.
-    type LocationTuple = (String, u16, String, String, bool);
-
-    /// Parses URLs: returns the host, port, authority and path of each, and whether it is `https`.
-    #[pyfunction]
-    fn parse_urls(py: Python<'_>, urls: Vec<String>) -> PyResult<Vec<LocationTuple>> {
-        let parse = |url: String| match Location::parse(&url) {
-            Ok(Location { host, port, authority, path, is_secure }) => Ok((host, port, authority, path, is_secure)),
-            Err(error) => Err(to_python(py, &error, None)?),
-        };
-        urls.into_iter().map(parse).collect()
     }
 
     /// The URL that a `Location` header in a reply for `base` leads to.
@@ -121,13 +111,13 @@ mod _native {
     fn run<'py>(
         py: Python<'py>,
         key: &str,
-        targets: Vec<TargetTuple<'py>>,
+        targets: &Targets,
         concurrency: usize,
         terms: TermsTuple<'py>,
         helper: PathBuf,
     ) -> PyResult<Outcomes> {
         let way = strategy(key, &helper)?;
-        let list = list(py, &targets, concurrency, terms)?;
+        let list = list(targets, concurrency, terms)?;
         let work = Arc::clone(&list) as Arc<dyn Work>;
         let ended = interruptible(py, |cancellation| background::run(&way, &work, cancellation))?;
         Outcomes::of(py, &list, ended)

@@ -12,7 +12,7 @@ use crate::target::Target;
 /// The work of one call: a list of URLs.
 #[derive(Debug)]
 pub struct List {
-    targets: Vec<Due>,
+    targets: Arc<[Due]>,
     concurrency: usize,
     terms: Arc<Terms>,
     state: Mutex<State>,
@@ -32,7 +32,8 @@ struct State {
 impl List {
     /// Work of which nothing has begun. `targets` has at least one, and `concurrency` is at least one.
     #[must_use]
-    pub fn new(targets: Vec<Due>, concurrency: usize, terms: Terms) -> Self {
+    pub fn new(targets: impl Into<Arc<[Due]>>, concurrency: usize, terms: Terms) -> Self {
+        let targets = targets.into();
         let state = State { exchanges: Exchanges::default(), next: 0, outcomes: vec![None; targets.len()] };
         List { targets, concurrency, terms: Arc::new(terms), state: Mutex::new(state) }
     }

@@ -33,13 +33,14 @@ LONGEST_SLEEP = 86_400.0
 class Source:
     """A socket of the event loop, and the callback that waits for it."""
 
-    __slots__ = ("callback", "deadline", "event", "fd")
+    __slots__ = ("callback", "deadline", "event", "fd", "is_connected")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd  # A selector would ask the socket for it each time.
         self.event = 0  # what the selector watches it for
         self.deadline = inf
         self.callback: Callable[[], None] | None = None
+        self.is_connected = False  # connecting took no time, and nobody has waited for it yet
 
 
 class EventLoop:
@@ -122,7 +123,12 @@ class EventLoop:
         if error not in UNDER_WAY:
             sock.close()
             raise OSError(error, os.strerror(error))
-        self._sources[sock] = Source(sock.fileno())
+        source = self._sources[sock] = Source(sock.fileno())
+        try:
+            sock.getpeername()
+            source.is_connected = True
+        except OSError:
+            pass  # so far; to a server nearby, connecting takes no time
         return sock
 
     def connected(self, sock: socket.socket) -> Callable[[], tuple[str, int]]:
@@ -150,6 +156,10 @@ class EventLoop:
     def call_when_ready(self, sock: socket.socket, event: int, deadline: float, callback: Callable[[], None]) -> None:
         """Call back once, in a later turn, when the socket is ready or the deadline has passed."""
         source = self._sources[sock]
+        if source.is_connected:  # then it is writable, and there is nothing to wait for
+            source.is_connected = False
+            self._soon.append(callback)
+            return
         if source.event != event:
             (self._selector.modify if source.event else self._selector.register)(source.fd, event, source)
             source.event = event
