@@ -65,6 +65,7 @@ bench: .venv/bench ## Measure the figures that the README and the documents quot
 	$(BIN)/python benchmarks/before_after.py
 	$(BIN)/python benchmarks/harness.py
 	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/system_calls.py
 	$(BIN)/python docs/make_performance.py
 
 wheel: .venv/dev ## Build the wheel into dist/

@@ -1,4 +1,4 @@
-"""Makes docs/performance.md, and its pictures, of what benchmarks/peers.py measured."""
+"""Makes docs/performance.md, and its pictures, of what benchmarks/peers.py measured, and benchmarks/system_calls.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from aio_strategies.display.scale import TimeUnit
 
 HERE = Path(__file__).parent
 PAGE = HERE / "performance.md"
-MEASURED = HERE.parent / "benchmarks" / "results" / "peers.json"
+RESULTS = HERE.parent / "benchmarks" / "results"
+MEASURED = RESULTS / "peers.json"
+CALLS = RESULTS / "system_calls.json"
 
 #: The settings that have a picture.
 PICTURED = ("http-close-100B-c100", "http-keep-alive-100B-c100")
@@ -68,7 +70,31 @@ and ends with its `Run`; at both ends no request is in flight.""",
 }
 
 
-def page(measured: dict) -> str:
+#: The system calls of a client, in their order.
+IN_ORDER = (
+    *("socket", "fcntl", "setsockopt", "connect", "getpeername", "getsockopt", "epoll_ctl"),
+    *("sendto", "write", "recvfrom", "read", "close"),
+)
+#: The floor: what the kernel is asked to do.
+FLOOR = """\
+## System calls
+
+How many a request takes, with {in_flight} in flight, as strace counts them (`benchmarks/system_calls.py`): the sums,
+and which. A client cannot do with less than {minimum}.
+
+| arm | a connection for each request | keep-alive |
+| --- | --- | --- |
+{rows}
+
+- `callback`, `generator` and `yield_from` ask with `getpeername` whether connecting took no time, as it does on one
+  machine; then they need not wait before they send. The poll reports a reply only once (`epoll_ctl`, edge-triggered).
+- `uring` hands the steps of many requests to the kernel in one call.
+- tokio (`asyncio`) takes each socket off its poll before it closes it. The memory of its thread grows by `mprotect`.
+- `thread` waits for two timeouts (`setsockopt`), since blocking calls have no other deadline.
+"""
+
+
+def page(measured: dict, calls: dict | None = None) -> str:
     """Return the page."""
     environment = measured["environment"]
     absent = measured["absent"]
@@ -85,7 +111,8 @@ def page(measured: dict) -> str:
     trial = TRIAL.format(rounds=measured["rounds"]) if measured["rounds"] < FEWEST_ROUNDS else ""
     pictured = "\n".join(f"![{picture.title}]({name})\n" for name, picture in pictures(measured).items())
     sections = [_section(setting, measured["ours"]) for setting in measured["settings"].values()]
-    return "\n".join(filter(None, [top + trial, pictured, _losses(measured), *sections]))
+    floor = _floor(calls) if calls else ""
+    return "\n".join(filter(None, [top + trial, pictured, _losses(measured), floor, *sections]))
 
 
 def pictures(measured: dict) -> dict[str, Picture]:
@@ -95,6 +122,23 @@ def pictures(measured: dict) -> dict[str, Picture]:
         for name in PICTURED
         if name in measured["settings"]
     }
+
+
+def _floor(calls: dict) -> str:
+    modes = calls["calls"].values()
+    rows = []
+    for arm in next(iter(modes)):
+        cells = [arm if arm == "wrk" else f"**{arm}**", *(_calls(mode[arm]) for mode in modes)]
+        rows.append(f"| {' | '.join(cells)} |")
+    least = " or ".join(f"{len(names)} ({', '.join(names)})" for names in calls["minimum"].values())
+    return FLOOR.format(in_flight=calls["in_flight"], minimum=least, rows="\n".join(rows))
+
+
+def _calls(found: dict[str, float]) -> str:
+    """How many calls, and which, in the order in which a client makes them; without those that are rare."""
+    common = sorted((name for name in found if found[name] >= 0.1), key=lambda name: (*IN_ORDER, name).index(name))
+    named = ", ".join(f"{name} {found[name]:.2f}".removesuffix(" 1.00") for name in common)
+    return f"{sum(found.values()):.2f}" + (f": {named}" if named else "")
 
 
 def _picture(setting: dict, ours: list[str]) -> Picture:
@@ -224,8 +268,8 @@ def _why(figures: dict, parts: dict[str, float]) -> str:
 
 def main() -> None:
     """Write the page and its pictures anew."""
-    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
-    PAGE.write_text(page(measured), encoding="utf-8")
+    measured, calls = (json.loads(path.read_text(encoding="utf-8")) for path in (MEASURED, CALLS))
+    PAGE.write_text(page(measured, calls), encoding="utf-8")
     for old in HERE.glob("performance-*.svg"):
         old.unlink()
     for name, picture in pictures(measured).items():

@@ -14,11 +14,12 @@ from peer_clients import CLIENTS, PEERS, Job, measure
 
 MADE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_performance.py"))
 MEASURED = json.loads(MADE["MEASURED"].read_text(encoding="utf-8"))
+CALLS = json.loads(MADE["CALLS"].read_text(encoding="utf-8"))
 
 
 def test_the_page_has_these_figures() -> None:
     """docs/make_performance.py makes it; if the figures are to change, benchmarks/peers.py comes first."""
-    page = MADE["page"](MEASURED)
+    page = MADE["page"](MEASURED, CALLS)
     assert MADE["PAGE"].read_text(encoding="utf-8") == page
     pictures = MADE["pictures"](MEASURED)
     assert {path.name for path in MADE["HERE"].glob("performance-*.svg")} == pictures.keys()
