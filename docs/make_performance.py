@@ -90,7 +90,7 @@ and which. A client cannot do with less than {minimum}.
   machine; then they need not wait before they send. The poll reports a reply only once (`epoll_ctl`, edge-triggered).
 - `uring` hands the steps of many requests to the kernel in one call.
 - tokio (`asyncio`) takes each socket off its poll before it closes it. The memory of its thread grows by `mprotect`.
-- `thread` waits for two timeouts (`setsockopt`), since blocking calls have no other deadline.
+- `blocking` and `thread` set two timeouts for each connection (`setsockopt`): blocking calls have no other deadline.
 """
 
 
