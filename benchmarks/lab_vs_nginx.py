@@ -2,7 +2,8 @@
 
     python benchmarks/lab_vs_nginx.py [--rounds 5] [--seconds 3]
 
-``wrk -t1 -c100`` loads the two in turn, with keep-alive and with ``Connection: close``; the lab keeps its log. Writes
+``wrk -t1 -c100`` loads the two in turn, with keep-alive and with ``Connection: close``, over http and over https
+(without resumed sessions); the lab keeps its log. Writes
 benchmarks/results/lab_vs_nginx.json. Loopback only. Needs nginx and wrk.
 """
 
@@ -22,7 +23,8 @@ from nginx import find, nginx, versions
 from save import save
 
 BODY_SIZE = 1024
-MODES = {"keep-alive": [], "close": ["-H", "Connection: close"]}
+HEADERS = {"keep-alive": [], "close": ["-H", "Connection: close"]}
+MODES = {f"{scheme}, {mode}": headers for scheme in ("http", "https") for mode, headers in HEADERS.items()}
 
 
 def main() -> None:
@@ -35,18 +37,28 @@ def main() -> None:
             sys.exit(f"{program} is missing: this benchmark measures the lab against nginx, with wrk as the client")
 
     rates: dict[str, dict[str, list[float]]] = {mode: {"lab": [], "nginx": []} for mode in MODES}
-    with nginx([BODY_SIZE]) as server, LabServer(latency=0, body_size=BODY_SIZE) as lab:
-        nginx_url = server.url(BODY_SIZE)
-        for url in (nginx_url, lab.url):
-            for headers in MODES.values():
+    with (
+        nginx([BODY_SIZE], https=True) as server,
+        LabServer(latency=0, body_size=BODY_SIZE) as lab,
+        LabServer(latency=0, body_size=BODY_SIZE, https=True) as secure_lab,
+    ):
+        urls = {
+            mode: {
+                "lab": (secure_lab if mode.startswith("https") else lab).url,
+                "nginx": server.url(BODY_SIZE, mode.partition(",")[0]),
+            }
+            for mode in MODES
+        }
+        for mode, headers in MODES.items():
+            for url in urls[mode].values():
                 requests_per_second(url, headers, seconds=1)  # warm-up
         for round_ in range(options.rounds):
             for mode, headers in MODES.items():
-                arms = [("lab", lab.url), ("nginx", nginx_url)]
+                arms = list(urls[mode].items())
                 for name, url in arms if round_ % 2 else reversed(arms):
                     rate = requests_per_second(url, headers, options.seconds)
                     rates[mode][name].append(rate)
-                    print(f"round {round_ + 1}: {mode:10} {name:5} {rate:9,.0f} requests/s", flush=True)
+                    print(f"round {round_ + 1}: {mode:17} {name:5} {rate:9,.0f} requests/s", flush=True)
 
     result: dict[str, Any] = {"environment": describe() | versions(), "modes": {}}
     for mode, arms_rates in rates.items():
@@ -62,7 +74,7 @@ def main() -> None:
             "median_of_ratios": statistics.median(paired),
         }
         print(
-            f"{mode:10} lab {medians['lab']:9,.0f}/s, nginx {medians['nginx']:9,.0f}/s, "
+            f"{mode:17} lab {medians['lab']:9,.0f}/s, nginx {medians['nginx']:9,.0f}/s, "
             f"lab/nginx {medians['lab'] / medians['nginx']:.2f} "
             f"(median of the rounds' ratios {statistics.median(paired):.2f})"
         )
