@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from . import _native
 from .results import Response
-from .targets import Target
 from .terms import Terms
 from .trust import native_client
 
-__all__ = ["is_secure", "response", "terms_tuple"]
+__all__ = ["response", "terms_tuple"]
 
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
@@ -33,8 +32,3 @@ def response(url: str, outcome: _native._Outcome) -> Response:
 def terms_tuple(terms: Terms, is_secure: bool) -> _native._Terms:
     """Return the terms as the native module takes them."""
     return terms.timeout, terms.connect_timeout, terms.options, native_client(terms.verify) if is_secure else None
-
-
-def is_secure(targets: list[Target]) -> bool:
-    """Return whether any URL is ``https``."""
-    return any(target.tls_host for target in targets)

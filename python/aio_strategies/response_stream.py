@@ -200,7 +200,8 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         urls: dict[int, str] = {}
         for _ in range(self._room()):
             self._pulling = self._pulling or asyncio.ensure_future(anext(source))
-            await asyncio.wait([self._pulling], timeout=PATIENCE if self._asked or urls else None)
+            has_more = self._asked or self._ready or urls  # to do, or to hand out
+            await asyncio.wait([self._pulling], timeout=PATIENCE if has_more else None)
             if not self._pulling.done():
                 break
             pulled, self._pulling = self._pulling, None

@@ -7,7 +7,7 @@ from .background import until_readable
 from .exceptions import RequestError
 from .fetching import Fetching
 from .helper import PROGRAM
-from .native_values import is_secure, response, terms_tuple
+from .native_values import response, terms_tuple
 from .results import Response
 from .targets import Target
 from .terms import Terms
@@ -28,7 +28,7 @@ class RustFetching:
 
     def push(self, jobs: list[tuple[int, Target, bool]]) -> None:
         """Hand in tickets, their targets, and whether a redirect has led there from another host."""
-        if not self._trusts and is_secure([target for _, target, _ in jobs]):
+        if not self._trusts and any(target.tls_host for _, target, _ in jobs):
             self._stream.trust(native_client(self._verify))
             self._trusts = True
         self._urls |= {ticket: target.url for ticket, target, _ in jobs}

@@ -118,14 +118,13 @@ class Sizes:
         have the same number, so that the first batch, with cold caches, counts the same in each.
         """
         times = {other: self.seconds(other, self._requests[other]) for other in self._arms}
+
+        def is_like(one: Arm, other: Arm) -> bool:
+            return one.group == other.group or 1 / _ALIKE < times[one] / max(times[other], 1e-9) < _ALIKE
+
         alike = [arm]
         for one in alike:  # and those that are like these, and so on
-            alike += [
-                other
-                for other in self._arms
-                if other not in alike
-                and (other.group == one.group or max(times[one], times[other]) < _ALIKE * min(times[one], times[other]))
-            ]
+            alike += [other for other in self._arms if other not in alike and is_like(one, other)]
         return max(1, math.ceil(_SHORTEST_RUN / max(1e-4, min(times[one] for one in alike))))
 
     def warm_up(self, arm: Arm) -> int:
