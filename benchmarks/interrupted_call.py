@@ -21,6 +21,7 @@ MEGABYTE = bytes(1 << 20)
 #: The type of the record that a TLS client begins with.
 TLS_HANDSHAKE = b"\x16"
 SITUATIONS = {
+    "resolving": "a name, while no name server answers",
     "connecting": "to a server whose backlog is full",
     "handshake": "with a server that says nothing to a TLS client",
     "first byte": "of a server that says nothing",
@@ -49,8 +50,11 @@ def main(key: str, language: str) -> None:
 def interrupted_everywhere(key: str, language: str, url: str, full: str) -> dict[str, dict]:
     import aio_strategies as aio
     import psutil
+    from aio_strategies import resolver
 
     here = psutil.Process()
+    answered = threading.Event()
+    resolver._ask = lambda name, port: answered.wait(60) and []  # a name server that does not answer
 
     def call(url: str, timeout: float = 60, **settings) -> None:
         aio.run(key, [url] * 20, language=language, concurrency=5, timeout=timeout, **settings)
@@ -65,6 +69,7 @@ def interrupted_everywhere(key: str, language: str, url: str, full: str) -> dict
     def interrupted(call: Callable[[], None]) -> dict:
         before = state()
         outcome, took = interrupt(call)
+        answered.set()  # nothing can end the thread that looks up a name
         # The kernel may list a thread for a moment after its end, also in the first look.
         deadline = time.monotonic() + 5
         while (has_grown := more(after := state(), before)) and time.monotonic() < deadline:
@@ -75,6 +80,7 @@ def interrupted_everywhere(key: str, language: str, url: str, full: str) -> dict
     call(f"{url}ok")  # all is imported
     call(secure, timeout=0.01)  # and the system's roots are read
     return {
+        "resolving": interrupted(lambda: call("http://host.invalid/")),
         "connecting": interrupted(lambda: call(full)),
         "handshake": interrupted(lambda: call(secure)),
         "first byte": interrupted(lambda: call(f"{url}silent")),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::monotonic_ns;
 use crate::error::{Error, Phase};
 use crate::exchange::{Exchange, Options, Reply};
+use crate::shortage::{is_from_shortage, is_shortage};
 use crate::target::{Target, is_client_port};
 use crate::tls::{self, Failure, Progress, Tls};
 
@@ -270,7 +271,7 @@ impl Attempt {
             self.unsendable = Some(Error::network(self.phase, error));
         } else if self.is_stale() {
             self.begin_anew();
-        } else if self.phase == Phase::Connect && !is_shortage(error) && self.route.give_up() {
+        } else if self.phase == Phase::Connect && !is_from_shortage(error) && self.route.give_up() {
             self.rerouted = true;
         } else {
             let failure = self.unsendable.take().unwrap_or_else(|| Error::network(self.phase, error));
@@ -478,24 +479,10 @@ impl Outcome {
     #[must_use]
     pub fn shortage(&self) -> Option<i32> {
         match &self.result {
-            Err(Error::Network { phase: Phase::Connect, errno: Some(errno), .. }) => {
-                SHORTAGES.contains(errno).then_some(*errno)
-            }
+            Err(Error::Network { phase: Phase::Connect, errno, .. }) => errno.filter(|&errno| is_shortage(errno)),
             _ => None,
         }
     }
-}
-
-// Connecting fails with EADDRNOTAVAIL when all local ports are taken.
-#[cfg(unix)]
-const SHORTAGES: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL];
-/// WSAEMFILE, WSAENOBUFS, WSAEADDRNOTAVAIL.
-#[cfg(not(unix))]
-const SHORTAGES: [i32; 3] = [10024, 10055, 10049];
-
-/// Whether this machine, not the address, is the reason.
-fn is_shortage(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|errno| SHORTAGES.contains(&errno))
 }
 
 /// Whether the server has closed the connection.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::Fault;
+use crate::shortage::{is_shortage, remedy};
 
 /// What an exchange is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +71,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The operating system reported an error.
-    #[error("{} failed: {text}", .phase.doing())]
+    #[error("{} failed: {text}{}", .phase.doing(), remedy_of(*.phase, *.errno))]
     Network {
         /// What was being done.
         phase: Phase,
@@ -136,6 +137,12 @@ impl Error {
     pub fn internal(doing: &str, error: &io::Error) -> Self {
         Error::Internal(format!("{doing}: {}", system_text(error)))
     }
+}
+
+/// What a user can do about it, if this machine has too little of something to connect.
+fn remedy_of(phase: Phase, errno: Option<i32>) -> String {
+    let shortage = errno.filter(|&errno| phase == Phase::Connect && is_shortage(errno));
+    shortage.and_then(remedy).map_or_else(String::new, |words| format!(": {words}"))
 }
 
 /// The error as Python's `str(OSError)` words it.

@@ -12,13 +12,13 @@
 //!   block or spin, the loop that `callback`, `generator` and `yield_from` share, the executor of its coroutines, the
 //!   `io_uring` of `uring` (on Linux), threads that last for one call, what wakes the waiters of a loop.
 //! - [`strategies`]: one file for each way to wait.
-//! - [`crawl`]: a work that grows while it is done, as pages lead to further pages.
+//! - [`crawl`]: a work that grows while it is done, as pages lead to further pages; and what a crawler reads besides
+//!   pages: robots.txt and sitemaps.
 //! - [`background`]: runs any strategy on a background thread.
-//! - [`crawl`]: what a crawler reads besides pages: robots.txt and sitemaps.
 //! - [`lab`]: the server, a separate process whose log is the referee.
 //! - [`statistics`]: the estimators of a comparison, and their intervals.
-//! - [`error`], [`clock`], [`cancellation`], [`parent`]: one error enum, one clock, cancelling a call, and exiting with
-//!   the parent process.
+//! - [`error`], [`shortage`], [`clock`], [`cancellation`], [`parent`]: one error enum, what a machine can have too little
+//!   of, one clock, cancelling a call, and exiting with the parent process.
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
 //! Dependencies point downwards only: `py` → `background` → `strategies`, `crawl`, `lab` → `event_loop`, `ring` → `channel`,
@@ -40,6 +40,7 @@ pub mod parent;
 mod py;
 #[cfg(target_os = "linux")]
 pub mod ring;
+pub mod shortage;
 pub mod statistics;
 pub mod strategies;
 pub mod target;

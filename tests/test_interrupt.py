@@ -19,13 +19,13 @@ LIMITS = {"rust": 0.2, "python": 1.0}
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="its server is forked")
 def test_ctrl_c(way):
-    """While connecting and shaking hands, before the first byte, in a drip and a stream, and before the next is due."""
+    """While resolving, connecting, shaking hands, before the first byte, in a drip, in a stream, before one is due."""
     for _ in range(3):  # one try may meet a busy machine; three do not, unless a signal is really heard late
         command = [sys.executable, str(INTERRUPTED), way.key, way.language]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100)
         assert (done.returncode, done.stderr) == (0, "")
         seen = json.loads(done.stdout)
-        assert len(seen) == 6
+        assert len(seen) == 7
         for situation, found in seen.items():
             assert found["outcome"] == "KeyboardInterrupt", situation
             assert not found["left behind"], situation

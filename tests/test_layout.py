@@ -25,12 +25,12 @@ FLOORS = [
     {"calling"},
     {"rust", "python"},
     {"crawling"},
-    {"strategy_function", "lecture", "background"},
+    {"strategy_function", "lecture"},
     {"http_redirects", "request_options"},
     {"results", "targets", "sources"},
     {"catalogue", "frame"},
     {"display", "lab"},
-    {"checks", "helper", "program_file", "terms", "trust", "units"},
+    {"background", "checks", "helper", "program_file", "terms", "trust", "units"},
     {"exceptions"},
 ]
 

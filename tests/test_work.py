@@ -185,6 +185,7 @@ with aio.LabServer(latency=0.001 if alone else 0.15, body_size=64) as lab:
     assert len(run) == count
     expected = 0 if alone else 1
     assert [type(warning.message) for warning in caught] == [RuntimeWarning] * expected, caught
+    assert all("may open no more (ulimit -n)" in str(warning.message) for warning in caught), caught
     assert lab.stats().peak_connections == 1 if alone else 50 <= lab.stats().peak_connections <= 256
 print(f"{language}/{key}: {count} URLs, {run.wall:.1f} s, {len(caught)} warning(s)")
 """
@@ -226,6 +227,7 @@ with aio.LabServer(latency=0.2, body_size=64) as lab:
         os.setresuid(0, 0, 0)
     run.raise_for_errors()
     assert [type(warning.message) for warning in caught] == [RuntimeWarning], caught
+    assert "no more threads or processes may be started" in str(caught[0].message), caught
     assert 1 <= lab.stats().peak_in_flight <= most, lab.stats()
     assert os.waitpid(-1, os.WNOHANG) == (0, 0), "a zombie was left"  # of the lab's process alone
 """
@@ -258,13 +260,48 @@ assert len(run.errors) == 40 and kinds == {"ConnectError"}, kinds
 """
 
 
+FEW_PORTS = """
+import errno, socket, subprocess, sys, warnings
+import aio_strategies as aio
+
+key, language = sys.argv[1:]
+alone = key in ("blocking", "nonblocking")
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+with aio.LabServer(latency=0.1) as lab:
+    with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+        file.write("40000 40003")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        aio.run(key, lab.urls(12), language=language, concurrency=12).raise_for_errors()
+    expected = "none of the ports 40000 to 40003 is free"
+    assert [expected in str(warning.message) for warning in caught] == [True] * (not alone), caught
+
+    others = [socket.create_connection(("127.0.0.1", lab.port)) for _ in range(4)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        [error] = aio.run(key, lab.urls(1), language=language, timeout=0.5).errors
+    assert error.errno == errno.EADDRNOTAVAIL, error
+    assert "[Errno 99] Cannot assign requested address: " + expected in str(error), error
+"""
+
+
+@pytest.mark.slow
+def test_few_ports(way):
+    """No URL is lost while others of the call have ports; who has none is told what to do."""
+    run_in_namespace(FEW_PORTS, way)
+
+
 @pytest.mark.slow
 def test_a_connection_with_itself_is_refused(way):
     """Of four ports for clients, one is the very port that they connect to: some get it, and reach themselves."""
+    run_in_namespace(SELF_CONNECT, way)
+
+
+def run_in_namespace(program, way):
     unshare = ["unshare", "--net", "--map-root-user"]
     if subprocess.run([*unshare, "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace can be made here")
-    subprocess.run([*unshare, sys.executable, "-c", SELF_CONNECT, way.key, way.language], check=True, timeout=60)
+    subprocess.run([*unshare, sys.executable, "-c", program, way.key, way.language], check=True, timeout=60)
 
 
 def test_half_as_many_as_there_was_room_for_go_on_after_a_shortage(lab):

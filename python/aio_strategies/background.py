@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
     from . import _native
 
-__all__ = ["in_thread", "until_done", "until_readable"]
+__all__ = ["in_thread", "in_thread_left_behind", "until_done", "until_readable"]
 
 Result = TypeVar("Result")
 
@@ -49,7 +51,7 @@ async def until_readable(watched: _native.Background | _native.Crawl | _native.S
         descriptor = watched.fileno()
     except AttributeError:
         raise NotImplementedError from None
-    loop.add_reader(descriptor, _set_done, done)
+    loop.add_reader(descriptor, _set_result, done, None)
     try:
         await _done(done)
     finally:
@@ -82,6 +84,36 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], object]) -> R
         raise
 
 
+async def in_thread_left_behind(work: Callable[[], Result]) -> Result:
+    """Run ``work``, which nothing can stop, in its own thread, and return what it returns or raise what it raises.
+
+    Nothing waits for the thread: neither a task that is cancelled nor the interpreter's exit. If the system allows no
+    more threads, the event loop's thread does the work.
+    """
+    import asyncio
+    import threading
+    from contextvars import copy_context
+
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Result] = loop.create_future()
+
+    def run() -> None:
+        try:
+            settle = partial(_set_result, ended, copied.run(work))
+        except BaseException as error:
+            settle = partial(_set_exception, ended, error)
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(settle)
+
+    copied = copy_context()
+    try:
+        threading.Thread(target=run, name="aio-left-behind", daemon=True).start()
+    except RuntimeError:
+        return work()
+    await _done(ended)
+    return ended.result()
+
+
 async def _done(future: asyncio.Future[Any]) -> None:
     """Wait for a future, and leave it alone if this task is cancelled."""
     import asyncio
@@ -91,6 +123,11 @@ async def _done(future: asyncio.Future[Any]) -> None:
         await asyncio.wait([future], timeout=_LOOK_EVERY)
 
 
-def _set_done(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+def _set_result(future: asyncio.Future[Result], result: Result) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

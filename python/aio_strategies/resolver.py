@@ -1,11 +1,12 @@
-"""Resolves host names to addresses, with a deadline."""
+"""Resolves host names to addresses, without waiting for ever."""
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
-import time
+from collections.abc import Iterator
 from itertools import zip_longest
 
 __all__ = ["look_up"]
@@ -28,34 +29,47 @@ def look_up(hosts: list[Host], timeout: float) -> dict[Host, list[Address] | OSE
 
     Args:
         hosts: names with ports.
-        timeout: the limit on all of them together, in seconds.
+        timeout: for how many seconds no answer may come, until the rest have none.
     """
     todo: queue.SimpleQueue[Host] = queue.SimpleQueue()
     for host in hosts:
         todo.put(host)
     answers: queue.SimpleQueue[tuple[Host, list[Address] | OSError]] = queue.SimpleQueue()
     # Threads, since getaddrinfo can be neither interrupted nor given a deadline; daemons, since one may hang at exit.
-    for _ in range(min(len(hosts), THREADS)):
-        threading.Thread(target=_work, args=(todo, answers), name="aio-resolver", daemon=True).start()
+    threads = [
+        threading.Thread(target=_work, args=(todo, answers), name="aio-resolver", daemon=True)
+        for _ in range(min(len(hosts), THREADS))
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+    except RuntimeError:  # the system allows no more threads
+        if thread is threads[0]:
+            _work(todo, answers)
     found: dict[Host, list[Address] | OSError] = {}
-    deadline = time.monotonic() + timeout
     try:
         while len(found) < len(hosts):
-            host, answer = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+            host, answer = answers.get(timeout=timeout)
             found[host] = answer
     except queue.Empty:
         late = socket.gaierror(socket.EAI_AGAIN, f"no name server answered within {timeout:g} s")
         return {host: found.get(host, late) for host in hosts}
+    finally:
+        for _ in _rest(todo):  # the threads end with the name that they have
+            pass
     return found
 
 
 def _work(todo: queue.SimpleQueue[Host], answers: queue.SimpleQueue[tuple[Host, list[Address] | OSError]]) -> None:
-    while True:
-        try:
-            host = todo.get_nowait()
-        except queue.Empty:
-            return
+    for host in _rest(todo):
         answers.put((host, _ask(*host)))
+
+
+def _rest(todo: queue.SimpleQueue[Host]) -> Iterator[Host]:
+    """Take what is left, one after another."""
+    with contextlib.suppress(queue.Empty):
+        while True:
+            yield todo.get_nowait()
 
 
 def _ask(name: str, port: int) -> list[Address] | OSError:

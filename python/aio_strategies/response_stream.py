@@ -15,7 +15,7 @@ from .fetching import Fetching, OpenStream
 from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, without_secrets
 from .results import Response, count_from, warn_of_shortage
-from .targets import Addresses, Location, Target, are_addresses, locate, resolve
+from .targets import AddressBook, Location, Target, addresses_beside, addresses_of, locate
 from .terms import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ __all__ = ["ResponseStream", "of_stream"]
 
 PATIENCE = 0.001
 """Seconds that the iterable may take for more URLs while exchanges are in flight: then their responses come first."""
+
+_FAILURES_LAST = 30.0
+"""Seconds for which a host that was not found is not looked up again."""
 
 
 class _Asked:
@@ -76,7 +79,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         self._count = 0  # URLs taken so far
         self._asked: dict[int, _Asked] = {}  # by the URL's index
         self._ready: deque[Response] = deque()
-        self._addresses: Addresses = {}
+        self._addresses = AddressBook(failures_last=_FAILURES_LAST)
         self._failure: BaseException | None = None  # what the iterable raised
         self._began = 0.0
 
@@ -101,7 +104,9 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                 if self._room():
                     self._feed()
                 if self._asked and not self._ready:
-                    self._put(self._open.take() if self._room() else self._open.wait())
+                    leads = self._put(self._open.take() if self._room() else self._open.wait())
+                    self._look_up(leads)
+                    self._push(leads)
                 elif not self._ready and self._urls is None:
                     break
         except BaseException:
@@ -148,7 +153,9 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     await self._feed_beside()
                 if self._asked and not self._ready:
                     await self._arrived()
-                    self._put(self._open.take())
+                    leads = self._put(self._open.take())
+                    await self._look_up_beside(leads)
+                    self._push(leads)
                 elif not self._ready and self._urls is None:
                     break
         except BaseException:
@@ -185,14 +192,10 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
             arrived.cancel()
 
     async def _feed_beside(self) -> None:
-        import asyncio
-
         urls = await self._pull_beside(self._urls) if isinstance(self._urls, AsyncIterator) else self._pull()
         locations = self._locate(urls)
-        if all(location[:2] in self._addresses or are_addresses([location[:2]]) for location in locations.values()):
-            self._push(urls, locations)
-        else:
-            await asyncio.to_thread(self._push, urls, locations)
+        await self._look_up_beside(locations)
+        self._push_new(urls, locations)
 
     async def _pull_beside(self, source: AsyncIterator[str]) -> dict[int, str]:
         import asyncio
@@ -216,6 +219,10 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                 break
         return urls
 
+    async def _look_up_beside(self, locations: dict[int, Location]) -> None:
+        if missing := self._addresses.missing(locations.values()):
+            self._addresses.add(await addresses_beside(missing, self._terms.timeout))
+
     # --- both
 
     @property
@@ -230,7 +237,13 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
     def _feed(self) -> None:
         """Take URLs, and hand them in."""
         urls = self._pull()
-        self._push(urls, self._locate(urls))
+        locations = self._locate(urls)
+        self._look_up(locations)
+        self._push_new(urls, locations)
+
+    def _look_up(self, locations: dict[int, Location]) -> None:
+        if missing := self._addresses.missing(locations.values()):
+            self._addresses.add(addresses_of(missing, self._terms.timeout))
 
     def _pull(self) -> dict[int, str]:
         """Take as many URLs as there is room for, unless they are long in coming."""
@@ -267,19 +280,20 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     self._hand_out(index, Response(url, error=error))
             return locations
 
-    def _push(self, urls: dict[int, str], locations: dict[int, Location]) -> None:
-        """Hand in these URLs."""
+    def _push_new(self, urls: dict[int, str], locations: dict[int, Location]) -> None:
+        """Hand in these URLs, whose hosts have been looked up."""
         for index, location in locations.items():
             self._asked[index] = _Asked(urls[index], location)
-        self._push_asked(locations)
+        self._push(locations)
         if self._urls is None and not self._max_redirects and self._fetching is not None:
             self._fetching.complete()
 
-    def _push_asked(self, locations: dict[int, Location]) -> None:
+    def _push(self, locations: dict[int, Location]) -> None:
+        """Hand in what is asked for, or where it leads."""
         if not locations:
             return
         urls = {index: self._asked[index].url for index in locations}
-        targets, errors = resolve(urls, locations, self._terms.timeout, self._addresses)
+        targets, errors = self._addresses.targets(urls, locations)
         if self._fetching is None:
             self._start(len(targets))
         if self._rate is not None:
@@ -299,8 +313,8 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         self._began = time.monotonic()
         self._fetching = self._open_stream(self.strategy, waiters, self._terms, without_secrets(self._terms))
 
-    def _put(self, arrived: list[tuple[int, Response]]) -> None:
-        """Take what has arrived, and go where it leads."""
+    def _put(self, arrived: list[tuple[int, Response]]) -> dict[int, Location]:
+        """Take what has arrived, and return where it leads."""
         leads: dict[int, Location] = {}
         for index, response in arrived:
             asked = self._asked[index]
@@ -319,11 +333,11 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     response = Response(response.url, error=error)
                     response.history = history
             self._hand_out(index, response)
-        self._push_asked(leads)
         if not arrived and (why := self._open.ended()) is not None:
             for index, asked in list(self._asked.items()):
                 error = type(why)(why.message, url=asked.url)
                 self._hand_out(index, Response(asked.url, error=error))
+        return leads
 
     def _hand_out(self, index: int, response: Response) -> None:
         self._asked.pop(index, None)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from ._native import decode_text, text_encoding
+from ._native import decode_text, remedy, text_encoding
 from .exceptions import HTTPStatusError, RequestError
 
 if TYPE_CHECKING:
@@ -244,11 +244,17 @@ def count_from(response: Response, began: float) -> None:
     response.start = max(0.0, response.start - began) if response.start else 0.0
 
 
+def shortage_words(shortage: int) -> str:
+    """Return the system's words for a shortage, and what can be done about it, if anything."""
+    words = remedy(shortage)
+    return os.strerror(shortage) + (f": {words}" if words else "")
+
+
 def warn_of_shortage(concurrency: int, shortage: int) -> None:
     """Warn the caller's caller that fewer exchanges were in flight; ``shortage`` is the system's error number."""
     warnings.warn(
         f"fewer than concurrency={concurrency} exchanges were in flight at once, because the system did not allow"
-        f" more: {os.strerror(shortage)}",
+        f" more: {shortage_words(shortage)}",
         RuntimeWarning,
         stacklevel=4,
     )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, Unpack
 
 from ._native import Locations
 from ._native import Targets as NativeTargets
+from .background import in_thread_left_behind
 from .catalogue import STRATEGIES
 from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
@@ -20,7 +21,7 @@ from .exceptions import NameResolutionError
 from .http_redirects import Redirect, is_other_origin, redirect
 from .request_options import RequestOptions, checked, of_a_strategy, shown_as, without_secrets
 from .results import CPUTime, LazyResponses, Response, Run, count_from, warn_of_shortage
-from .targets import Location, Target, addresses_of, are_addresses, resolve, targets_at
+from .targets import Location, Target, addresses_of, are_addresses, targets_at
 from .terms import Terms
 from .trust import native_client, ssl_context
 
@@ -167,9 +168,7 @@ async def _next(rounds: Iterator[Round], call: Call) -> Round | None:
     """Return the next round; if names must be resolved for it, the event loop goes on meanwhile."""
     if call.needs_no_names:
         return next(rounds, None)
-    import asyncio
-
-    return await asyncio.to_thread(next, rounds, None)
+    return await in_thread_left_behind(partial(next, rounds, None))
 
 
 def _describe(way: Callable[..., object], key: str, language: str) -> None:
@@ -249,8 +248,8 @@ class Call:
         if self.max_redirects is not None:
             left = self.max_redirects
             while self._follow(left):
-                resolved = resolve(self._urls, self._locations, self.terms.timeout)
-                yield from self._rounds(self._without_errors(*resolved))
+                addresses = addresses_of({location[:2] for location in self._locations.values()}, self.terms.timeout)
+                yield from self._rounds(self._without_errors(*targets_at(addresses, self._urls, self._locations)))
                 left -= 1
 
     def take(self, fetched: Fetched) -> None:

@@ -6,24 +6,28 @@ block) would blur that.
 
 from __future__ import annotations
 
+import math
 import socket
+import time
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from ._native import Locations
+from .background import in_thread_left_behind
 from .exceptions import NameResolutionError
 from .lab.redirect import destination
 
 __all__ = [
+    "AddressBook",
     "Addresses",
     "Location",
     "Target",
+    "addresses_beside",
     "addresses_of",
     "are_addresses",
     "client_ports",
     "locate",
-    "resolve",
     "targets_at",
 ]
 
@@ -69,46 +73,70 @@ def locate(urls: list[str]) -> list[Location]:
     return [Location(*parts) for parts in Locations(urls).parts()]
 
 
-def are_addresses(hosts: Iterable[tuple[str, int]]) -> bool:
+def are_addresses(hosts: Iterable[Host]) -> bool:
     """Tell whether all hosts are IP addresses, so that ``addresses_of`` has nothing to wait for."""
     return all(_is_address(host) for host, _ in hosts)
 
 
-Addresses = dict[tuple[str, int], "list[tuple[str, int]] | OSError"]
-"""A host and port, and the addresses to connect to; or the error that says why there are none."""
+Host = tuple[str, int]
+"""A name or an IP address, and a port."""
+
+Addresses = dict[Host, "list[tuple[str, int]] | OSError"]
+"""A host, and the addresses to connect to; or the error that says why there are none."""
 
 
-_MOST_NAMES = 10_000
-"""How many names' addresses are remembered."""
-
-
-def resolve(
-    urls: Mapping[int, str], locations: Mapping[int, Location], timeout: float, known: Addresses | None = None
-) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
-    """Resolve the URLs' hosts to addresses.
+class AddressBook:
+    """The addresses of the hosts that a stream or a crawl has met.
 
     Args:
-        urls: the URLs, by their index.
-        locations: what ``locate`` returned for them.
-        timeout: the limit on resolving all of them together, in seconds.
-        known: what was found before, to which this is added; it is emptied when there are too many.
-
-    Returns:
-        The targets and the errors, by the URL's index. A URL whose host was not found has an error and no target.
+        failures_last: for how many seconds a host that was not found is not looked up again.
     """
-    addresses = {} if known is None else known
-    hosts = {location[:2] for location in locations.values()}
-    addresses |= addresses_of({host for host in hosts if not isinstance(addresses.get(host), list)}, timeout)
-    found = targets_at(addresses, urls, locations)
-    if len(addresses) > _MOST_NAMES:
-        addresses.clear()
-    return found
+
+    #: How many hosts are remembered.
+    MOST = 10_000
+
+    def __init__(self, failures_last: float = 0.0) -> None:
+        self._failures_last = failures_last
+        self._answers: Addresses = {}
+        self._failed: dict[Host, float] = {}  # when
+
+    def missing(self, locations: Iterable[Location]) -> set[Host]:
+        """Return the hosts to look up."""
+        if len(self._answers) > self.MOST:
+            self._answers.clear()
+            self._failed.clear()
+        hosts = {location[:2] for location in locations}
+        long_ago = time.monotonic() - self._failures_last
+        return {host for host in hosts if host not in self._answers or self._failed.get(host, math.inf) <= long_ago}
+
+    def add(self, answers: Addresses) -> None:
+        """Take what was found out about hosts."""
+        self._answers |= answers
+        now = time.monotonic()
+        for host, answer in answers.items():
+            self._failed.pop(host, None)
+            if isinstance(answer, OSError):
+                self._failed[host] = now
+
+    def targets(
+        self, urls: Mapping[int, str], locations: Mapping[int, Location]
+    ) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
+        """Do what ``targets_at`` does, once no host is missing."""
+        return targets_at(self._answers, urls, locations)
 
 
 def targets_at(
     addresses: Addresses, urls: Mapping[int, str], locations: Mapping[int, Location]
 ) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
-    """Return the targets and the errors, as ``resolve`` does, from the addresses of all hosts."""
+    """Return the targets and the errors, by the URL's index.
+
+    A URL whose host was not found has an error and no target.
+
+    Args:
+        addresses: those of all hosts.
+        urls: the URLs, by their index.
+        locations: what ``locate`` returned for them.
+    """
     targets: dict[int, Target] = {}
     errors: dict[int, NameResolutionError] = {}
     for index, url in urls.items():
@@ -123,8 +151,13 @@ def targets_at(
     return targets, errors
 
 
-def addresses_of(hosts: set[tuple[str, int]], timeout: float) -> Addresses:
-    """Return each host's addresses, or the error that says why it has none; IP addresses are taken as they are."""
+def addresses_of(hosts: set[Host], timeout: float) -> Addresses:
+    """Return each host's addresses, or the error that says why it has none; IP addresses are taken as they are.
+
+    Args:
+        hosts: what to look up.
+        timeout: for how many seconds no answer may come, until the rest have none.
+    """
     client_ports()  # read and kept before the clock starts, and before a strategy forks its workers
     # a name that a lab stands in for needs no lookup
     names = [host for host in hosts if not _is_address(host[0]) and destination(host) == host]
@@ -137,6 +170,13 @@ def addresses_of(hosts: set[tuple[str, int]], timeout: float) -> Addresses:
         host: [destination(address) for address in answer] if isinstance(answer, list) else answer
         for host, answer in found.items()
     }
+
+
+async def addresses_beside(hosts: set[Host], timeout: float) -> Addresses:
+    """Return what ``addresses_of`` does; the event loop goes on meanwhile."""
+    if are_addresses(hosts):
+        return addresses_of(hosts, timeout)
+    return await in_thread_left_behind(partial(addresses_of, hosts, timeout))
 
 
 @cache

@@ -129,6 +129,12 @@ mod _native {
         crate::strategies::unavailable(key).map(|why| why.to_string())
     }
 
+    /// What a user can do about a shortage with this error number, if there is a word to say.
+    #[pyfunction]
+    fn remedy(errno: i32) -> Option<String> {
+        crate::shortage::remedy(errno)
+    }
+
     /// Has this process killed as soon as `parent`, which started it, has ended, whatever it is doing.
     #[pyfunction]
     fn die_with(parent: u32) -> PyResult<()> {

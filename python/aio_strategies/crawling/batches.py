@@ -29,7 +29,7 @@ from ..exceptions import ForkedProcessError, HostPaused, InvalidURL, RequestErro
 from ..fetching import Fetching, OpenStream
 from ..request_options import RequestOptions, checked
 from ..results import Response, warn_of_shortage
-from ..targets import Addresses, Location, locate, resolve
+from ..targets import AddressBook, Location, addresses_of, locate
 from ..terms import Terms
 from .crawler import may_be_tried_again, wait_before_try
 from .host_queues import HostQueues
@@ -200,7 +200,7 @@ class _Stage:
         self._limits = limits
         self._look_ahead = look_ahead
         self._own_addresses = own_addresses
-        self._addresses: Addresses = {}
+        self._addresses = AddressBook()
         self._given_up: dict[_Host, HostPaused] = {}  # hosts, and why
         self._in_flight: dict[int, _Job] = {}
         self._tickets = count()
@@ -311,11 +311,13 @@ class _Stage:
         batch = {next(self._tickets): job for job in jobs}
         for job in jobs:
             if (own := self._own_addresses.get(job.location.host)) is not None:
-                self._addresses[job.location[:2]] = [own]
+                self._addresses.add({job.location[:2]: [own]})
         urls = {ticket: job.url for ticket, job in batch.items()}
         locations = {ticket: job.location for ticket, job in batch.items()}
         timeout = min(self._terms.timeout, max(0.0, self._ends - time.monotonic()))
-        targets, errors = resolve(urls, locations, timeout, self._addresses)
+        if missing := self._addresses.missing(locations.values()):
+            self._addresses.add(addresses_of(missing, timeout))
+        targets, errors = self._addresses.targets(urls, locations)
         self._in_flight |= batch
         self._fetching.push([(ticket, target, False) for ticket, target in targets.items()])
         for ticket, error in errors.items():

@@ -19,7 +19,7 @@ from ..exceptions import NetworkError, TimeoutException
 from ..fetching import Fetching, OpenStream
 from ..request_options import RequestOptions, checked
 from ..results import Response, count_from
-from ..targets import Addresses, Location, locate, resolve
+from ..targets import AddressBook, Location, addresses_beside, addresses_of, locate
 from .leads import leads
 from .links import links_of_page, without_fragment
 from .outputs import Outputs
@@ -127,7 +127,7 @@ class Crawler(Outputs):
     def __iter__(self) -> Iterator[Page]:
         crawl = self._running = _Crawl(self)
         try:
-            while crawl.fetches():
+            while crawl.begins(crawl.looked_up(crawl.next_ones())):
                 yield from crawl.take([] if crawl.lost else crawl.fetching.wait())
         finally:
             crawl.end()
@@ -135,7 +135,7 @@ class Crawler(Outputs):
     async def __aiter__(self) -> AsyncIterator[Page]:
         crawl = self._running = _Crawl(self)
         try:
-            while crawl.fetches():
+            while crawl.begins(await crawl.looked_up_beside(crawl.next_ones())):
                 if not crawl.lost:
                     await crawl.fetching.arrived()
                 for page in crawl.take(crawl.fetching.take()):
@@ -156,6 +156,10 @@ class Crawler(Outputs):
             self._running.stop()
 
 
+_Batch = dict[int, tuple[Known, Location]]
+"""What to fetch at the same time, by its ticket."""
+
+
 class _Crawl:
     """One crawl: its frontier, and what is in flight."""
 
@@ -171,7 +175,7 @@ class _Crawl:
         self._in_flight: dict[int, Known] = {}
         self._taken = 0
         self._tickets = count()
-        self._addresses: Addresses = {}
+        self._addresses = AddressBook()
         self._stopped = False
         self.lost: list[tuple[int, Response]] = []  # whose host has no address
         self.fetching: Fetching = type(crawler)._open_stream(
@@ -184,15 +188,33 @@ class _Crawl:
         """Return how it stands."""
         return self._totals._replace(queued=len(self._queue), in_flight=len(self._in_flight), hosts=len(self._met))
 
-    def fetches(self) -> bool:
-        """Begin what there is room for; return whether anything is in flight."""
+    def next_ones(self) -> _Batch:
+        """Take what there is room for from the queue."""
         limit = self._crawler.max_pages
-        batch: dict[int, Known] = {}
-        while self._queue and len(self._in_flight) + len(batch) < 2 * self._crawler.max_tasks:
+        taken: list[Known] = []
+        while self._queue and len(self._in_flight) + len(taken) < 2 * self._crawler.max_tasks:
             if limit is not None and self._taken >= limit and not self._queue[0].tries:
                 break
-            batch[next(self._tickets)] = known = self._queue.popleft()
-            self._taken += not known.tries
+            taken.append(self._queue.popleft())
+            self._taken += not taken[-1].tries
+        locations = locate([known.url for known in taken])
+        self._met.update(location[:2] for location in locations)
+        return {next(self._tickets): one for one in zip(taken, locations, strict=True)}
+
+    def looked_up(self, batch: _Batch) -> _Batch:
+        """Look up the hosts of these."""
+        if missing := self._missing(batch):
+            self._addresses.add(addresses_of(missing, self._crawler._terms.timeout))
+        return batch
+
+    async def looked_up_beside(self, batch: _Batch) -> _Batch:
+        """Do the same beside an event loop."""
+        if missing := self._missing(batch):
+            self._addresses.add(await addresses_beside(missing, self._crawler._terms.timeout))
+        return batch
+
+    def begins(self, batch: _Batch) -> bool:
+        """Begin these, whose hosts have been looked up; return whether anything is in flight."""
         if batch and not self._stopped:
             self._begin(batch)
         return bool(self._in_flight) and not self._stopped
@@ -227,16 +249,17 @@ class _Crawl:
         pages, errors, *_, size = self._totals
         self._totals = CrawlTotals(pages + 1, errors + (page.error is not None), bytes=size + len(page.content))
 
-    def _begin(self, batch: dict[int, Known]) -> None:
-        self._in_flight |= batch
-        urls = {ticket: known.url for ticket, known in batch.items()}
-        locations = dict(zip(urls, locate(list(urls.values())), strict=True))
-        self._met.update(location[:2] for location in locations.values())
-        targets, errors = resolve(urls, locations, self._crawler._terms.timeout, self._addresses)
+    def _missing(self, batch: _Batch) -> set[tuple[str, int]]:
+        return self._addresses.missing(location for _, location in batch.values())
+
+    def _begin(self, batch: _Batch) -> None:
+        self._in_flight |= {ticket: known for ticket, (known, _) in batch.items()}
+        urls = {ticket: known.url for ticket, (known, _) in batch.items()}
+        targets, errors = self._addresses.targets(urls, {ticket: location for ticket, (_, location) in batch.items()})
         now = time.monotonic()
         jobs = []
         for ticket, target in targets.items():
-            tries = batch[ticket].tries
+            tries = batch[ticket][0].tries
             due = now + wait_before_try(tries) if tries else 0.0
             jobs.append((ticket, target._replace(due=due), False))
         self.fetching.push(jobs)

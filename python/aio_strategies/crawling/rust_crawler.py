@@ -9,7 +9,7 @@ from sys import intern
 from typing import ClassVar, NamedTuple, Unpack
 
 from .. import _native
-from ..background import in_thread, until_readable
+from ..background import in_thread, in_thread_left_behind, until_readable
 from ..checks import check_count, check_flag, check_folder, check_pattern, check_pause
 from ..display.progress import SECONDS_BETWEEN, Show
 from ..helper import PROGRAM
@@ -253,7 +253,7 @@ class _Crawl:
         except NotImplementedError:
             pages, lookups = await in_thread(self._native.wait, self.stop)
         if lookups:
-            await in_thread(lambda: self._look_up(lookups), self.stop)
+            await in_thread_left_behind(lambda: self._look_up(lookups))
         return self._made_of(pages)
 
     def totals(self) -> CrawlTotals:

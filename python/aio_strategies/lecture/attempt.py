@@ -19,7 +19,7 @@ from ..exceptions import (
     TotalTimeout,
     WriteError,
 )
-from ..results import Response
+from ..results import Response, shortage_words
 from ..targets import client_ports
 from .exchange import Exchange
 from .work import SHORTAGES, Assignment, Idle, Slot
@@ -304,7 +304,12 @@ class Attempt(Exchange):
             kind = ConnectTimeout if phase in ("connect", "handshake") else TotalTimeout
             return kind(f"no {_LACKING[phase]} within {limit:g} s")
         # by the number, since asyncio words the message differently
-        words = str(error) if error.errno is None else f"[Errno {error.errno}] {os.strerror(error.errno)}"
+        if error.errno is None:
+            words = str(error)
+        elif phase == "connect" and error.errno in SHORTAGES:
+            words = f"[Errno {error.errno}] {shortage_words(error.errno)}"
+        else:
+            words = f"[Errno {error.errno}] {os.strerror(error.errno)}"
         failure = _ERRORS[phase](f"{_DOING[phase]} failed: {words}", errno=error.errno)
         failure.__cause__ = error
         return failure
