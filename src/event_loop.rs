@@ -180,7 +180,7 @@ impl EventLoop {
         }
     }
 
-    /// Calls back in the next turn.
+    /// Calls back in the next turn, once all that is ready now has had its turn.
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) {
         self.inner_mut().ready.push(Box::new(callback));
     }
@@ -207,10 +207,10 @@ impl EventLoop {
 }
 
 impl Inner {
-    /// Begins to connect; returns the socket's place, and whether it is connected already.
-    fn connect(&mut self, address: SocketAddr) -> io::Result<(usize, bool)> {
+    /// Begins to connect; returns the socket's place.
+    fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
         let mut stream = TcpStream::connect(address)?;
-        // To a server nearby, that takes no time: then there is nothing to wait for before the request is sent.
+        // To a server nearby, that takes no time: then the poll need not watch for it.
         let connected = stream.peer_addr().is_ok();
         self.generation += 1;
         let entry = self.sources.vacant_entry();
@@ -227,7 +227,7 @@ impl Inner {
             ended: false,
             interest,
         });
-        Ok((place, connected))
+        Ok(place)
     }
 
     /// Sends some of `bytes`. If that is not all, the poll reports when the socket is writable again.
@@ -359,18 +359,18 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Begins to connect; once the socket is writable, returns the result.
+    /// Begins to connect; once the socket is writable, in a later turn, returns the result.
     pub fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
         if self.place.is_none() {
-            let (place, connected) = self.event_loop.inner_mut().connect(address)?;
-            self.place = Some(place);
-            if connected {
-                return Ok(());
-            }
+            self.place = Some(self.event_loop.inner_mut().connect(address)?);
+            return Err(ErrorKind::WouldBlock.into());
         }
         self.with(|source| {
             if !source.writable {
                 return Err(ErrorKind::WouldBlock.into());
+            }
+            if !source.interest.is_writable() {
+                return Ok(()); // it was connected at once
             }
             // Never again after this: it would clear a reset, and the next read would look like a clean end.
             source.stream.take_error()?.map_or(Ok(()), Err)

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::event_loop::{Callback, Event, Sleeper, Socket};
+use crate::event_loop::{Callback, Event, EventLoop, Sleeper, Socket};
 
 thread_local! {
     /// The future that the running coroutine has yielded.
@@ -53,6 +53,15 @@ pub fn woken(sleeper: &Sleeper, until: Option<Instant>) -> Future {
     let future = Future::default();
     let done = future.clone();
     sleeper.event_loop().call_when_woken(sleeper.place(), until, move || done.set_result());
+    future
+}
+
+/// A future that is done in the next turn, once all that is ready now has had its turn.
+#[must_use]
+pub fn next_turn(event_loop: &EventLoop) -> Future {
+    let future = Future::default();
+    let done = future.clone();
+    event_loop.call_soon(move || done.set_result());
     future
 }
 

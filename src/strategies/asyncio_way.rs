@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{interval, timeout_at};
 
 use crate::attempt::{Attempt, Want};
@@ -27,7 +27,8 @@ type Socket = Option<TcpStream>;
 /// Fetches the URLs with tokio tasks.
 pub fn asyncio_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
     // One thread, as asyncio has: tasks are switched, never moved.
-    let event_loop = runtime::Builder::new_current_thread().enable_all().build();
+    // It looks for what has arrived when nothing else is left to do, not in between: see `connect`.
+    let event_loop = runtime::Builder::new_current_thread().enable_all().event_interval(1024).build();
     let event_loop = event_loop.map_err(|error| Error::internal("starting the tokio runtime", &error))?;
     event_loop.block_on(async {
         let mut tasks = JoinSet::new();
@@ -78,7 +79,11 @@ async fn fetch(attempt: &mut Attempt, socket: &mut Socket) {
 
 /// Opens the connection.
 async fn connect(attempt: &mut Attempt, address: SocketAddr, socket: &mut Socket) {
+    // After all that has arrived, and then after all that connect: a server that is asked in bursts sleeps less often,
+    // which saves both sides work.
+    yield_now().await;
     let connected = TcpStream::connect(address).await.map(|stream| *socket = Some(stream));
+    yield_now().await;
     attempt.connected(connected, || socket.as_ref().map_or(Err(ErrorKind::NotConnected.into()), TcpStream::local_addr));
 }
 

@@ -8,7 +8,7 @@ use crate::attempt::{Attempt, Want};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::event_loop::{Event, EventLoop};
-use crate::executor::{Task, ready, woken, yield_};
+use crate::executor::{Task, next_turn, ready, woken, yield_};
 use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs with coroutines that yield futures.
@@ -54,6 +54,9 @@ async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
                     }
                 }
                 work.put(&mut slot, attempt.finish(&mut idle));
+                // After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides
+                // work.
+                yield_(next_turn(&event_loop)).await;
             }
             Next::Wait(until) => yield_(woken(&sleeper, until)).await,
             Next::End => return,

@@ -9,7 +9,7 @@ use crate::attempt::{Attempt, Want};
 use crate::cancellation::Cancellation;
 use crate::error::Error;
 use crate::event_loop::{Event, EventLoop, Socket};
-use crate::executor::{Task, ready, woken};
+use crate::executor::{Task, next_turn, ready, woken};
 use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs with coroutines that are made of smaller coroutines.
@@ -31,6 +31,9 @@ async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
                 let mut attempt = Attempt::begin(&assignment, &mut idle);
                 fetch(&mut attempt, &mut socket).await;
                 work.put(&mut slot, attempt.finish(&mut idle));
+                // After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides
+                // work.
+                next_turn(&event_loop).await;
             }
             Next::Wait(until) => woken(&sleeper, until).await,
             Next::End => return,

@@ -76,11 +76,7 @@ class Fetch:
         self.go_on()
 
     def finish(self) -> None:
-        """Hand in the response, and continue with the next URL."""
-        response = self.attempt.finish()
-        self.work.put(self.slot, self.ticket, response)
-        if response.error:
-            # Not by a direct call: if every URL fails without waiting, the calls would nest deeper and deeper.
-            self.event_loop.call_soon(partial(next_url, self.work, self.event_loop, self.slot))
-        else:
-            next_url(self.work, self.event_loop, self.slot)
+        """Hand in the response, and continue with the next URL in a callback."""
+        self.work.put(self.slot, self.ticket, self.attempt.finish())
+        # After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides work.
+        self.event_loop.call_soon(partial(next_url, self.work, self.event_loop, self.slot))

@@ -177,7 +177,7 @@ class EventLoop:
         self._waiting += 1
 
     def call_soon(self, callback: Callable[[], None]) -> None:
-        """Call back in the next turn."""
+        """Call back in the next turn, once all that is ready now has had its turn."""
         self._soon.append(callback)
 
     def slot(self) -> Slot:

@@ -32,6 +32,10 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
         attempt = Attempt(step, slot)
         yield from fetch(attempt, event_loop, slot)
         work.put(slot, step.ticket, attempt.finish())
+        # After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides work.
+        future = Future()
+        event_loop.call_soon(future.set_result)
+        yield from future
     event_loop.close(slot)
 
 
