@@ -57,7 +57,7 @@ format: .venv/dev ## Format both languages
 notebook: .venv/dev ## Execute the notebooks anew and save them with their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
-bench: .venv/bench ## Measure the figures that the README and the documents quote (benchmarks/results), and make docs/performance.md
+bench: .venv/bench ## Measure the harness, and the strategies beside their peers, and put the figures into the documents
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/cpu_per_request.py
 	$(BIN)/python benchmarks/lab_vs_nginx.py
@@ -66,6 +66,7 @@ bench: .venv/bench ## Measure the figures that the README and the documents quot
 	$(BIN)/python benchmarks/harness.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/system_calls.py
+	$(BIN)/python docs/make_measuring.py
 	$(BIN)/python docs/make_performance.py
 
 wheel: .venv/dev ## Build the wheel into dist/

@@ -1,36 +1,46 @@
-"""Makes docs/performance.md, and its pictures, of what benchmarks/peers.py measured, and benchmarks/system_calls.py."""
+"""Makes docs/performance.md, and its pictures, of what benchmarks measured: peers.py, system_calls.py, at_scale.py
+(memory) and stream.py."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
+from aio_strategies.catalogue import STRATEGIES
 from aio_strategies.display.interval_charts import Dot, dots_chart
 from aio_strategies.display.picture import Picture
 from aio_strategies.display.rendering import render
 from aio_strategies.display.scale import TimeUnit
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+from peers import FULL
 
 HERE = Path(__file__).parent
 PAGE = HERE / "performance.md"
 RESULTS = HERE.parent / "benchmarks" / "results"
 MEASURED = RESULTS / "peers.json"
 CALLS = RESULTS / "system_calls.json"
+AT_SCALE = RESULTS / "at_scale_memory.json"
+STREAMS = RESULTS / "stream.json"
 
 #: The settings that have a picture.
 PICTURED = ("http-close-100B-c100", "http-keep-alive-100B-c100")
 #: Fewer rounds have no 95 % interval.
 FEWEST_ROUNDS = 6
+#: If the upper end of an interval is so many times the lower one, its middle says little.
+UNEVEN = 1.75
 
 TOP = """\
 # Performance: our strategies and their peers
 
 - Each arm fetches the same page, so many times at once, from one nginx with one worker on the same machine; where
   replies are late, from our lab. None resumes a TLS session. wrk and ab do not verify certificates; all others do.
-- Each has a process of its own, warmed up. Rounds run every arm once, in random order: {rounds}, of about {seconds:g} s
-  an arm (longer where connections are kept; wrk takes whole seconds).
+- What runs in Python has a process of its own, warmed up. wrk and ab are started anew for each run, and their CPU time
+  includes their start. Rounds run every arm once, in random order: {rounds}, of about {seconds:g} s an arm (longer
+  where connections are kept; wrk takes whole seconds).
 - A ratio is relative to wrk in the same round: the Hodges–Lehmann estimate over the rounds, and its 95 % interval.
   More requests/s are better, and less CPU time.
 - From Python, the clock runs from the call until the `Run`, or the last body, is there; all bodies are kept until then,
@@ -42,22 +52,25 @@ TOP = """\
 {absent}
 Ours are in bold. uvloop is our `python/asyncio` on uvloop's event loop; pycurl is its multi interface; aiohttp, httpx,
 httpx2, niquests and primp are their asynchronous clients, with a task for each request in flight. `make bench` measures
-it all (`benchmarks/peers.py`) and makes this page.
+these {shown} settings (`benchmarks/peers.py`) and makes this page. `python benchmarks/peers.py --full` measures
+all {full}: each scheme and size with 1 to 1,000 in flight, as far as memory holds the bodies, and 100 B over http with
+10,000, too. Of these, `benchmarks/at_scale.py` has what all strategies take with 10,000 in flight; see below.
 """
 
 COLUMNS = (
     "arm",
     "requests/s, relative to wrk",
-    "CPU time for each, relative to wrk",
+    "CPU time per request, relative to wrk",
     "requests/s",
-    "CPU µs for each (user + system)",
+    "CPU µs per request (user + system)",
     "server busy",
 )
 
 TRIAL = "\n**A trial: {rounds} rounds are too few for an interval, and for any conclusion.**\n"
 
-#: Why we lose, by where the time goes; each is shown only with the settings in which it is so.
+#: Where the time of a loss goes; each is shown only with the settings in which it is so.
 WHY = {
+    "unsure": "The interval includes 1: perhaps no loss.",
     "user": """\
 It takes more CPU time than wrk, most of the excess in user mode. wrk counts a reply and forgets it. Ours keeps each:
 its head, its body, when it began and ended; and hands it to Python.""",
@@ -65,9 +78,25 @@ its head, its body, when it began and ended; and hands it to Python.""",
 It takes more CPU time than wrk, most of the excess in the kernel. The setting's table shows whether strategies that
 wait in another way take less there, and what the other clients take that keep all bodies in memory, as ours do.""",
     "waiting": """\
-It takes no more CPU time than wrk, yet longer: the time is lost in waiting, not in work. Our time begins with the call
-and ends with its `Run`; at both ends no request is in flight.""",
+It is not shown to take more CPU time than wrk, yet takes longer: the time is lost in waiting, not in work. Our time
+begins with the call and ends with its `Run`; at both ends no request is in flight.""",
 }
+
+#: What is said of all of ours that lose.
+EVERY = """\
+**Every strategy of ours with fewer requests/s than wrk**, its whole interval below 1. The letters say why:
+
+- `o`, one at a time: it has one request in flight where wrk has many.
+- `u`, `k`: it takes more CPU time per request than wrk, most of the excess in user mode or in the kernel: for its own
+  code (Python's above all), for keeping each reply, or for switching between threads.
+- `w`, waiting: it is not shown to take more CPU time than wrk.
+"""
+LETTERS = {"user": "u", "system": "k", "waiting": "w"}
+
+AHEAD = """\
+**Another peer is ahead** in requests/s of our best. ab, like wrk, counts a reply and forgets it: it reads all bodies
+into the same few KB of memory. Ours puts each body together and keeps it.
+"""
 
 
 #: The system calls of a client, in their order.
@@ -75,26 +104,53 @@ IN_ORDER = (
     *("socket", "fcntl", "setsockopt", "connect", "getpeername", "getsockopt", "epoll_ctl"),
     *("sendto", "write", "recvfrom", "read", "close"),
 )
-#: The floor: what the kernel is asked to do.
-FLOOR = """\
+SYSTEM_CALLS = """\
 ## System calls
 
 How many a request takes, with {in_flight} in flight, as strace counts them (`benchmarks/system_calls.py`): the sums,
-and which. A client cannot do with less than {minimum}.
+and which. They are the difference of two runs, with few and with many requests.
 
 | arm | a connection for each request | keep-alive |
 | --- | --- | --- |
 {rows}
 
+- `nonblocking` asks again and again whether a reply is there, and how often depends on chance. Less than one `recvfrom`
+  for a reply is such a chance, of the difference: the run with few requests happened to ask more often.
 - `callback`, `generator` and `yield_from` ask with `getpeername` whether connecting took no time, as it does on one
   machine; then they need not wait before they send. The poll reports a reply only once (`epoll_ctl`, edge-triggered).
-- `uring` hands the steps of many requests to the kernel in one call.
+- `uring` hands the steps of many requests to the kernel in one call, and so needs fewer calls than the steps that a
+  request has.
 - tokio (`asyncio`) takes each socket off its poll before it closes it. The memory of its thread grows by `mprotect`.
 - `blocking` and `thread` set two timeouts for each connection (`setsockopt`): blocking calls have no other deadline.
 """
 
 
-def page(measured: dict, calls: dict | None = None) -> str:
+SCALE = """\
+## {in_flight:,} in flight
+
+All {in_flight:,} requests are under way at once, each on a connection of its own; the lab answers them after 2 s, with
+empty bodies. How long all took, and by how much the peak memory of the process grew: with the URLs and the results.
+(`benchmarks/results/at_scale_memory.json`; `at_scale_threads.json` has 10 to 3,000 threads)
+
+| strategy | Python: s | Python: MB | Rust: s | Rust: MB |
+| --- | --: | --: | --: | --: |
+{rows}
+"""
+
+LONG = """\
+## Long streams
+
+`aio.stream` over URLs from a generator, {concurrency} in flight on connections that are kept alive, 100 B from the lab:
+how many per second, by how much the memory grew at most, and how long it took to leave an endless one by `break`.
+(`benchmarks/stream.py`)
+
+| arm | loop | URLs/s, {few:,} | URLs/s, {most:,} | most memory, MB | `break`, ms |
+| --- | --- | --: | --: | --: | --: |
+{rows}
+"""
+
+
+def page(measured: dict, calls: dict | None = None, at_scale: dict | None = None, streams: dict | None = None) -> str:
     """Return the page."""
     environment = measured["environment"]
     absent = measured["absent"]
@@ -106,13 +162,19 @@ def page(measured: dict, calls: dict | None = None) -> str:
         rounds=measured["rounds"],
         seconds=measured["seconds"],
         where=textwrap.fill(where, 120),
-        absent=f"Absent, as not to be had here: {', '.join(absent)}.\n" if absent else "",
+        absent=f"Not installed here: {', '.join(absent)}.\n" if absent else "",
+        shown=len(measured["settings"]),
+        full=len(FULL),
     )
     trial = TRIAL.format(rounds=measured["rounds"]) if measured["rounds"] < FEWEST_ROUNDS else ""
     pictured = "\n".join(f"![{picture.title}]({name})\n" for name, picture in pictures(measured).items())
     sections = [_section(setting, measured["ours"]) for setting in measured["settings"].values()]
-    floor = _floor(calls) if calls else ""
-    return "\n".join(filter(None, [top + trial, pictured, _losses(measured), floor, *sections]))
+    others = [
+        _system_calls(calls) if calls else "",
+        _scale(at_scale) if at_scale else "",
+        _long_streams(streams) if streams else "",
+    ]
+    return "\n".join(filter(None, [top + trial, pictured, _losses(measured), *others, *sections]))
 
 
 def pictures(measured: dict) -> dict[str, Picture]:
@@ -124,14 +186,47 @@ def pictures(measured: dict) -> dict[str, Picture]:
     }
 
 
-def _floor(calls: dict) -> str:
+def _system_calls(calls: dict) -> str:
     modes = calls["calls"].values()
     rows = []
     for arm in next(iter(modes)):
         cells = [arm if arm == "wrk" else f"**{arm}**", *(_calls(mode[arm]) for mode in modes)]
         rows.append(f"| {' | '.join(cells)} |")
-    least = " or ".join(f"{len(names)} ({', '.join(names)})" for names in calls["minimum"].values())
-    return FLOOR.format(in_flight=calls["in_flight"], minimum=least, rows="\n".join(rows))
+    return SYSTEM_CALLS.format(in_flight=calls["in_flight"], rows="\n".join(rows))
+
+
+def _scale(at_scale: dict) -> str:
+    rows = []
+    for key, languages in at_scale["strategies"].items():
+        if "not_applicable" in languages:
+            continue
+        cells = [f"`{key}`"]
+        for language in ("python", "rust"):
+            found = languages.get(language)
+            if found is None:
+                cells += ["–", "–"]
+                continue
+            most = found["peak_connections_so_far"]
+            fewer = f" (at most {most:,} in flight)" if most < at_scale["in_flight"] else ""
+            cells += [f"{found['wall']:.1f}{fewer}", f"{1.024e-3 * found['kib']:.0f}"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return SCALE.format(in_flight=at_scale["in_flight"], rows="\n".join(rows))
+
+
+def _long_streams(streams: dict) -> str:
+    rows = []
+    for run in streams["runs"]:
+        few, most = run["few"], run["most"]
+        cells = [
+            f"**{run['arm']}**",
+            f"`{run['loop']}`",
+            f"{few['per_second']:,.0f}",
+            f"{most['per_second']:,.0f}",
+            f"{max(few['most_mb'], most['most_mb']):.1f}",
+            f"{1000 * max(few['break_seconds'], most['break_seconds']):.0f}",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return LONG.format(**{name: streams[name] for name in ("concurrency", "few", "most")}, rows="\n".join(rows))
 
 
 def _calls(found: dict[str, float]) -> str:
@@ -184,7 +279,23 @@ def _section(setting: dict, ours: list[str]) -> str:
     failed = [f"{arm} failed ({why})" for arm, why in setting["failed"].items()]
     left_out = [f"{arm} left out ({why})" for arm, why in setting["left_out"].items()]
     remarks = "; ".join(failed + left_out)
-    return "\n".join(lines) + "\n" + (f"\nNot in the table: {remarks}.\n" if remarks else "")
+    uneven = [
+        f"{arm} took {low:.0f} to {high:.0f} µs of CPU time"
+        for arm, figures in setting["arms"].items()
+        if _is_uneven(figures["cpu_ratio"])
+        for _, low, high in [figures["cpu_median"]]
+    ]
+    return (
+        "\n".join(lines)
+        + "\n"
+        + (f"\nNot in the table: {remarks}.\n" if remarks else "")
+        + (f"\nRounds that differ too much for the middle to say anything: {'; '.join(uneven)}.\n" if uneven else "")
+    )
+
+
+def _is_uneven(ratio: list[float | None]) -> bool:
+    _, low, high = ratio
+    return bool(low and high and high > UNEVEN * low)
 
 
 def _ratio(ratio: list[float | None]) -> str:
@@ -198,78 +309,114 @@ def _told(value: float | None) -> str:
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
-def _best(setting: dict, ours: list[str], figure: str, choose: Callable) -> str | None:
-    """The arm of ours that is best by a ratio."""
-    arms = [arm for arm in ours if arm in setting["arms"]]
-    return choose(arms, key=lambda arm: setting["arms"][arm][figure][0]) if arms else None
+def _best(arms: dict[str, dict]) -> str:
+    """The fastest; of those whose intervals reach its ratio, the one that takes the least CPU time."""
+    most = max(figures["rate_ratio"][0] for figures in arms.values())
+    tied = [arm for arm, figures in arms.items() if max(filter(None, figures["rate_ratio"])) >= most]
+    return min(tied, key=lambda arm: arms[arm]["cpu_ratio"][0])
 
 
 def _losses(measured: dict) -> str:
-    """Where the best of ours has fewer requests/s or more CPU time than wrk, or another peer is ahead of it."""
+    """Where the best of ours has fewer requests/s or more CPU time than wrk, or another peer is ahead of it; and all of
+    ours that have fewer requests/s."""
     slower: dict[str, list[str]] = {}
-    dearer, ahead = [], []
+    dearer, every, ahead = [], [], []
     for setting in measured["settings"].values():
-        arms = setting["arms"]
-        fastest = _best(setting, measured["ours"], "rate_ratio", max)
-        leanest = _best(setting, measured["ours"], "cpu_ratio", min)
-        if fastest is None or leanest is None:
+        title, arms = _title(setting), setting["arms"]
+        ours = {arm: arms[arm] for arm in measured["ours"] if arm in arms}
+        if not ours:
             continue
-        rate = arms[fastest]["rate_ratio"]
+        best, wrk = _best(ours), arms["wrk"]
+        rate = ours[best]["rate_ratio"]
         if rate[0] < 1:
-            parts = {
-                part: arms[fastest][f"{part}_median"] - arms["wrk"][f"{part}_median"] for part in ("user", "system")
-            }
-            excess = " and ".join(f"{micros:+.1f} µs in {_MODE[part]}" for part, micros in parts.items())
-            line = f"- {_title(setting)}: {fastest} {_ratio(rate)}{_unsure(rate)}; {excess} for each request."
-            slower.setdefault(_why(arms[fastest], parts), []).append(line)
-        cpu = arms[leanest]["cpu_ratio"]
+            line = f"- {title}: {best} {_ratio(rate)}; {_excess(ours[best], wrk)}."
+            slower.setdefault("unsure" if _includes_1(rate) else _why(ours[best], wrk), []).append(line)
+        leanest = min(ours, key=lambda arm: ours[arm]["cpu_ratio"][0])
+        cpu = ours[leanest]["cpu_ratio"]
         if cpu[0] > 1:
-            dearer.append(f"- {_title(setting)}: {leanest} {_ratio(cpu)}{_unsure(cpu)}.")
-        faster = [
-            f"{arm} ({_ratio(figures['rate_ratio'])})"
-            for arm, figures in arms.items()
-            if arm not in measured["ours"] and arm != "wrk" and figures["rate_ratio"][0] > rate[0]
+            unsure = " (perhaps no loss: the interval includes 1)" if _includes_1(cpu) else ""
+            dearer.append(f"- {title}: {leanest} {_ratio(cpu)}{unsure}; {_excess(ours[leanest], wrk)}.")
+        lost = [
+            f"{arm} {_ratio(figures['rate_ratio'])} `{_letter(arm, figures, setting)}`"
+            for arm, figures in sorted(ours.items(), key=lambda item: -item[1]["rate_ratio"][0])
+            if figures["rate_ratio"][2] and figures["rate_ratio"][2] < 1
         ]
-        if faster:
-            ahead.append(f"- {_title(setting)}: {', '.join(faster)}; our best is {fastest} ({_ratio(rate)}).")
-    count = len(measured["settings"])
-    parts = [f"## Where we lose, and why\n\nOur best strategy of each setting, in the {count} measured.\n"]
+        if lost:
+            every.append(f"- {title}: {', '.join(lost)}.")
+        for peer, figures in arms.items():
+            if peer in ours or peer == "wrk" or figures["rate_ratio"][0] <= rate[0]:
+                continue
+            unsure = " (perhaps not: the intervals overlap)" if _overlap(figures["rate_ratio"], rate) else ""
+            ahead.append(
+                f"- {title}: {peer} {_ratio(figures['rate_ratio'])}, our best is {best} {_ratio(rate)}{unsure};"
+                f" ours takes {_excess(ours[best], figures)}."
+            )
+    parts = [
+        f"## Where we lose, and why\n\nFirst our best strategy of each setting, in the {len(measured['settings'])}"
+        " measured: the one with the most requests/s; of\nthose whose interval reaches its ratio, the one that takes"
+        " the least CPU time. At the end, all that are slower.\n"
+    ]
     if slower:
-        parts.append("**Fewer requests/s than wrk:**\n")
-        parts += [f"{WHY[why]}\n\n" + "\n".join(lines) + "\n" for why, lines in slower.items()]
+        parts.append("**Our best has fewer requests/s than wrk:**\n")
+        parts += [f"{words}\n\n" + "\n".join(slower[why]) + "\n" for why, words in WHY.items() if why in slower]
     else:
         parts.append("In none does it have fewer requests/s than wrk.\n")
     if dearer:
-        parts.append("**More CPU time than wrk**, even the one that needs least:\n\n" + "\n".join(dearer) + "\n")
+        parts.append(
+            "**More CPU time than wrk**, even the one of ours that takes least:\n\n" + "\n".join(dearer) + "\n"
+        )
     else:
         parts.append("In none do all of ours need more CPU time than wrk.\n")
     if ahead:
-        parts.append("**Another peer is ahead** in requests/s:\n\n" + "\n".join(ahead) + "\n")
+        parts.append(f"{AHEAD}\n" + "\n".join(ahead) + "\n")
     else:
         parts.append("No other peer is ahead of it in requests/s.\n")
+    if every:
+        parts.append(f"{EVERY}\n" + "\n".join(every) + "\n")
+    else:
+        parts.append("None of our other strategies is shown to have fewer requests/s than wrk.\n")
     return "\n".join(parts)
 
 
 _MODE = {"user": "user mode", "system": "the kernel"}
 
 
-def _unsure(ratio: list[float | None]) -> str:
-    """What to add if the interval has 1 in it."""
+def _parts(figures: dict, other: dict) -> dict[str, float]:
+    """By how much its CPU time exceeds the other's, in µs a request."""
+    return {part: figures[f"{part}_median"] - other[f"{part}_median"] for part in _MODE}
+
+
+def _excess(figures: dict, other: dict) -> str:
+    told = (f"{micros:+.1f} µs in {_MODE[part]}" for part, micros in _parts(figures, other).items())
+    return f"{' and '.join(told)} per request"
+
+
+def _includes_1(ratio: list[float | None]) -> bool:
     _, low, high = ratio
-    return " (it may be none: the interval includes 1)" if low and high and low <= 1 <= high else ""
+    return bool(low and high and low <= 1 <= high)
 
 
-def _why(figures: dict, parts: dict[str, float]) -> str:
-    """Where the time goes."""
-    if figures["cpu_ratio"][0] <= 1:
+def _overlap(one: list[float | None], other: list[float | None]) -> bool:
+    return bool(one[1] and other[2] and one[1] <= other[2])
+
+
+def _why(figures: dict, wrk: dict) -> str:
+    """Where the time of what is slower goes."""
+    if figures["cpu_ratio"][0] <= 1 or _includes_1(figures["cpu_ratio"]):
         return "waiting"
+    parts = _parts(figures, wrk)
     return "user" if parts["user"] >= parts["system"] else "system"
+
+
+def _letter(arm: str, figures: dict, setting: dict) -> str:
+    alone = STRATEGIES[arm.partition("/")[2]].one_at_a_time and setting["concurrency"] > 1
+    return "o" if alone else LETTERS[_why(figures, setting["arms"]["wrk"])]
 
 
 def main() -> None:
     """Write the page and its pictures anew."""
-    measured, calls = (json.loads(path.read_text(encoding="utf-8")) for path in (MEASURED, CALLS))
-    PAGE.write_text(page(measured, calls), encoding="utf-8")
+    measured, *others = (json.loads(path.read_text(encoding="utf-8")) for path in (MEASURED, CALLS, AT_SCALE, STREAMS))
+    PAGE.write_text(page(measured, *others), encoding="utf-8")
     for old in HERE.glob("performance-*.svg"):
         old.unlink()
     for name, picture in pictures(measured).items():

@@ -83,7 +83,11 @@ LEFT_OUT = [
         "the server closes an idle connection",
         "one more try: `test_keep_alive.py` has it, for all implementations",
     ),
-    Left(63, "robots.txt fails, is huge or redirects to itself", "there is no crawler yet"),
+    Left(
+        63,
+        "robots.txt fails, is huge or redirects to itself",
+        "it concerns the crawler in Rust: `test_crawling_politeness.py` has it",
+    ),
     Left(64, "faults of clients", "they concern the lab, not the strategies: `test_lab_faults.py` has them"),
 ]
 

@@ -5,8 +5,10 @@ A block behind the comment ``<!-- not run -->``, which no reader sees, is left o
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+import runpy
 import shlex
 import shutil
 import signal
@@ -51,7 +53,18 @@ def read(path: Path, language: str) -> list[Block]:
 def commands() -> list[str]:
     """The commands of all documents, without their comments."""
     lines = [line for path in DOCUMENTS for block in read(path, "sh") for line in block.text.splitlines()]
-    return [line.partition("  #")[0].strip() for line in lines]
+    return [without_comment(line) for line in lines]
+
+
+def without_comment(line: str) -> str:
+    return line.partition("  #")[0].strip()
+
+
+def our_commands(document: str) -> list[str]:
+    """The command lines of this package in a document: also those that are not run, and those within a sentence."""
+    return [
+        without_comment(line) for line in re.findall(r"^aio-strategies .*$|(?<=`)aio-strategies [^`]*", document, re.M)
+    ]
 
 
 @pytest.fixture
@@ -96,6 +109,27 @@ def test_every_command_is_tried():
     assert tried == len(COMMANDS), "one of them is in no document"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_parser_knows_every_command(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where files can be written
+    for command in our_commands(path.read_text(encoding="utf-8")):
+        assert is_known(shlex.split(command)[1:]), command
+
+
+def is_known(words):
+    try:
+        return cli._parser().parse_args(cli._split(words)[0]).command is not None
+    except SystemExit as ended:
+        return ended.code == 0  # as of --help
+
+
+def test_commands_are_found_wherever_they_are():
+    text = (
+        f"{NOT_RUN}\n\n```sh\naio-strategies one  # two\n```\n\n`aio-strategies compare -r 3`, not `aio-strategies`.\n"
+    )
+    assert our_commands(text) == ["aio-strategies one", "aio-strategies compare -r 3"]
+
+
 #: The commands, and what each shows.
 COMMANDS = {
     "aio-strategies run --as-host example.com:80 program.py": "10 pages",
@@ -133,6 +167,33 @@ def test_serving():
         serving.send_signal(signal.SIGINT)
         assert serving.stdout.readline().startswith("served 1 request")
     assert serving.returncode == 0
+
+
+def test_the_measuring_protocol_quotes_the_latest_figures():
+    """docs/make_measuring.py puts them in; if they are to change, the benchmarks come first."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_measuring.py"))
+    text = made["PAGE"].read_text(encoding="utf-8")
+    assert made["page"](text) == text
+    with pytest.raises(ValueError, match="no place for the evidence"):
+        made["page"](text.replace("<!-- end of the evidence -->\n", ""))
+
+
+def records() -> list[type]:
+    """The public classes whose attributes are their fields."""
+    classes = [each for each in (getattr(aio, name) for name in aio.__all__) if isinstance(each, type)]
+    return [each for each in classes if fields_of(each)]
+
+
+def fields_of(record):
+    if dataclasses.is_dataclass(record):
+        return [field.name for field in dataclasses.fields(record)]
+    return getattr(record, "_fields", ()) if issubclass(record, tuple) else ()
+
+
+@pytest.mark.parametrize("record", records(), ids=lambda record: record.__name__)
+def test_help_describes_every_field(record):
+    public = [name for name in fields_of(record) if not name.startswith("_")]
+    assert [name for name in public if not re.search(rf"\b{name}\b.*:", record.__doc__)] == []
 
 
 #: A shell takes the place of __main__, so it has a process of its own.

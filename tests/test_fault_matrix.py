@@ -177,3 +177,12 @@ def test_the_page_has_these_rows() -> None:
     assert measured["outcomes"].keys() == {row.case for row in ROWS if row.by_others}
     assert made["PAGE"].read_text(encoding="utf-8") == made["page"]()
     assert [row.number for row in ROWS if f"| {row.number} | {row.case} |" not in made["page"]()] == []
+
+
+def test_each_difference_from_other_parsers_is_judged() -> None:
+    made = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_faults.py"))
+    counted = json.loads(made["COUNTED"].read_text(encoding="utf-8"))
+    assert made["judged"](counted) in made["page"]()
+    counted["h11"]["kinds"].append({"ours": "accepted", "theirs": "too cold", "count": 1, "shortest": "b''"})
+    with pytest.raises(ValueError, match="not judged: h11: too cold"):
+        made["judged"](counted)

@@ -388,7 +388,7 @@ class TestFaults:
         assert shown.error_name == "ComparisonError"
         assert shown.error.splitlines()[0] == (
             f"abroad cannot be compared: OSError: [Errno {errno.ENETUNREACH}] the lab does not stand in for {host},"
-            f" and no other host can be reached; name it by --host {host}"
+            f" and connecting to other hosts is refused; name it by --host {host}"
         )
 
     def test_a_host_of_this_machine_where_nobody_answers(self, begun):

@@ -13,13 +13,14 @@ import pytest
 from peer_clients import CLIENTS, PEERS, Job, measure
 
 MADE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_performance.py"))
-MEASURED = json.loads(MADE["MEASURED"].read_text(encoding="utf-8"))
-CALLS = json.loads(MADE["CALLS"].read_text(encoding="utf-8"))
+MEASURED, CALLS, AT_SCALE, STREAMS = (
+    json.loads(MADE[name].read_text(encoding="utf-8")) for name in ("MEASURED", "CALLS", "AT_SCALE", "STREAMS")
+)
 
 
 def test_the_page_has_these_figures() -> None:
     """docs/make_performance.py makes it; if the figures are to change, benchmarks/peers.py comes first."""
-    page = MADE["page"](MEASURED, CALLS)
+    page = MADE["page"](MEASURED, CALLS, AT_SCALE, STREAMS)
     assert MADE["PAGE"].read_text(encoding="utf-8") == page
     pictures = MADE["pictures"](MEASURED)
     assert {path.name for path in MADE["HERE"].glob("performance-*.svg")} == pictures.keys()
@@ -38,6 +39,29 @@ def test_each_setting_and_arm_is_named() -> None:
         assert all(name in section for name in [*setting["failed"], *setting["left_out"]])
     top = sections[0]
     assert all(name in top for name in [*MEASURED["absent"], *MEASURED["versions"]])
+
+
+def test_many_in_flight_and_long_streams_are_on_the_page() -> None:
+    at_scale = copy.deepcopy(AT_SCALE)
+    at_scale["strategies"]["thread"] = {
+        "python": {"wall": 27.72, "kib": 270_432, "peak_connections_so_far": 7112},
+        "rust": {"wall": 3.25, "kib": 229_748, "peak_connections_so_far": 10_000},
+    }
+    page = MADE["page"](MEASURED, CALLS, at_scale, STREAMS)
+    assert f"all {len(peers.FULL)}" in page
+    many = page.partition("## 10,000 in flight")[2].partition("## ")[0]
+    for key, languages in at_scale["strategies"].items():
+        assert (f"| `{key}` |" in many) == ("not_applicable" not in languages)
+    assert "| `thread` | 27.7 (at most 7,112 in flight) | 277 | 3.2 | 235 |" in many
+    streams = page.partition("## Long streams")[2].partition("## ")[0]
+    assert streams.count("\n| **") == len(STREAMS["runs"])
+    assert "URLs/s, 1,000,000" in streams
+
+
+def test_no_floor_is_named_that_an_arm_goes_below() -> None:
+    calls = MADE["page"](MEASURED, CALLS).partition("## System calls")[2].partition("## ")[0]
+    assert "cannot do with less" not in calls
+    assert "The poll reports a reply only once" in calls
 
 
 def test_a_part_of_the_figures_makes_a_page() -> None:
@@ -66,7 +90,7 @@ def losses(*ours: dict, **peers: dict) -> str:
     setting = dict(
         zip(("scheme", "keep_alive", "size", "concurrency", "latency"), ("http", False, 100, 7, 0), strict=True)
     )
-    arms = {f"rust/{number}": each for number, each in enumerate(ours)}
+    arms = dict(zip(("rust/thread", "rust/callback", "rust/blocking"), ours, strict=False))
     measured = {
         "ours": list(arms),
         "settings": {"one": {**setting, "arms": {"wrk": figures([1, 1, 1], [1, 1, 1]), **arms, **peers}}},
@@ -74,21 +98,64 @@ def losses(*ours: dict, **peers: dict) -> str:
     return MADE["_losses"](measured)
 
 
+LOST = figures([0.8, 0.7, 0.9], [1.2, 1.1, 1.3], user=15)
+WON = figures([1.2, 1.1, 1.3], [0.9, 0.8, 0.95])
+
+
 def test_only_what_is_lost_is_called_lost() -> None:
-    won = losses(figures([0.5, 0.4, 0.6], [2, 1.9, 2.1]), figures([1.2, 1.1, 1.3], [0.9, 0.8, 0.95]))
+    won = losses(WON)
     assert "In none does it have fewer" in won
     assert "In none do all of ours need more" in won
     assert "No other peer" in won
+    assert "None of our other strategies" in won
 
-    lost = losses(figures([0.8, 0.7, 0.9], [1.2, 1.1, 1.3], user=15), ab=figures([0.9, 0.8, 0.95], [1, 1, 1]))
-    assert "rust/0 0.80 [0.70, 0.90]; +5.0 µs in user mode and +0.0 µs in the kernel" in lost
-    assert "most of the excess in user mode" in lost
-    assert "rust/0 1.20 [1.10, 1.30]." in lost
-    assert "ab (0.90 [0.80, 0.95]); our best is rust/0" in lost
+    lost = losses(LOST, ab=figures([0.9, 0.8, 0.95], [1, 1, 1]), pycurl=figures([0.95, 0.92, 0.98], [1, 1, 1]))
+    assert "rust/thread 0.80 [0.70, 0.90]; +5.0 µs in user mode and +0.0 µs in the kernel" in lost
+    assert "most of the excess in user mode. wrk counts" in lost
+    assert "rust/thread 1.20 [1.10, 1.30]; +5.0" in lost
+    assert (
+        "ab 0.90 [0.80, 0.95], our best is rust/thread 0.80 [0.70, 0.90] (perhaps not: the intervals overlap)" in lost
+    )
+    assert "pycurl 0.95 [0.92, 0.98], our best is rust/thread 0.80 [0.70, 0.90]; ours takes +5.0 µs" in lost
 
-    assert "it may be none" in losses(figures([0.98, 0.9, 1.1], [0.9, 0.8, 1.0]))
-    assert "no more CPU time than wrk, yet longer" in losses(figures([0.9, 0.8, 0.95], [0.9, 0.8, 1.0]))
-    assert "it may be none" not in losses(figures([0.9, None, None], [0.9, None, None]))  # too few rounds to say
+    assert "yet takes longer" in losses(figures([0.9, 0.8, 0.95], [0.9, 0.8, 1.0]))
+    assert "yet takes longer" in losses(figures([0.9, 0.8, 0.95], [1.1, 0.9, 1.2], user=15))  # perhaps no more CPU time
+    assert "perhaps no loss" not in losses(figures([0.9, None, None], [0.9, None, None]))  # too few rounds to say
+
+
+def test_a_reason_is_given_only_for_a_loss_that_is_shown() -> None:
+    unsure = losses(figures([0.98, 0.9, 1.1], [1.2, 1.1, 1.3], user=15))
+    assert "The interval includes 1: perhaps no loss.\n\n- http" in unsure
+    assert "wrk counts a reply and forgets it. Ours keeps" not in unsure
+    assert "None of our other strategies" in unsure
+
+
+def test_all_of_ours_that_lose_are_named() -> None:
+    found = losses(LOST, WON, figures([0.2, 0.1, 0.3], [3, 2, 4]))
+    assert "In none does it have fewer" in found  # the best of them
+    assert "rust/thread 0.80 [0.70, 0.90] `u`, rust/blocking 0.20 [0.10, 0.30] `o`." in found
+
+
+def test_the_best_is_not_chosen_by_noise() -> None:
+    """Of those that are as fast, as far as is known, it is the one that takes the least CPU time."""
+    dear, cheap = figures([0.99, 0.98, 1.0], [2.5, 2.3, 2.7]), figures([0.98, 0.97, 0.99], [1.3, 1.2, 1.4])
+    slow = figures([0.5, 0.4, 0.6], [1.0, 0.9, 1.1])
+    assert MADE["_best"]({"dear": dear, "cheap": cheap, "slow": slow}) == "cheap"
+    assert MADE["_best"]({"dear": dear, "slow": slow}) == "dear"
+
+
+def test_rounds_that_differ_too_much_are_pointed_out() -> None:
+    part = copy.deepcopy(MEASURED)
+    name, setting = next(iter(part["settings"].items()))
+    part["settings"] = {name: setting}
+    setting["arms"] = {
+        "wrk": setting["arms"]["wrk"],
+        "rust/callback": setting["arms"]["rust/callback"]
+        | {"cpu_ratio": [1.8, 0.96, 1.9], "cpu_median": [894.4, 408.7, 920.0]},
+    }
+    assert "for the middle to say anything: rust/callback took 409 to 920 µs of CPU time.\n" in MADE["page"](part)
+    setting["arms"]["rust/callback"]["cpu_ratio"] = [1.2, 1.1, 1.3]
+    assert "for the middle to say anything" not in MADE["page"](part)
 
 
 @pytest.mark.parametrize("https", [False, True], ids=["http", "https"])

@@ -100,9 +100,9 @@ def stream(
 
     ``for response in aio.stream("thread", urls): ...`` or, beside an event loop, ``async for``. URLs are taken from the
     iterable when there is room for them: at most twice ``concurrency`` are in work or wait to be handed out. The
-    responses come in the order in which they are complete; ``Response.index`` is the place of the URL.
+    responses come in the order in which they complete; ``Response.index`` is the place of the URL.
 
-    The iterable is asked for URLs by the loop over the responses: while it makes that wait, no response is handed out.
+    The loop over the responses asks the iterable for URLs: while it makes the loop wait, no response is handed out.
     An asynchronous one does not hold them up.
 
     Args:
@@ -119,7 +119,8 @@ def stream(
         The responses. One whose URL is malformed has an ``InvalidURL`` or ``UnsupportedProtocol`` in ``error``.
 
     Raises:
-        TypeError: an argument is of the wrong type; while it goes on: the iterable has something else than a string.
+        TypeError: an argument is of the wrong type; while it goes on: the iterable yields something other than a
+            string.
         ValueError: an argument is out of range.
         ForkedProcessError: while it goes on: it was begun before a fork, by the parent process.
 

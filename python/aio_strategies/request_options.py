@@ -109,8 +109,8 @@ OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake 
         headers: header fields to send, as a mapping or as pairs. They replace ours of the same name (``User-Agent``,
             ``Accept``). ``Authorization`` and ``Cookie`` are not sent on to another host that a redirect leads to.
         follow_redirects: whether to go where a reply with status 301, 302, 303, 307 or 308 leads. The replies on the
-            way are in ``Response.history``, without their bodies. All URLs of the call are fetched before the first
-            redirect is followed.
+            way are in ``Response.history``, without their bodies. Each has the whole ``timeout``. A call fetches all
+            its URLs before it follows the first redirect; a stream follows each at once.
         max_redirects: how many redirects may follow one another; with 0, and ``follow_redirects``, any is an error.
         verify: whom to trust over ``https``: True, those whom the system trusts (``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
             replace them); the path of a file of PEM certificates, or of a folder as ``openssl rehash`` makes it; or

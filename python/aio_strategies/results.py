@@ -71,7 +71,7 @@ class Response:
         start: when this exchange began (before it connected), in seconds after ``Run.began``; 0.0 if it never began
             because its host is unknown, or if its worker process died.
         error: the exception that ended this exchange, or None.
-        history: the replies that led here, the first first, if redirects were followed; without their bodies.
+        history: the replies that led here, in order, if redirects were followed; without their bodies.
         index: the place of its URL among those of the call.
     """
 
@@ -338,9 +338,10 @@ class Run(Sequence[Response]):
     Attributes:
         strategy: the strategy's key, such as ``"thread"``.
         language: ``"python"`` or ``"rust"``.
-        began: when the call's clock started, in seconds of ``time.monotonic()``, like the times in the lab's log;
-            every ``Response.start`` counts from here.
-        wall: wall time in seconds, from the start of the first connection to the end of the last response.
+        began: when the call's clock started, in seconds of ``time.monotonic()``, like the times in the lab's log: once
+            its arguments are checked and its hosts resolved. Every ``Response.start`` counts from here.
+        wall: wall time in seconds, from ``began`` until the last response is there and all has ended that the strategy
+            started, such as a pool of threads or processes; starting it is included.
         cpu: CPU time in seconds during ``wall`` (``cpu.user + cpu.system``), child processes included.
     """
 

@@ -33,7 +33,22 @@ __all__ = ["Comparison"]
 class Comparison(Findings):
     """The result of ``compare``. It holds everything that was measured, and is displayed as a table.
 
-    Its attributes are those of ``Findings``.
+    Attributes:
+        settings: the arguments of the comparison.
+        seed: the seed of the random order of the runs.
+        environment: the machine and the builds; see ``measuring/environment.py``.
+        timed_runs: every timed run, in chronological order, including those of the twin.
+        left_out: the arms that are not available here, such as ``rust/process``, and why.
+        costs: what each arm cost besides time, measured in a separate pass, by the arm's name.
+        conditions: what else the machine did.
+        kept_exchanges: the exchanges of the timed runs that were kept, in columns.
+        failures: the errors of runs that failed after the gate, by the arm's name.
+        unchecked: the programs that returned no content, so that it could not be checked; with a lab, its log shows
+            that they fetched each URL once, and how many bytes were sent.
+        printed: what the programs printed on their first run, by the arm's name, if anything.
+        url: the root URL of the lab server, or of its site that was crawled; None without a lab.
+        ended: why there were no more rounds: ``"precise"`` (every headline interval is within ±5 %), ``"rounds"`` (the
+            number allowed was reached), ``"budget"``, or ``"interrupted"``.
     """
 
     @cached_property

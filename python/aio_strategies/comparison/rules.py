@@ -17,7 +17,12 @@ _IMPOSSIBLE = 0.99
 
 
 class Breach(NamedTuple):
-    """A rule that an arm broke, in English and in Chinese."""
+    """A rule that an arm broke.
+
+    Attributes:
+        text: what it did and what is allowed, in English.
+        text_zh: the same in Chinese.
+    """
 
     text: str
     text_zh: str

@@ -82,7 +82,8 @@ class Crawler(Outputs):
         max_depth: how many links away from a root to go; None for any number.
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
-        options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise.
+        options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. ``max_redirect``
+            holds, whatever ``follow_redirects`` and ``max_redirects`` say.
 
     Attributes:
         statistics: a row for each URL, of the latest crawl.

@@ -88,8 +88,9 @@ class Crawler(crawler.Crawler):
             files or makes batches: these hold pages back.
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
-        options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. robots.txt knows this
-            crawler by the first word of the ``User-Agent`` in ``headers``, or as ``aio-strategies``.
+        options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. ``max_redirect``
+            holds, whatever ``follow_redirects`` and ``max_redirects`` say. robots.txt knows this crawler by the first
+            word of the ``User-Agent`` in ``headers``, or as ``aio-strategies``.
 
     Attributes:
         statistics: a row for each URL, of the latest crawl.

@@ -25,7 +25,12 @@ LEAST_COLUMNS = 80
 
 
 class Colour(NamedTuple):
-    """A colour, for HTML and for a terminal, which picks a shade that suits its background."""
+    """A colour.
+
+    Attributes:
+        html: the colour in HTML, such as ``"#a558c9"``.
+        terminal: its name for a terminal, which picks a shade that suits its background.
+    """
 
     html: str
     terminal: str

@@ -19,32 +19,35 @@ class LogRecord(NamedTuple):
     """One exchange, as the server saw it. Times are in seconds of ``time.monotonic()``.
 
     (On Windows, they count from the start of the server, as processes share no clock there.)
+
+    Attributes:
+        id: number of the exchange, from 1, in the order in which exchanges began.
+        connection: number of the connection, from 1, in the order in which connections were accepted.
+        path: the request's target; its whole URL, if the site of the server answered; empty if no readable request
+            came.
+        status: the reply's status; None if no byte of a reply was sent, or if a raw reply has none.
+        size: bytes of the reply's body that were sent; of all of a raw reply.
+        accepted: when the connection was accepted.
+        secured: when the connection's TLS handshake had ended; None for plain HTTP, or if it never did.
+        begun: when the exchange began. The first on a connection began when that was accepted; a later one began when
+            the first byte of its request had arrived and the one before it had ended.
+        request: when the request's head had arrived completely, or None.
+        first_byte: just before the reply's first byte was sent, or None.
+        last_byte: just after the reply's last byte was handed to the kernel, or None.
+        closed: when the connection was closed; None if it was still open when the log was read.
     """
 
-    #: Number of the exchange, from 1, in the order in which exchanges began.
     id: int
-    #: Number of the connection, from 1, in the order in which connections were accepted.
     connection: int
-    #: The request's target; its whole URL, if the site of the server answered; empty if no readable request came.
     path: str
-    #: The reply's status; None if no byte of a reply was sent, or if a raw reply has none.
     status: int | None
-    #: Bytes of the reply's body that were sent; of all of a raw reply.
     size: int
-    #: When the connection was accepted.
     accepted: float
-    #: When the connection's TLS handshake had ended; None for plain HTTP, or if it never did.
     secured: float | None
-    #: When the exchange began. The first on a connection began when that was accepted; a later one began when the first
-    #: byte of its request had arrived and the one before it had ended.
     begun: float
-    #: When the request's head had arrived completely, or None.
     request: float | None
-    #: Just before the reply's first byte was sent, or None.
     first_byte: float | None
-    #: Just after the reply's last byte was handed to the kernel, or None.
     last_byte: float | None
-    #: When the connection was closed; None if it was still open when the log was read.
     closed: float | None
 
 

@@ -142,7 +142,7 @@ def redirect_for_good(hosts: Iterable[Address], target: Address) -> None:
 
 
 def fence(advice: str, lab_port: int = 0) -> None:
-    """From now on, refuse any connection to another machine, in this process and those forked from it.
+    """From now on, refuse Python's connections to another machine, in this process and those forked from it.
 
     Redirected connections are still allowed. All others raise an OSError that names the host and gives the advice, in
     which ``{host}`` stands for the host, such as ``example.com:80``. ``lab_port`` is the lab's, which needs no advice.
@@ -219,7 +219,7 @@ def _refuse_unless_local(name: str, port: Any) -> None:
     what_to_do = _advice.format(host=host)
     if port in (443, "443", "https"):
         what_to_do = "it speaks plain HTTP, not TLS: use http://"
-    message = f"the lab does not stand in for {host}, and no other host can be reached; {what_to_do}"
+    message = f"the lab does not stand in for {host}, and connecting to other hosts is refused; {what_to_do}"
     if message not in _refusals:
         _refusals.append(message)
     raise OSError(errno.ENETUNREACH, message)

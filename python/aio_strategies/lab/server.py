@@ -66,29 +66,33 @@ class LabStats:
 
     The first exchange on a connection is in flight from the moment the connection is accepted, later ones from the
     arrival of their request; until the last byte of the reply is sent, or the connection is closed.
+
+    Attributes:
+        served: exchanges that ended with a complete 200 reply.
+        errors: exchanges that ended with a complete reply of another status.
+        connections: connections accepted.
+        open_connections: connections open now.
+        peak_connections: the most connections open at once.
+        in_flight: exchanges in flight now.
+        peak_in_flight: the most exchanges in flight at once.
+        log_dropped: records dropped because ``log_limit`` was reached.
+        cpu_user: CPU time in seconds that the server has used since it started, in user mode; a reset does not change
+            it.
+        cpu_system: CPU time in seconds that the server has used since it started, in the kernel; a reset does not
+            change it.
+        uptime: seconds since the server started; a reset does not change it.
     """
 
-    #: Exchanges that ended with a complete 200 reply.
     served: int
-    #: Exchanges that ended with a complete reply of another status.
     errors: int
-    #: Connections accepted.
     connections: int
-    #: Connections open now.
     open_connections: int
-    #: The most connections open at once.
     peak_connections: int
-    #: Exchanges in flight now.
     in_flight: int
-    #: The most exchanges in flight at once.
     peak_in_flight: int
-    #: Records dropped because ``log_limit`` was reached.
     log_dropped: int
-    #: CPU time in seconds that the server has used since it started, in user mode; a reset does not change it.
     cpu_user: float
-    #: CPU time in seconds that the server has used since it started, in the kernel; a reset does not change it.
     cpu_system: float
-    #: Seconds since the server started; a reset does not change it.
     uptime: float
 
 

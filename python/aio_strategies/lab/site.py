@@ -20,21 +20,24 @@ _TIMES = ("slow",)
 
 
 class SitePage(NamedTuple):
-    """What is true of a URL of a ``Site``."""
+    """What is true of a URL of a ``Site``.
 
-    #: The URL.
+    Attributes:
+        url: the URL.
+        host: the name of its host.
+        status: the status of its reply, apart from those of ``throttled`` and ``unavailable``.
+        depth: the fewest links that lead to it from the root, redirects not counted; None if no link does.
+        location: the URL that it redirects to; None if it does not.
+        cut: whether the connection is closed in the middle of its body.
+        delay: how many seconds later than others it is answered.
+    """
+
     url: str
-    #: The name of its host.
     host: str
-    #: The status of its reply, apart from those of ``throttled`` and ``unavailable``.
     status: int
-    #: The fewest links that lead to it from the root, redirects not counted; None if no link does.
     depth: int | None
-    #: The URL that it redirects to; None if it does not.
     location: str | None
-    #: Whether the connection is closed in the middle of its body.
     cut: bool
-    #: How many seconds later than others it is answered.
     delay: float
 
 
