@@ -3,8 +3,9 @@
 //! Every connection makes a whole handshake, as Python's does: no session is resumed.
 
 use std::cell::RefCell;
+use std::fs;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -12,9 +13,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, OtherError,
-    RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError,
+    OtherError, RootCertStore, SignatureScheme,
 };
+use rustls_native_certs::CertificateResult;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
@@ -208,18 +210,42 @@ impl Verifier {
         let authorities = match trust {
             Trust::Anybody => None,
             Trust::System => Some((rustls_native_certs::load_native_certs(), "the system".to_owned())),
-            Trust::Authorities(path) => {
-                let (file, folder) = if path.is_dir() { (None, Some(&**path)) } else { (Some(&**path), None) };
-                Some((rustls_native_certs::load_certs_from_paths(file, folder), path.display().to_string()))
-            }
+            Trust::Authorities(path) => Some((certificates_at(path), path.display().to_string())),
         };
         let authorities = authorities.map(|(found, whose)| verifier(found, &whose, provider)).transpose()?;
         Ok(Verifier { authorities, algorithms: provider.signature_verification_algorithms })
     }
 }
 
+/// The certificates of a file; or of a folder, in those files that OpenSSL looks at.
+fn certificates_at(path: &Path) -> CertificateResult {
+    let of_file = |file: &Path| rustls_native_certs::load_certs_from_paths(Some(file), None);
+    if !path.is_dir() {
+        return of_file(path);
+    }
+    let mut all = CertificateResult::default();
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_hash_name) {
+            let found = of_file(&entry.path());
+            all.certs.extend(found.certs);
+            all.errors.extend(found.errors);
+        }
+    }
+    all
+}
+
+/// Whether `openssl rehash` gives such names: `5ad8a5d6.0`.
+fn is_hash_name(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(hash, number)| {
+        hash.len() == 8
+            && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 fn verifier(
-    found: rustls_native_certs::CertificateResult,
+    found: CertificateResult,
     whose: &str,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, Error> {
@@ -304,8 +330,20 @@ fn reason(error: &TlsError, host: &str) -> String {
             other => format!("the certificate cannot be verified: {other}"),
         },
         TlsError::InvalidMessage(_) => "the server does not speak TLS".to_owned(),
-        TlsError::AlertReceived(alert) => format!("the server refused it: {}", words(&format!("{alert:?}"))),
+        TlsError::AlertReceived(alert) => format!("the server refused it: {}", alert_words(*alert)),
         other => other.to_string(),
+    }
+}
+
+/// An alert in OpenSSL's words.
+fn alert_words(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::UnknownCA => "unknown ca".to_owned(),
+        AlertDescription::UnknownPSKIdentity => "unknown psk identity".to_owned(),
+        AlertDescription::UnrecognisedName => "unrecognized name".to_owned(),
+        AlertDescription::UserCanceled => "user cancelled".to_owned(),
+        AlertDescription::EncryptedClientHelloRequired | AlertDescription::Unknown(_) => "unknown error".to_owned(),
+        other => words(&format!("{other:?}")),
     }
 }
 

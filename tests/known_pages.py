@@ -20,11 +20,12 @@ def leading_to(location: str, status: int = 302) -> tuple[int, dict, bytes]:
 
 
 class Site:
-    """A server of known pages, which notes its requests."""
+    """A server of known pages, which notes its requests, and the header fields of the latest for each path."""
 
     def __init__(self, pages: dict) -> None:
         self.pages = pages
         self.requests: Counter[str] = Counter()
+        self.told: dict[str, dict[str, str]] = {}
         self.times: list[tuple[str, float]] = []
         outer = self
 
@@ -34,6 +35,7 @@ class Site:
             def do_GET(self) -> None:
                 outer.times.append((self.path, time.monotonic()))
                 outer.requests[self.path] += 1
+                outer.told[self.path] = dict(self.headers)
                 reply = outer.pages.get(self.path, (404, {}, b"no such page"))
                 status, headers, body = reply(outer.requests[self.path]) if callable(reply) else reply
                 if status == 0:

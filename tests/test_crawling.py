@@ -7,10 +7,12 @@ import contextlib
 import functools
 import time
 from collections import Counter
+from contextlib import ExitStack
 
 import aio_strategies as aio
 import pytest
 from aio_strategies.crawling.links import links_of
+from aio_strategies.lab.redirect import redirect
 from conftest import thread_count
 from known_pages import HTML, Site, leading_to, page
 
@@ -171,6 +173,32 @@ def test_lenient_hosts(site, crawler):
     assert not any("www.a.test" in url or "//a.test" in url or "b.test" in url for url in strict)
     assert {f"http://www.a.test:{port}/", f"http://a.test:{port}/"} <= lenient
     assert not any("b.test" in url for url in lenient)
+
+
+def test_only_the_roots_origins_are_told_what_is_theirs(crawler):
+    """A bug once: other hosts, and other ports, were sent the caller's Authorization."""
+    own = {"Authorization": "secret", "Cookie": "a=b", "Proxy-Authorization": "secret", "Host": "virtual.test"}
+    with Site({}) as site, Site({"/": page()}) as second, Site({"/linked": page()}) as other, ExitStack() as stack:
+        ports = [int(one.url.rpartition(":")[2]) for one in (site, second, other)]
+        at = [*(("a.own.test", port) for port in ports), ("b.own.test", ports[0])]
+        for name, port in at:
+            stack.enter_context(redirect(name, port, ("127.0.0.1", port)))
+        root, second_root, other_port, other_host = (f"{name}:{port}" for name, port in at)
+        site.pages = {
+            "/": page("/own", "/away", f"http://{other_port}/linked"),
+            "/own": page(),
+            "/away": leading_to(f"http://{other_host}/led"),
+            "/led": page(f"http://{root}/back"),
+            "/back": page(),
+        }
+        roots = [f"http://{root}/", f"http://{second_root}/"]
+        found = list(crawler(roots, strict=False, headers={**own, "X-Two": "2"}))
+    assert {one.status for one in found} == {200, 302}
+    for told in (*(site.told[path] for path in ("/", "/own", "/away", "/back")), second.told["/"]):
+        assert {**own, "X-Two": "2"}.items() <= told.items()
+    for origin, told in ((other_port, other.told["/linked"]), (other_host, site.told["/led"])):
+        assert (told["Host"], told["X-Two"]) == (origin, "2")
+        assert not told.keys() & own.keys() - {"Host"}
 
 
 @pytest.mark.parametrize("key", ["thread", "asyncio", "callback"])

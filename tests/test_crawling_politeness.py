@@ -206,6 +206,17 @@ def test_a_sitemap_on_a_host_that_was_not_met():
         assert second.requests["/sitemap.txt"] == second.requests["/listed"] == 1
 
 
+def test_robots_txt_and_sitemaps_of_other_origins_are_not_told_secrets():
+    with Site({"/": page()}) as site, Site({"/listed": page()}) as other:
+        site.pages["/robots.txt"] = (200, TEXT, f"Sitemap: {other.url}/sitemap.txt".encode())
+        other.pages["/sitemap.txt"] = (200, TEXT, f"{other.url}/listed\n".encode())
+        found = list(aio.Crawler(site.url, sitemaps=True, headers={"Authorization": "secret"}, timeout=10))
+    assert {one.status for one in found} == {200}
+    assert {told.get("Authorization") for told in site.told.values()} == {"secret"}
+    assert other.told.keys() == {"/robots.txt", "/sitemap.txt", "/sitemap.xml", "/listed"}
+    assert {told.get("Authorization") for told in other.told.values()} == {None}
+
+
 def test_the_scope_is_never_left():
     with Site({"/": page("/in")}) as other:
         pages = {

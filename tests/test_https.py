@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aio_strategies as aio
@@ -77,6 +79,84 @@ def test_a_server_that_goes_away(way, ca_file):
         [response] = way([url], verify=ca_file, timeout=10)
     assert isinstance(response.error, aio.SSLError)
     assert "the TLS handshake failed: the server closed the connection" in str(response.error)
+
+
+ALERTS = {
+    10: "unexpected message",
+    20: "bad record mac",
+    22: "record overflow",
+    40: "handshake failure",
+    42: "bad certificate",
+    43: "unsupported certificate",
+    44: "certificate revoked",
+    45: "certificate expired",
+    46: "certificate unknown",
+    47: "illegal parameter",
+    48: "unknown ca",
+    49: "access denied",
+    50: "decode error",
+    51: "decrypt error",
+    70: "protocol version",
+    71: "insufficient security",
+    80: "internal error",
+    86: "inappropriate fallback",
+    90: "user cancelled",
+    109: "missing extension",
+    110: "unsupported extension",
+    112: "unrecognized name",
+    113: "bad certificate status response",
+    115: "unknown psk identity",
+    116: "certificate required",
+    120: "no application protocol",
+    200: "unknown error",
+}
+GOODBYE = bytes([21, 3, 3, 0, 2, 1, 0])
+
+
+def alerting(number: int) -> Callable[[socket.socket], object]:
+    """Answer the beginning of a handshake with this alert, and wait until the client leaves."""
+    alert = bytes([21, 3, 3, 0, 2, 2, number])
+    return lambda connection: (connection.recv(1 << 16), connection.sendall(alert), connection.recv(1))
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_a_server_that_refuses(language, ca_file):
+    """A bug once: each language had words of its own for some alerts."""
+    with contextlib.ExitStack() as stack:
+        urls = [stack.enter_context(serving(alerting(number))) for number in ALERTS]
+        run = aio.run("thread", urls, language=language, verify=ca_file)
+    assert [str(response.error) for response in run] == [
+        f"the TLS handshake failed: the server refused it: {words} (while fetching {url})"
+        for words, url in zip(ALERTS.values(), urls, strict=True)
+    ]
+
+
+def test_a_server_that_says_goodbye(way, ca_file):
+    """A bug once: Python quoted OpenSSL. (rustls believes no goodbye before the handshake's end, only that of TCP.)"""
+    with serving(lambda connection: (connection.recv(1 << 16), connection.sendall(GOODBYE))) as url:
+        [response] = way([url], verify=ca_file, timeout=10)
+    assert type(response.error) is aio.SSLError
+    assert response.error.message == "the TLS handshake failed: the server closed the connection"
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_a_server_that_asks_for_a_certificate(language, authority, certificate, ca_file):
+    """By TLS 1.3, the client learns of it only after its handshake."""
+    tls = context(certificate)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(tls)
+
+    def script(connection: socket.socket) -> None:
+        with tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
+            with contextlib.suppress(ssl.SSLError):
+                secured.do_handshake()
+            while socket.socket.recv(secured, 4096):  # what is left unread would make a reset of the end
+                pass
+
+    with serving(script) as url:
+        [response] = aio.run("thread", [url], language=language, verify=ca_file)
+    assert type(response.error) is aio.SSLError
+    assert response.error.message == "reading the response failed: the server refused it: certificate required"
 
 
 @pytest.mark.parametrize("limits", [{"timeout": 0.3}, {"timeout": 20.0, "connect_timeout": 0.3}])
@@ -151,11 +231,18 @@ def test_the_system_trusts_whom_the_environment_says(language, certificate, ca_f
 
 
 @pytest.mark.parametrize("language", ["python", "rust"])
-def test_what_is_no_certificate(language, tmp_path):
+def test_what_is_no_certificate(language, ca_file, tmp_path):
     nothing = tmp_path / "nothing.pem"
     nothing.write_text("no certificate at all\n")
     with pytest.raises(ValueError, match="has no certificate of an authority to trust"):
         aio.run("thread", ["https://127.0.0.1:1/"], language=language, verify=nothing)
+    for name, content in {"empty": "", "ca.pem": Path(ca_file).read_text(), "0123abcd.0": "no certificate"}.items():
+        folder = tmp_path / f"folder of {name}"
+        folder.mkdir()
+        (folder / name).write_text(content)
+        for begin in (aio.run, aio.stream):
+            with pytest.raises(ValueError, match="has no certificate of an authority to trust"):
+                begin("thread", ["https://127.0.0.1:1/"], language=language, verify=folder)
     with pytest.raises(ValueError, match="verify must be True, False, or the path of a file or folder"):
         aio.run("thread", ["https://127.0.0.1:1/"], language=language, verify=tmp_path / "absent")
     with pytest.raises(TypeError, match="verify must be True, False, or the path of certificates, not 1"):

@@ -13,6 +13,7 @@ import time
 import aio_strategies as aio
 import psutil
 import pytest
+from aio_strategies import exceptions
 
 
 def described(run: aio.Run) -> list[tuple]:
@@ -104,14 +105,50 @@ def test_the_lab_stands_in_for_a_host(way, lab):
     assert [run[0].text.splitlines()[0], run[2].text.splitlines()[0]] == ["/1", "/2"]
 
 
+@pytest.mark.parametrize(("limit", "words"), [(1 / 3, "0.333333333"), (0.00001, "0.00001"), (0.2, "0.2")])
+def test_a_timeout_is_named_to_the_nanosecond(way, scripted, limit, words):
+    """A bug once: Python named six digits of it, and the shortest as 1e-05."""
+    scripted.scripts["silence"] = lambda connection: connection.recv(1)
+    [response] = way([scripted.url("silence")], timeout=limit)
+    assert isinstance(response.error, aio.TimeoutException)
+    assert response.error.message.endswith(f" within {words} s")
+
+
 def test_errors_survive_pickling(refusing):
     [error] = aio.rust.thread_way([refusing]).errors
+    assert isinstance(error.__cause__, ConnectionRefusedError)
+    assert_survives_pickling(error)
+
+
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_each_class_of_errors_survives_pickling(name):
+    kind = getattr(aio, name)
+    if issubclass(kind, aio.RequestError):
+        known = {"phase": "read", "strategy": "thread", "errno": 104, "bytes_received": 7, "elapsed": 0.5}
+        error = kind("words", url="http://a.org/", **known)
+        error.__cause__ = OSError(104, "Connection reset by peer")
+        assert {attribute: getattr(error, attribute) for attribute in known} == known
+    elif kind is aio.HTTPStatusError:
+        error = kind("words", response=aio.Response("http://a.org/", status_code=404))
+    elif kind is aio.ComparisonError:
+        error = kind("rust/thread", "http://a.org/", "another body")
+    else:
+        error = kind("words")
+    assert_survives_pickling(error)
+
+
+def assert_survives_pickling(error: Exception) -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is type(error)
-    assert str(copy) == str(error)
-    for name in ("url", "phase", "strategy", "errno", "bytes_received", "elapsed"):
-        assert getattr(copy, name) == getattr(error, name)
+    assert (str(copy), copy.args) == (str(error), error.args)
     assert repr(copy.__cause__) == repr(error.__cause__)
+    assert attributes(copy) == attributes(error)
+
+
+def attributes(error: Exception) -> dict[str, object]:
+    """All that an error holds; a response, which has no equality, by its words."""
+    held = {**vars(error), "errno": getattr(error, "errno", None)}  # a slot of OSError, where that is a base
+    return {name: repr(value) if isinstance(value, aio.Response) else value for name, value in held.items()}
 
 
 def test_from_a_thread(way, lab):

@@ -162,6 +162,7 @@ class Crawl:
         key: str,
         settings: Settings,
         terms: _Terms,
+        terms_elsewhere: _Terms,
         roots: list[str],
         helper: str | PathLike[str],
         *,

@@ -16,7 +16,7 @@ class Fetching(Protocol):
     """A strategy that fetches what is pushed, in the background, until it is told that this is complete."""
 
     def push(self, jobs: list[tuple[int, Target, bool]]) -> None:
-        """Hand in tickets, their targets, and whether a redirect has led there from another host."""
+        """Hand in tickets, their targets, and whether these are of another origin than the caller's."""
 
     def complete(self) -> None:
         """Say that nothing more will be pushed."""
@@ -44,7 +44,7 @@ class Fetching(Protocol):
 
 
 class OpenStream(Protocol):
-    """Starts a strategy for a stream; ``elsewhere`` is for hosts that redirects lead to."""
+    """Starts a strategy for a stream; ``elsewhere`` is for other origins than the caller's."""
 
     def __call__(self, key: str, waiters: int, terms: Terms, elsewhere: Terms) -> Fetching:
         """Start it, with at most so many exchanges in flight."""

@@ -10,7 +10,7 @@ from .exceptions import InvalidURL, RemoteProtocolError, RequestError, TooManyRe
 from .results import Response
 from .targets import Location, locate
 
-__all__ = ["Redirect", "is_other_origin", "redirect", "reference_to"]
+__all__ = ["Redirect", "redirect", "reference_to"]
 
 _STATUSES = {301, 302, 303, 307, 308}
 
@@ -59,11 +59,6 @@ def reference_to(status: int | None, fields: Iterable[tuple[bytes, bytes]]) -> b
         return None
     references = [value for name, value in fields if name.lower() == b"location"]
     return references[0] or None if len(references) == 1 else None
-
-
-def is_other_origin(before: Location, after: Location) -> bool:
-    """Tell whether two URLs have different schemes, hosts or ports: what is meant for one is not for the other."""
-    return (before.host, before.port, before.is_secure) != (after.host, after.port, after.is_secure)
 
 
 def _text(value: bytes) -> str:

@@ -41,7 +41,7 @@ class PythonFetching:
         self._thread.start()
 
     def push(self, jobs: list[tuple[int, Target, bool]]) -> None:
-        """Hand in tickets, their targets, and whether a redirect has led there from another host."""
+        """Hand in tickets, their targets, and whether these are of another origin than the caller's."""
         self._work.push(Assignment(ticket, target, self._terms[elsewhere]) for ticket, target, elsewhere in jobs)
 
     def complete(self) -> None:

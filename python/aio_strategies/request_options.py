@@ -17,6 +17,7 @@ from .checks import (
     check_verify,
 )
 from .terms import DEFAULT_OPTIONS, Options, Terms
+from .trust import native_client
 
 if TYPE_CHECKING:
     from .results import Run
@@ -26,17 +27,17 @@ __all__ = [
     "Asked",
     "RequestOptions",
     "checked",
+    "for_another_origin",
     "of_a_strategy",
     "of_run",
     "shown_as",
-    "without_secrets",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 METHODS = ("GET", "HEAD")
 
-_SECRETS = {"authorization", "cookie"}
+_OF_ONE_ORIGIN = {"authorization", "cookie", "host", "proxy-authorization"}
 
 
 class RequestOptions(TypedDict, total=False):
@@ -107,7 +108,8 @@ _DEFAULTS = {name: (of_a_strategy.__kwdefaults__ or {})[name] for name in Reques
 OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake included; None for ``timeout`` alone.
         method: ``"GET"`` or ``"HEAD"``.
         headers: header fields to send, as a mapping or as pairs. They replace ours of the same name (``User-Agent``,
-            ``Accept``). ``Authorization`` and ``Cookie`` are not sent on to another host that a redirect leads to.
+            ``Accept``). ``Authorization``, ``Cookie``, ``Proxy-Authorization`` and ``Host`` are not sent on to another
+            origin (scheme, host and port) that a redirect leads to.
         follow_redirects: whether to go where a reply with status 301, 302, 303, 307 or 308 leads. The replies on the
             way are in ``Response.history``, without their bodies. Each has the whole ``timeout``. A call fetches all
             its URLs before it follows the first redirect; a stream follows each at once.
@@ -140,7 +142,7 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
 
     Raises:
         TypeError: an argument is of the wrong type, or unknown.
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or ``verify`` has no certificate.
     """
     timeout = check_timeout(timeout)
     if not options:
@@ -152,6 +154,8 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
             )
     given: dict[str, Any] = {**_DEFAULTS, **options}
     verify = check_verify(given["verify"])
+    if isinstance(verify, str):
+        native_client(verify)  # raises if there is no certificate, for both languages: OpenSSL does not for a folder
     if verify is False:
         warnings.warn(
             "verify=False: anybody can answer in the place of an https server, and read what is sent to it",
@@ -173,9 +177,9 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
     return Asked(terms, redirects if follow else None)
 
 
-def without_secrets(terms: Terms) -> Terms:
-    """Return the terms without the header fields that only the first host may know."""
-    headers = tuple(field for field in terms.options.headers if field[0].lower() not in _SECRETS)
+def for_another_origin(terms: Terms) -> Terms:
+    """Return the terms without the header fields that are meant for the caller's origin only: secrets, and its name."""
+    headers = tuple(field for field in terms.options.headers if field[0].lower() not in _OF_ONE_ORIGIN)
     return terms._replace(options=terms.options._replace(headers=headers))
 
 

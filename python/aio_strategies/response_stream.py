@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from .checks import check_concurrency, check_encodable, check_rate, check_url, check_url_source
 from .exceptions import ForkedProcessError, InvalidURL, UnsupportedProtocol
 from .fetching import Fetching, OpenStream
-from .http_redirects import Redirect, is_other_origin, redirect
-from .request_options import RequestOptions, checked, without_secrets
+from .http_redirects import Redirect, redirect
+from .request_options import RequestOptions, checked, for_another_origin
 from .results import Response, count_from, warn_of_shortage
 from .targets import AddressBook, Location, Target, addresses_beside, addresses_of, locate
 from .terms import DEFAULT_OPTIONS
@@ -311,7 +311,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         waiters = self._concurrency if self._urls is not None else max(1, min(self._concurrency, count))
         self._process = os.getpid()
         self._began = time.monotonic()
-        self._fetching = self._open_stream(self.strategy, waiters, self._terms, without_secrets(self._terms))
+        self._fetching = self._open_stream(self.strategy, waiters, self._terms, for_another_origin(self._terms))
 
     def _put(self, arrived: list[tuple[int, Response]]) -> dict[int, Location]:
         """Take what has arrived, and return where it leads."""
@@ -323,7 +323,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
             if self._max_redirects is not None:
                 to = redirect(response, self._max_redirects - len(asked.history), len(asked.history))
                 if isinstance(to, Redirect):
-                    asked.elsewhere = asked.elsewhere or is_other_origin(asked.location, to.location)
+                    asked.elsewhere = asked.elsewhere or to.location.origin != asked.location.origin
                     asked.history = (*asked.history, response)
                     asked.url, asked.location = to
                     leads[index] = to.location

@@ -27,7 +27,7 @@ class RustFetching:
         self._early: list[tuple[int, _native._Outcome]] = []
 
     def push(self, jobs: list[tuple[int, Target, bool]]) -> None:
-        """Hand in tickets, their targets, and whether a redirect has led there from another host."""
+        """Hand in tickets, their targets, and whether these are of another origin than the caller's."""
         if not self._trusts and any(target.tls_host for _, target, _ in jobs):
             self._stream.trust(native_client(self._verify))
             self._trusts = True

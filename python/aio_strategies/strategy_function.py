@@ -18,8 +18,8 @@ from .catalogue import STRATEGIES
 from .checks import check_concurrency, check_rate, check_urls
 from .cpu_clock import cpu_now
 from .exceptions import NameResolutionError
-from .http_redirects import Redirect, is_other_origin, redirect
-from .request_options import RequestOptions, checked, of_a_strategy, shown_as, without_secrets
+from .http_redirects import Redirect, redirect
+from .request_options import RequestOptions, checked, for_another_origin, of_a_strategy, shown_as
 from .results import CPUTime, LazyResponses, Response, Run, count_from, warn_of_shortage
 from .targets import Location, Target, addresses_of, are_addresses, targets_at
 from .terms import Terms
@@ -212,7 +212,7 @@ class Call:
         self._lazy: LazyResponses | None = None  # instead, if they all came at once and lead nowhere
         self._fetched: Sequence[int] = ()
         self._shortage: int | None = None
-        #: The URLs that a redirect has led to another host.
+        #: The URLs that a redirect has led to another origin.
         self._elsewhere: set[int] = set()
 
     @property
@@ -305,9 +305,9 @@ class Call:
         return targets
 
     def _rounds(self, targets: dict[int, Target]) -> Iterator[Round]:
-        """Yield the targets; those elsewhere on their own: they must not be told what only the first host may know."""
+        """Yield the targets; those elsewhere on their own: they must not be told what is for the first origin only."""
         elsewhere = {index: targets.pop(index) for index in self._elsewhere & targets.keys()}
-        for group, terms in (targets, self.terms), (elsewhere, without_secrets(self.terms)):
+        for group, terms in (targets, self.terms), (elsewhere, for_another_origin(self.terms)):
             if group:
                 self._fetched = list(group)
                 yield list(group.values()), terms
@@ -322,7 +322,7 @@ class Call:
             leads = redirect(response, left, len(response.history))
             if isinstance(leads, Redirect):
                 self._urls[index], self._locations[index] = leads
-                if is_other_origin(location, leads.location):
+                if leads.location.origin != location.origin:
                     self._elsewhere.add(index)
             elif leads is not None:
                 self._put(index, Response(response.url, error=leads))

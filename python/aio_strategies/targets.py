@@ -62,6 +62,11 @@ class Location(NamedTuple):
     path: str
     is_secure: bool
 
+    @property
+    def origin(self) -> tuple[str, int, bool]:
+        """Host, port, and whether it is ``https``: what is meant for one origin is not for another."""
+        return self.host, self.port, self.is_secure
+
 
 def locate(urls: list[str]) -> list[Location]:
     """Parse URLs, by the WHATWG URL standard.

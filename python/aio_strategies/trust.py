@@ -22,13 +22,17 @@ def ssl_context(verify: bool | str) -> ssl.SSLContext:
             authorities; or False, to trust anybody.
 
     Raises:
-        ValueError: there are no such certificates.
+        ValueError: the file has no certificate. (OpenSSL looks into a folder only when it needs a certificate.)
     """
     return _ssl_context(verify, _version(verify))
 
 
 def native_client(verify: bool | str) -> _native.TlsClient:
-    """Return what Rust's connections have in common; see ``ssl_context``."""
+    """Return what Rust's connections have in common; see ``ssl_context``.
+
+    Raises:
+        ValueError: there are no such certificates.
+    """
     return _native_client(verify, _version(verify))
 
 

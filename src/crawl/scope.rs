@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use fancy_regex::Regex;
-use url::Url;
+use url::{Position, Url};
 
 /// Which URLs belong to a crawl.
 #[derive(Debug)]
 pub struct Scope {
     /// The names of the roots' hosts; or, if sites matter, of their sites.
     names: HashSet<Box<str>>,
+    /// The roots' schemes, hosts and ports.
+    origins: HashSet<Box<str>>,
     strict: bool,
     include: Option<Regex>,
     exclude: Option<Regex>,
@@ -27,6 +29,7 @@ impl Scope {
         };
         Ok(Scope {
             names: names.map(Into::into).collect(),
+            origins: roots.iter().map(|root| root[..Position::BeforePath].into()).collect(),
             strict,
             include: regex("include", include)?,
             exclude: regex("exclude", exclude)?,
@@ -47,6 +50,12 @@ impl Scope {
     pub fn has_host(&self, url: &Url) -> bool {
         let name = url.host_str().unwrap_or_default();
         self.names.contains(if self.strict { name } else { site(name) })
+    }
+
+    /// Whether a root has this scheme, host and port, such as `http://example.com:8080`.
+    #[must_use]
+    pub fn has_root_at(&self, origin: &str) -> bool {
+        self.origins.contains(origin)
     }
 }
 

@@ -51,7 +51,8 @@ pub struct Crawl {
 }
 
 struct State {
-    terms: Arc<Terms>,
+    /// Those for the origins of the roots, and those for others.
+    terms: [Arc<Terms>; 2],
     exchanges: Exchanges,
     frontier: Frontier,
     seen: Seen,
@@ -92,10 +93,11 @@ struct State {
 }
 
 impl Crawl {
-    /// A crawl that begins with `roots`; `notify` is called, by any thread, when something has arrived and it is watched.
+    /// A crawl that begins with `roots`; of the terms, the second are for other origins than theirs. `notify` is called,
+    /// by any thread, when something has arrived and it is watched.
     pub fn new(
         settings: Settings,
-        terms: Terms,
+        terms: [Terms; 2],
         roots: &[Url],
         notify: impl Fn() + Send + Sync + 'static,
     ) -> Result<Arc<Self>, Error> {
@@ -103,7 +105,7 @@ impl Crawl {
             me: Weak::clone(me),
             parsers: OnceLock::new(),
             store: OnceLock::new(),
-            state: Mutex::new(State::new(Arc::new(terms), settings.max_tasks_per_host)),
+            state: Mutex::new(State::new(terms.map(Arc::new), settings.max_tasks_per_host)),
             changed: Condvar::new(),
             notify: Box::new(notify),
             settings,
@@ -126,7 +128,9 @@ impl Crawl {
     /// Says whom to trust over https, before the addresses of the first such host.
     pub fn trust(&self, client: &tls::Client) {
         let mut state = self.lock();
-        state.terms = Arc::new(Terms { tls: Some(client.clone()), ..Terms::clone(&state.terms) });
+        for terms in &mut state.terms {
+            *terms = Arc::new(Terms { tls: Some(client.clone()), ..Terms::clone(terms) });
+        }
     }
 
     /// Takes the addresses of a host, or why it has none.
@@ -275,10 +279,12 @@ impl Crawl {
                 addresses: host.addresses.clone()?,
                 tls_host: host.is_secure.then(|| host.name.as_ref().into()),
             };
+            let is_elsewhere = !self.settings.scope.has_root_at(&host.origin);
+            let terms = Arc::clone(&state.terms[usize::from(is_elsewhere)]);
             let number = known.host;
             let ticket = state.in_flight.insert(known);
             state.frontier.settle(number);
-            let assignment = Assignment { ticket, target: Arc::new(target), terms: Arc::clone(&state.terms) };
+            let assignment = Assignment { ticket, target: Arc::new(target), terms };
             return Some(Job { assignment, due: None });
         }
     }
@@ -439,7 +445,7 @@ impl Work for Crawl {
 }
 
 impl State {
-    fn new(terms: Arc<Terms>, host_limit: usize) -> Self {
+    fn new(terms: [Arc<Terms>; 2], host_limit: usize) -> Self {
         State {
             terms,
             exchanges: Exchanges::default(),

@@ -94,13 +94,14 @@ pub(super) struct Crawl {
 #[pymethods]
 impl Crawl {
     #[new]
-    #[pyo3(signature = (key, settings, terms, roots, helper, *, hands_out, keeps_rows))]
+    #[pyo3(signature = (key, settings, terms, terms_elsewhere, roots, helper, *, hands_out, keeps_rows))]
     #[allow(clippy::too_many_arguments)]
     fn start(
         py: Python<'_>,
         key: &str,
         settings: SettingsObject,
         terms: TermsTuple<'_>,
+        terms_elsewhere: TermsTuple<'_>,
         roots: Vec<String>,
         helper: PathBuf,
         hands_out: bool,
@@ -110,7 +111,8 @@ impl Crawl {
         let roots = parsed(&roots)?;
         let settings = settings.read(&roots, hands_out, keeps_rows)?;
         let (bell, ring) = Bell::new()?;
-        let crawl = crate::crawl::Crawl::new(settings, to_terms(terms)?, &roots, ring);
+        let terms = [to_terms(terms)?, to_terms(terms_elsewhere)?];
+        let crawl = crate::crawl::Crawl::new(settings, terms, &roots, ring);
         let crawl = crawl.or_else(|error| Err(to_python(py, &error, None)?))?;
         let running = Running::start(py, way, &crawl, crate::crawl::Crawl::end)?;
         Ok(Crawl { running, work: crawl, bell })

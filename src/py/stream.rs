@@ -25,7 +25,7 @@ type Arrived<'py> = Vec<(usize, Bound<'py, PyAny>)>;
 pub(super) struct Stream {
     running: Running,
     work: Arc<crate::work::Stream>,
-    /// Those for the hosts that the caller names, and those for hosts that redirects lead to.
+    /// Those for the origins that the caller names, and those for others.
     terms: Mutex<[Arc<Terms>; 2]>,
     /// Rung when there is something to take.
     bell: Bell,
@@ -57,7 +57,7 @@ impl Stream {
         }
     }
 
-    /// Hands in tickets, their targets, and whether a redirect has led there from another host.
+    /// Hands in tickets, their targets, and whether these are of another origin than the caller's.
     fn push<'py>(&self, py: Python<'py>, jobs: Vec<(usize, TargetTuple<'py>, bool)>) -> PyResult<()> {
         self.running.here(py)?;
         let mut to_target = to_target(py)?;

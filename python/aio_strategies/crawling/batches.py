@@ -112,6 +112,7 @@ def crawl_batches(
         resolve: the address and port to connect to for some host names, whatever the port in the URL:
             ``{"a.site.test": ("127.0.0.1", 8000)}``, or a lab's ``hosts``.
         options: what ``aio.run`` takes besides, but for redirects; ``keep_alive`` is True unless you say otherwise.
+            ``headers`` are sent to every URL: a secret among them is for batches of its own host only.
 
     Raises:
         TypeError: an argument is of the wrong type; while it goes on: ``batches`` has something else.
@@ -164,7 +165,7 @@ class _Job:
         self.source = source
         self.place = place
         self.location = location
-        self.host: _Host = (location.host, location.port, location.is_secure)
+        self.host: _Host = location.origin
         self.tries = 0
 
 

@@ -17,7 +17,7 @@ from ..catalogue import find
 from ..checks import check_count, check_flag, check_pattern, check_roots
 from ..exceptions import NetworkError, TimeoutException
 from ..fetching import Fetching, OpenStream
-from ..request_options import RequestOptions, checked
+from ..request_options import RequestOptions, checked, for_another_origin
 from ..results import Response, count_from
 from ..targets import AddressBook, Location, addresses_beside, addresses_of, locate
 from .leads import leads
@@ -83,7 +83,8 @@ class Crawler(Outputs):
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
         options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. ``max_redirect``
-            holds, whatever ``follow_redirects`` and ``max_redirects`` say.
+            holds, whatever ``follow_redirects`` and ``max_redirects`` say. Of ``headers``, ``Authorization``,
+            ``Cookie``, ``Proxy-Authorization`` and ``Host`` are sent to the roots' origins only.
 
     Attributes:
         statistics: a row for each URL, of the latest crawl.
@@ -167,7 +168,9 @@ class _Crawl:
     def __init__(self, crawler: Crawler) -> None:
         crawler.statistics = self._statistics = CrawlStatistics(crawler.max_tasks)
         self._crawler = crawler
-        self._hosts = {location.host for location in locate(crawler.roots)}
+        roots = locate(crawler.roots)
+        self._hosts = {location.host for location in roots}
+        self._origins = {location.origin for location in roots}
         self._began = time.monotonic()
         self._totals = CrawlTotals()
         self._seen: set[str] = set()
@@ -180,7 +183,7 @@ class _Crawl:
         self._stopped = False
         self.lost: list[tuple[int, Response]] = []  # whose host has no address
         self.fetching: Fetching = type(crawler)._open_stream(
-            crawler.strategy, crawler.max_tasks, crawler._terms, crawler._terms
+            crawler.strategy, crawler.max_tasks, crawler._terms, for_another_origin(crawler._terms)
         )
         for root in crawler.roots:
             self._add(Known(without_fragment(root), None, 0, crawler.max_redirect))
@@ -256,13 +259,14 @@ class _Crawl:
     def _begin(self, batch: _Batch) -> None:
         self._in_flight |= {ticket: known for ticket, (known, _) in batch.items()}
         urls = {ticket: known.url for ticket, (known, _) in batch.items()}
-        targets, errors = self._addresses.targets(urls, {ticket: location for ticket, (_, location) in batch.items()})
+        locations = {ticket: location for ticket, (_, location) in batch.items()}
+        targets, errors = self._addresses.targets(urls, locations)
         now = time.monotonic()
         jobs = []
         for ticket, target in targets.items():
             tries = batch[ticket][0].tries
             due = now + wait_before_try(tries) if tries else 0.0
-            jobs.append((ticket, target._replace(due=due), False))
+            jobs.append((ticket, target._replace(due=due), locations[ticket].origin not in self._origins))
         self.fetching.push(jobs)
         self.lost += [(ticket, Response(urls[ticket], error=error, start=now)) for ticket, error in errors.items()]
 

@@ -14,7 +14,7 @@ from ..checks import check_count, check_flag, check_folder, check_pattern, check
 from ..display.progress import SECONDS_BETWEEN, Show
 from ..helper import PROGRAM
 from ..native_values import response, terms_tuple
-from ..request_options import RequestOptions
+from ..request_options import RequestOptions, for_another_origin
 from ..results import count_from, warn_of_shortage
 from ..targets import addresses_of
 from ..terms import Terms
@@ -89,8 +89,9 @@ class Crawler(crawler.Crawler):
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
         options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. ``max_redirect``
-            holds, whatever ``follow_redirects`` and ``max_redirects`` say. robots.txt knows this crawler by the first
-            word of the ``User-Agent`` in ``headers``, or as ``aio-strategies``.
+            holds, whatever ``follow_redirects`` and ``max_redirects`` say. Of ``headers``, ``Authorization``,
+            ``Cookie``, ``Proxy-Authorization`` and ``Host`` are sent to the roots' origins only. robots.txt knows this
+            crawler by the first word of the ``User-Agent``, or as ``aio-strategies``.
 
     Attributes:
         statistics: a row for each URL, of the latest crawl.
@@ -230,6 +231,7 @@ class _Crawl:
             crawler.strategy,
             crawler._settings(),
             terms_tuple(crawler._terms, False),
+            terms_tuple(for_another_origin(crawler._terms), False),
             crawler.roots,
             PROGRAM,
             hands_out=hands_out,

@@ -302,7 +302,7 @@ class Attempt(Exchange):
         if isinstance(error, TimeoutError) and error.errno is None:  # a deadline of ours, not the network's ETIMEDOUT
             limit = (late_connecting and self._terms.connect_timeout) or self._terms.timeout
             kind = ConnectTimeout if phase in ("connect", "handshake") else TotalTimeout
-            return kind(f"no {_LACKING[phase]} within {limit:g} s")
+            return kind(f"no {_LACKING[phase]} within {_seconds(limit)} s")
         # by the number, since asyncio words the message differently
         if error.errno is None:
             words = str(error)
@@ -313,6 +313,11 @@ class Attempt(Exchange):
         failure = _ERRORS[phase](f"{_DOING[phase]} failed: {words}", errno=error.errno)
         failure.__cause__ = error
         return failure
+
+
+def _seconds(limit: float) -> str:
+    """Return a number of seconds to the nanosecond, as Rust writes it."""
+    return f"{limit:.9f}".rstrip("0").rstrip(".")
 
 
 def lost(assignment: Assignment, why: BaseException) -> Response:

@@ -20,7 +20,8 @@ _CERTIFICATE = {
     **dict.fromkeys((62, 64), "the certificate is not for {host}"),
 }
 _NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
-_ALERT = re.compile("(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?(.*)")
+# in OpenSSL's words: Python has no name (``reason``) for some, and OpenSSL no words for those that it does not know
+_ALERT = re.compile(r"(?:(?:sslv3|ssl/tls|tlsv13?) (?:alert )?|\[SSL\] (?=unknown error))([a-z ]+) \(")
 
 
 class Tls:
@@ -51,6 +52,8 @@ class Tls:
             self.secured = True
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:
+            raise cut_off() from None
         except ssl.SSLError as error:
             raise _failed(self._reason(error)) from error
 
@@ -84,8 +87,8 @@ class Tls:
         name = error.reason or ""
         if name in _NO_TLS:
             return "the server does not speak TLS"
-        if alert := _ALERT.fullmatch(name):
-            return f"the server refused it: {alert[1].replace('_', ' ').lower()}"
+        if alert := _ALERT.search(str(error)):
+            return f"the server refused it: {alert[1]}"
         return name.replace("_", " ").lower() or str(error)
 
 
