@@ -86,6 +86,9 @@ class TestCompare:
         assert done.stdout.count("strategy (section)") == 2
         assert done.stdout.count("blocking (2.2.1)") == 2
         assert "requests/s" in done.stdout
+        refused = aio_strategies("compare", "thread", "--costs", "--lang", "zh")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "--costs is in English only" in refused.stderr
 
     @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
     def test_it_fits_the_terminal(self):

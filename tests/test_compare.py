@@ -158,6 +158,13 @@ class TestArguments:
         assert plan_of(programs={name: print}).settings.beside == ({name: key} if key else {})
         assert plan_of("asyncio", programs={"threads": print}).settings.beside == {}
 
+    @pytest.mark.parametrize("baseline", [None, "rust/thread", "my threads", "mine"])
+    def test_it_counts_the_contrasts_that_are_judged(self, stand_in, baseline):
+        stand_in()
+        arms = {"strategies": ["blocking", "thread"], "programs": {"my threads": print, "mine": print}}
+        comparison = aio.compare(**arms, baseline=baseline, urls=URLS, rounds=1, progress=False)
+        assert plan_of(**arms, baseline=baseline).contrasts == len(comparison.contrasts)
+
     def test_a_seed_is_drawn_and_kept(self):
         assert plan_of().seed != plan_of().seed
         assert plan_of(seed=12).seed == 12
@@ -480,6 +487,22 @@ class TestRounds:
         stand_in()
         comparison = aio.compare(["thread"], urls=URLS, rounds=5, progress=False)
         assert "warning: 5 rounds cannot decide 1 contrast: at least 6 are needed" in str(comparison)
+
+    def test_too_few_rounds_for_a_verdict_are_told_before_the_first(self, stand_in, capsys):
+        crew = stand_in(seconds=lambda arm, requests: 1.0)
+        told = []
+
+        def note(done, total, label):
+            told.append((label, len([what for what, _ in crew.log if what == "start"])))
+
+        for progress in (note, True):
+            comparison = aio.compare(["thread"], urls=URLS, budget=25.0, progress=progress)
+        assert comparison.rounds < 6
+        ((notice, starts),) = [one for one in told if one[0].startswith("room for ")]
+        assert notice.endswith(", but verdicts need at least 6")
+        assert starts == 1, "of the gate, not of the rounds"
+        assert notice in capsys.readouterr().err, "though another line was written just before"
+        assert "few_rounds" in [warning.kind for warning in comparison.warnings]
 
     def test_there_are_never_more_than_sixty(self, stand_in):
         noise = itertools.cycle([0.02, 0.09, 0.03, 0.05, 0.2])

@@ -220,7 +220,7 @@ class TestArms:
         assert str(comparison).splitlines()[2].split("  ")[-1]
         assert "≈400.0  " in str(comparison), "there is no interval on what was not measured"
         assert comparison.contrast("rust/thread", "python/blocking").verdict == "incomparable"
-        assert "no verdict (≈20.0×)" in str(comparison)
+        assert "  no verdict (≈20.0×)  " in str(comparison)
         assert "≈ projected from 5 requests, since the budget did not allow more (latencies cover" in str(comparison)
         assert (
             "≈ 由 5 个请求推算，因预算不足以测完全部（延迟数据亦仅含这些请求）：python/blocking"
@@ -228,6 +228,12 @@ class TestArms:
         )
         assert "≈0.4000" in comparison.to_markdown("zh")
         assert comparison.runs["wall"][0] < 0.25, "raw values are as measured"
+
+    def test_nor_is_there_a_verdict_in_chinese(self):
+        walls = {"python/blocking": around(0.2), "rust/blocking": around(0.1)}
+        text = made(walls, timed={"python/blocking": 5}).to_text("zh")
+        assert "  不作判定（≈4.0 倍速）  " in text
+        assert "不作判定：见警告，或耗时系推算" in text
 
     def test_with_a_rate_nothing_is_faster_than_the_last_request_is_due(self):
         comparison = made({"rust/thread": [4.0]}, requests=40, concurrency=10, latency=0.02)
@@ -379,7 +385,7 @@ class TestTables:
         assert "twin" not in str(few)
         assert not re.search("faster, slower|ideal|service", str(few))
 
-    @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+    @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200, 240])
     @pytest.mark.parametrize("lang", ["en", "zh"])
     def test_text_fits_a_terminal(self, columns, lang):
         for comparison in (self.comparison, aio.load(DATA / "comparison_schema_2.json")):
@@ -428,7 +434,19 @@ class TestTables:
         assert cells[2][5] == "1.3751"
         assert cells[3][0::5] == ["asyncio", "–"]
         assert cells[4] == ["mine", "–", "–", "0.0500", "–", "–"]
-        assert lines[-1] == "理想 0.0200 秒 · 串行 0.2000 秒"
+        assert lines[-1] == "理想 0.0200 秒（只计实验服务器的延迟，并发 10） · 串行 0.2000 秒（同上，逐个请求）"
+
+    def test_chinese_terms_are_explained_where_they_appear_only(self):
+        blocking = jumbled(around(0.2))
+        walls = {"python/blocking": blocking, "rust/blocking": around(0.2), "python/blocking (twin)": blocking[::-1]}
+        equal = made(walls).to_text("zh")
+        assert "倍速：后者耗时 ÷ 前者耗时 · […]：95 % 置信区间 · 相当：相差在 ±5 % 以内\n" in equal
+        assert "（孪生：同一代码的另一进程，故应为 1）" in equal
+        assert "仅列倍速者：相差超过 3 %\n" in self.comparison.to_text("zh")
+        few = made({"python/thread": [0.03, 0.02], "rust/thread": [0.02, 0.02]}, latency=None).to_text("zh")
+        assert "倍速：后者耗时 ÷ 前者耗时 · 未定：轮数不足，尚不能下结论\n" in few
+        assert not re.search("置信区间|孪生|理想", few)
+        assert "倍速" not in made({"rust/thread": [0.1]}).to_text("zh")
 
     def test_chinese_names_are_the_lecture_s(self):
         comparison = made({f"rust/{strategy}": [0.1] for strategy in STRATEGIES})
@@ -502,6 +520,7 @@ class TestFrames:
         assert frame["by_python_verdict"][3] == measured.contrast("rust/thread", "python/thread").verdict
         assert all(0.002 <= p50 < 1 for p50 in frame["service_p50"])
         assert frame["service_p99.9"] == [None] * 4, "fewer than ten thousand exchanges"
+        assert frame["connections_per_request"] == [1.0] * 4
 
     def test_latencies_tell_blocking_s_waiting(self, measured):
         blocking, thread = measured.arm("rust/blocking").latency, measured.arm("rust/thread").latency
@@ -667,8 +686,11 @@ class TestEnvironment:
         unusual = replace(usual, environment={**usual.environment, **news})
         told = "seed 1, without the GIL, processes started by spawn, event loop uvloop.Loop 1"
         assert str(unusual).splitlines()[4].endswith(told)
+        told_zh = "种子 1，无 GIL，以 spawn 方式启动进程，事件循环 uvloop.Loop 1"
+        assert unusual.to_text("zh").splitlines()[4].endswith(told_zh)
         free = replace(usual, environment={**usual.environment, "free_threaded": True})
         assert str(free).splitlines()[4].endswith(", free-threaded build with the GIL enabled")
+        assert free.to_text("zh").splitlines()[4].endswith("，自由线程版 Python，但启用了 GIL")
 
 
 class TestFiles:
@@ -794,6 +816,41 @@ class TestFiles:
     def test_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             aio.load(tmp_path / "none.json")
+
+
+class TestSeveralOnATerminal:
+    """The tables of several comparisons give way as that of a single one does."""
+
+    one = made(
+        {"python/blocking": around(0.2), "python/thread": around(0.03), "a program of a long name": around(0.02)}
+    )
+    SHOWN = (
+        aio.Comparison.concat([one] * 2),
+        aio.Comparison.concat([one] * 2, ["Intel(R) Xeon(R) Processor @ 2.80GHz", "the machine in the cellar"]),
+        Scaling("requests", [10**power for power in range(7)], [one] * 7),
+        one.diff(one),
+    )
+
+    @pytest.mark.parametrize("shown", SHOWN)
+    @pytest.mark.parametrize("columns", [60, 80, 100, 120, 200, 240])
+    def test_no_line_is_too_long(self, shown, columns, monkeypatch):
+        assert max(map(width, shown.to_text(columns=columns).splitlines())) <= columns
+        monkeypatch.setattr("aio_strategies.comparison.sequence.terminal_columns", lambda: columns)
+        assert repr(shown) == shown.to_text(columns=columns)
+        assert str(shown) == shown.to_text()
+
+    def test_no_label_loses_what_stands_in_brackets(self):
+        lines = self.SHOWN[1].to_text(columns=80).splitlines()
+        assert "Intel(R) Xeon(R)" in lines[0]
+        assert "Processor @ 2.80GHz" in lines[1]
+
+    def test_of_a_sweep_the_largest_values_stay(self):
+        assert self.SHOWN[2].to_text(columns=60).splitlines()[0].endswith("  1,000,000")
+
+    @pytest.mark.parametrize("shown", SHOWN)
+    def test_html_says_what_each_column_means(self, shown):
+        html = shown._repr_html_()
+        assert html.count("<th title=") == html.count("<th ")
 
 
 class TestSeveral:

@@ -12,6 +12,7 @@ from aio_strategies import cli
 from aio_strategies.comparison import rank_sum
 from aio_strategies.comparison.rank_sum import Shift
 from aio_strategies.comparison.sweep import Scaling
+from aio_strategies.display.text import width
 from test_comparison import around, jumbled, made
 
 BLOCKING, THREAD, RUST = "python/blocking", "python/thread", "rust/thread"
@@ -25,6 +26,28 @@ def measured(machine=1.0, **changed):
         values = [machine * wall for wall in jumbled(around(centre))]
         walls[arm] = values[shift:] + values[:shift]
     return made(walls)
+
+
+def without(name):
+    """Return a comparison in which this arm is missing."""
+    return replace(measured(), timed_runs=tuple(run for run in measured().timed_runs if run.arm != name))
+
+
+def changed(name, **changes):
+    return replace(
+        measured(),
+        timed_runs=tuple(replace(run, **(changes if run.arm == name else {})) for run in measured().timed_runs),
+    )
+
+
+def cut(name):
+    """Return a comparison in which this arm is projected."""
+    return changed(name, requests=5)
+
+
+def unruly(name):
+    """Return a comparison in which this arm had too many requests in flight."""
+    return changed(name, peak_in_flight=11)
 
 
 class TestRankSum:
@@ -158,11 +181,26 @@ class TestVerdicts:
         enough = diff(2 * few.rounds_needed)
         assert (enough.verdict, enough.rounds_needed) == ("slower", None)
 
+    def test_what_cannot_be_judged_is_told(self):
+        rounds = {BLOCKING: [0.2] * 3, THREAD: [0.03] * 3, "mine": [0.05] * 3}
+        for before, after, reason in (
+            (measured(), without("mine"), "it is not in the second comparison"),
+            (measured(), cut("mine"), "it has projected times in the second comparison"),
+            (cut("mine"), measured(), "it has projected times in the first comparison"),
+            (measured(), unruly("mine"), "it did not keep to the rules in the second comparison"),
+            (measured(), cut(BLOCKING), f"{BLOCKING} has projected times in the second comparison"),
+            (made(rounds), made(rounds), "too few rounds: 3, then 3"),
+            (measured(), measured(), None),
+            (without("mine"), measured(), None),
+        ):
+            assert before.diff(after).unjudged.get("mine") == reason
+
     def test_what_is_projected_gets_no_verdict(self):
         walls = {arm: jumbled(around(wall)) for arm, wall in ((BLOCKING, 0.2), (THREAD, 0.03))}
         (change,) = made(walls).diff(made(walls, timed={BLOCKING: 5}))
         assert (change.verdict, change.low, change.rounds_needed) == ("incomparable", 0.0, None)
         assert str(change).startswith(f"{THREAD}: no verdict (≈")
+        assert re.search(r"  ≈\d+\.\d× +no verdict \(≈", str(made(walls).diff(made(walls, timed={BLOCKING: 5}))))
 
 
 class TestDisplay:
@@ -189,6 +227,7 @@ class TestDisplay:
         assert re.fullmatch(r"also changed: cores \d+ → 96", notes[4])
         assert any(note.startswith("warning: after: interrupted") for note in notes)
         assert notes[-1].startswith("surer: time the old and the new program in one comparison")
+        assert notes[-1].endswith("(aio-strategies compare old.py new.py)")
         assert diff.to_markdown().startswith("| arm")
         assert "<b>warning</b>: after: interrupted" in diff._repr_html_()
         assert repr(diff) == diff.to_text() == str(diff)
@@ -255,6 +294,33 @@ class TestCommand:
         assert cli.main(["diff", before, slower, "--fail-if", "30%"]) == 0
         assert cli.main(["diff", before, slower]) == 0
         assert cli.main(["diff", slower, before, "--fail-if", "5%"]) == 0, "faster"
+
+    @pytest.mark.parametrize("after", [without("mine"), cut("mine"), unruly("mine"), cut(BLOCKING)])
+    def test_what_cannot_be_judged_does_not_pass(self, files, tmp_path, after, capsys):
+        after.save(tmp_path / "after.json")
+        words = ["diff", files[0], str(tmp_path / "after.json")]
+        assert cli.main(words) == 0
+        capsys.readouterr()
+        assert cli.main([*words, "--fail-if", "5%"]) == 2
+        out, err = capsys.readouterr()
+        assert out.startswith("arm ")
+        assert err.startswith("aio-strategies diff: error: --fail-if cannot judge ")
+        assert "mine: " in err
+
+    def test_a_slowdown_is_told_before_what_cannot_be_judged(self, files, tmp_path):
+        slower = replace(
+            cut("mine"),
+            timed_runs=tuple(
+                replace(run, wall=run.wall * (2 if run.arm == THREAD else 1)) for run in cut("mine").timed_runs
+            ),
+        )
+        slower.save(tmp_path / "after.json")
+        assert cli.main(["diff", files[0], str(tmp_path / "after.json"), "--fail-if", "5%"]) == 1
+
+    def test_the_table_fits_the_terminal(self, files, capsys, monkeypatch):
+        monkeypatch.setattr("aio_strategies.display.text.terminal_columns", lambda: 60)
+        assert cli.main(["diff", *files[:2]]) == 0
+        assert max(map(width, capsys.readouterr().out.splitlines())) <= 60
 
     def test_the_other_options(self, files, capsys):
         assert cli.main(["diff", *files[::2], "--reference", THREAD, "--metric", "cpu", "--markdown"]) == 0

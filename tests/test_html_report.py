@@ -85,6 +85,15 @@ class TestPage:
         assert "rust/thread against python/thread was undecided, with a ratio of 1.50; 3 rounds" in few
         assert not re.search(r"\b(nan|inf)\b", few)
 
+    def test_a_citation_reserves_judgement_where_the_comparison_does(self):
+        walls = {"python/thread": jumbled(around(0.03)), "rust/thread": jumbled(around(0.02))}
+        cited = re.search(r"<blockquote>(.*?)</blockquote>", to_html_page(made(walls, timed={"rust/thread": 5})))[1]
+        assert "there is no verdict on rust/thread against python/thread" in cited
+        assert not re.search("undecided|estimate|95 %", cited)
+
+    def test_the_words_of_the_costs_are_explained(self):
+        assert "service time: from the start of a request to its end" in self.reader.text
+
     def test_without_exchanges_there_is_one_picture(self):
         assert Reader(to_html_page(made({"python/thread": around(0.05)}))).elements.count("svg") == 1
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from aio_strategies.comparison.sweep import Scaling
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from quick import quicken, show_all
+from test_comparison import around, made
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 OVERVIEW = Path(__file__).parent.parent / "notebooks" / "02_async_overview.ipynb"
@@ -103,6 +105,19 @@ def test_costs_that_cannot_be_measured_are_dashes(monkeypatch, tmp_path, capsys)
     costs = [line for line in capsys.readouterr().out.splitlines() if "switches per request" in line]
     assert [line.split()[0] for line in costs] == [arm.name for arm in namespace["c"].arms]
     assert all("– system calls" in line for line in costs)
+
+
+def test_little_s_law_is_checked_by_measured_times_only():
+    walls = {"python/thread": around(0.01), "rust/thread": around(0.01)}
+    few, many = made(walls), made(walls, requests=1000, concurrency=1000, timed={"rust/thread": 500})
+    (source,) = [cell.source for cell in nbformat.read(WHY, as_version=4).cells if "/ arm.median_wall" in cell.source]
+    *statements, last = source.splitlines()
+    namespace = {"s": Scaling("requests", [10, 1000], [few, many])}
+    exec("\n".join([*statements, f"found = {last}"]), namespace)
+    assert namespace["found"] == {
+        "python/thread": "100,000/s (1,000 requests)",
+        "rust/thread": "1,000/s (10 requests)",
+    }
 
 
 @pytest.mark.alone

@@ -115,6 +115,16 @@ class TestWithoutMeasuring:
         run("--aio-diff=saved", "--aio-fail-if=5%").assert_outcomes(failed=1)
         run("--aio-diff=saved", "--aio-fail-if=30%").assert_outcomes(passed=1)
 
+    def test_an_arm_that_is_missing_does_not_pass(self, pytester, run, walls):
+        pytester.makepyfile("def test_it(aio_compare): aio_compare()")
+        walls["other"] = around(0.03)
+        run("--aio-save=saved")
+        del walls["mine"]
+        run("--aio-diff=saved").assert_outcomes(passed=1)
+        result = run("--aio-diff=saved", "--aio-fail-if=5%")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["cannot be judged against the comparison in *", "mine: it is not in the second *"])
+
     def test_other_work_than_the_saved_one_fails(self, pytester, run, walls):
         pytester.makepyfile("def test_it(aio_compare): aio_compare()")
         run("--aio-save=saved")

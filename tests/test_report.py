@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from aio_strategies.display import progress
 from aio_strategies.display.notebook import Bars, bar, html_notes, html_table
-from aio_strategies.display.progress import shown
+from aio_strategies.display.progress import Notice, shown
 from aio_strategies.display.tables import Column, Table
 from aio_strategies.display.text import cut, flowed, pad, width
 from aio_strategies.units import byte_count, figure, percent, seconds, with_interval
@@ -208,6 +208,27 @@ class TestProgress:
             assert "rust/thread, round 1" in stderr.getvalue()
         assert stderr.getvalue().endswith("\x1b[2K")  # erased the line
 
+    def show_a_notice(self, progress):
+        """Show one that comes as soon after another state as the next state comes after it."""
+        with shown(progress) as show:
+            for label in ("step 0", Notice("beware"), "step 1"):
+                show(1, 3, label)
+
+    def test_a_notice_is_written_at_once(self, capsys):
+        self.show_a_notice(True)
+        assert capsys.readouterr().err.splitlines() == ["1/3 step 0", "1/3 beware"]
+        self.show_a_notice(None)
+        self.show_a_notice(False)
+        assert capsys.readouterr() == ("", "")
+
+    def test_a_notice_stays_in_a_terminal(self, monkeypatch):
+        stderr = Terminal()
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setenv("TERM", "xterm")
+        self.show_a_notice(None)
+        # a line that ends is not erased
+        assert "beware\n" in stderr.getvalue()
+
     def test_switched_off_in_a_terminal(self, monkeypatch):
         stderr = Terminal()
         monkeypatch.setattr(sys, "stderr", stderr)
@@ -219,7 +240,9 @@ class TestProgress:
         self.show_three(lambda *state: told.append(state))
         assert told == [(0, 3, "step 0"), (1, 3, "step 1"), (2, 3, "step 2")]
 
-    def test_in_a_notebook_one_block_is_replaced_and_empty_at_the_end(self, monkeypatch):
+    @pytest.fixture
+    def shown_bundles(self, monkeypatch):
+        """What is shown in a notebook, one after another in the same place."""
         display = pytest.importorskip("IPython.display")
         shown_bundles = []
 
@@ -229,6 +252,21 @@ class TestProgress:
 
         monkeypatch.setattr(display, "display", note)
         monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: SimpleNamespace(kernel=None))
+        return shown_bundles
+
+    def test_a_notice_stays_in_a_notebook_until_the_end(self, shown_bundles, monkeypatch):
+        clock = iter([0.0, 0.0, 0.5])
+        monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        self.show_a_notice(None)
+        assert [bundle["text/plain"] for bundle in shown_bundles] == [
+            "1/3 step 0",
+            "1/3 \nbeware",
+            "1/3 step 1\nbeware",
+            "",
+        ]
+        assert "<div>beware</div>" in shown_bundles[2]["text/html"]
+
+    def test_in_a_notebook_one_block_is_replaced_and_empty_at_the_end(self, shown_bundles):
         self.show_three(None)
         assert [bundle["text/plain"] for bundle in shown_bundles] == ["0/3 step 0", ""]
         assert shown_bundles[-1]["text/html"] == ""

@@ -263,7 +263,10 @@ class TestRules:
         assert (contrast.verdict, contrast.low, contrast.p) == ("incomparable", 0.0, 1.0)
         assert "no verdict (≈" in str(comparison)
         assert "warning: mine did not keep to the rules and gets no verdict: 4 requests in flight" in str(comparison)
-        assert "mine 未遵守规则，不作判定：同时有 4 个请求（上限 2）" in comparison.to_text("zh")
+        assert (
+            "mine 未遵守规则，不作判定：同时有 4 个请求（上限 2；若要全部放宽：concurrency=4，或 -c 4）"
+            in comparison.to_text("zh")
+        )
 
     def test_requests_before_they_are_due(self):
         comparison = aio.compare("callback", "python", programs={"mine": contents_at_once}, rate=10, **FAST)

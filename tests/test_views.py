@@ -402,6 +402,22 @@ class TestLatencies:
             texts(comparison.latencies())
         )
 
+    def test_a_program_that_goes_by_a_strategy_s_name_is_in_its_panel(self):
+        comparison = compared(100, 10, ("python/thread", "rust/thread", "my threads", "mine"))
+        comparison = replace(comparison, settings=replace(comparison.settings, beside={"my threads": "thread"}))
+        found = distributions(comparison, comparison.arms)
+        assert [(one.arm, one.group, one.name) for one in found] == [
+            ("python/thread", "thread", "python"),
+            ("rust/thread", "thread", "rust"),
+            ("my threads", "thread", "my threads"),
+            ("mine", "mine", ""),
+        ]
+        picture = comparison.latencies()
+        assert texts(picture).count("thread") == 1
+        assert {"your code", "mine"} <= set(texts(picture))
+        assert not any("too few" in text for text in texts(picture))
+        assert "\nmy threads " in repr(picture)
+
     def test_chosen_arms(self):
         comparison = compared(100, 10)
         assert "python" not in texts(comparison.latencies(["rust/thread"]))

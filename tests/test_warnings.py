@@ -229,6 +229,19 @@ def test_too_few_rounds_are_noticed():
     assert kinds(comparison) == {"few_rounds"}
 
 
+def test_whoever_has_too_many_in_flight_is_told_how_to_allow_them():
+    """Not even two of them are judged, as they may have too many by different amounts."""
+    comparison = made({"one": jumbled(around(0.05)), "two": jumbled(around(0.1))}, concurrency=5)
+    assert comparison.incomparable == {"one", "two"}
+    assert comparison.contrast("two", "one").verdict == "incomparable"
+    told = "10 requests in flight at once (5 allowed; to allow as many to all: concurrency=10, or -c 10)"
+    assert f"one did not keep to the rules and gets no verdict: {told}" in [
+        str(warning) for warning in comparison.warnings
+    ]
+    allowed = replace(comparison, settings=replace(comparison.settings, concurrency=10))
+    assert allowed.contrast("two", "one").verdict == "slower"
+
+
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
 @pytest.mark.timeout(600)
 @pytest.mark.slow

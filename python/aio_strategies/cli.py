@@ -4,7 +4,7 @@
 ``compare`` and ``run`` take strategies, or Python files whose public hosts are answered by a lab server.
 
 Exit status: 0 on success, 1 on failure, 2 for a wrong argument, 130 after Ctrl-C. ``diff`` has 1 for a slowdown only,
-and ``crawl`` if nothing could be fetched.
+and 2 if an arm cannot be judged; ``crawl`` has 1 if nothing could be fetched.
 """
 
 # Each command imports what it needs when it runs, so that --help and usage errors are answered at once.
@@ -106,6 +106,8 @@ def _compare(options: argparse.Namespace) -> int:
     from .display.text import terminal_columns
     from .measuring.comparing import carry_out
 
+    if options.costs and options.lang == "zh":
+        return _failed("compare", "--costs is in English only: leave out --lang zh", 2)
     try:
         plan = _planned(options)
     except ValueError as error:  # what the parser cannot know, such as a baseline that is not one of the arms
@@ -221,6 +223,7 @@ def _requests_of(programs: Mapping[str, ProgramFile], given: int | None, plan: C
 def _diff(options: argparse.Namespace) -> int:
     from .comparison.comparison import Comparison
     from .comparison.loading import load
+    from .display.text import terminal_columns
     from .exceptions import Error
 
     try:
@@ -230,8 +233,15 @@ def _diff(options: argparse.Namespace) -> int:
         diff = before.diff(after, reference=options.reference, metric=options.metric)
     except (Error, OSError, ValueError) as error:  # not 1, which says that something is slower
         return _failed("diff", error, 2)
-    print(diff.to_markdown() if options.markdown else diff.to_text())
-    return 1 if options.fail_if is not None and diff.slower_than(options.fail_if) else 0
+    print(diff.to_markdown() if options.markdown else diff.to_text(columns=terminal_columns()))
+    if options.fail_if is None:
+        return 0
+    if diff.slower_than(options.fail_if):
+        return 1
+    if diff.unjudged:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in diff.unjudged.items())
+        return _failed("diff", f"--fail-if cannot judge {reasons}", 2)
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -570,7 +580,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="also save it: as FILE.json or FILE.json.gz, for aio.load, or as a report, FILE.html",
     )
-    compare.add_argument("--costs", action="store_true", help="also show the table of costs and latencies")
+    compare.add_argument(
+        "--costs", action="store_true", help="also show the table of costs and latencies (in English only)"
+    )
     output = compare.add_mutually_exclusive_group()
     output.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     output.add_argument("--csv", action="store_true", help="print the summary as comma-separated values")
@@ -690,7 +702,9 @@ def _parser() -> argparse.ArgumentParser:
         "diff",
         help="hold a saved comparison against an earlier one",
         description="Hold a saved comparison against an earlier one of the same work, arm by arm, each relative to an"
-        " arm that has not changed. The exit status is 1 if --fail-if applies, and 2 if the two cannot be compared.",
+        " arm that has not changed. The exit status is 1 if --fail-if applies, and 2 if the two cannot be compared, or"
+        " --fail-if cannot judge an arm of the earlier one: it is missing from the later one, either has its times or"
+        " those of the arm that has not changed projected or against the rules, or there are too few rounds.",
     )
     diff.set_defaults(command=_diff)
     diff.add_argument("before", metavar="BEFORE", help="file of the earlier comparison, as --save wrote it")
@@ -699,7 +713,8 @@ def _parser() -> argparse.ArgumentParser:
         "--fail-if",
         type=arguments.limit,
         metavar="SHARE",
-        help="exit with status 1 if an arm is proven to be slower by more than this, such as 5%%",
+        help="exit with status 1 if an arm is proven to be slower by more than this, such as 5%%; with 2 if that cannot"
+        " be judged",
     )
     diff.add_argument("--reference", metavar="ARM", help="arm that has not changed (default: the baseline of both)")
     diff.add_argument("--metric", choices=["wall", "cpu"], default="wall", help="time to compare (default: wall)")

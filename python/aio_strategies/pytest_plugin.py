@@ -6,7 +6,7 @@
 
 The tables are printed at the end of the test run. ``--aio-save=DIR`` saves each comparison under its test's name,
 ``--aio-diff=DIR`` holds each against the one that was saved there, and ``--aio-fail-if=5%`` fails a test in which an
-arm is proven to be slower than that by more than 5 %.
+arm is proven to be slower than that by more than 5 %, or cannot be judged.
 
 pytest loads this module in every run, so it imports the rest only when it is used.
 """
@@ -40,7 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--aio-fail-if",
         metavar="SHARE",
         type=_limit,
-        help="fail if an arm is proven to be slower than the saved one by more than this, such as 5%%",
+        help="fail if an arm is proven to be slower than the saved one by more than this, such as 5%%, or if that"
+        " cannot be judged",
     )
 
 
@@ -97,7 +98,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _difference(path: Path, comparison: Comparison, limit: float | None) -> Diff | str:
-    """Hold a comparison against the saved one, if there is one, and fail the test if an arm is slower than allowed."""
+    """Hold a comparison against the saved one, if there is one, and fail the test if an arm is slower than allowed, or
+    cannot be judged.
+    """
     from .comparison.comparison import Comparison
     from .comparison.loading import load
 
@@ -107,9 +110,14 @@ def _difference(path: Path, comparison: Comparison, limit: float | None) -> Diff
     if not isinstance(before, Comparison):
         raise ValueError(f"{path} holds no comparison, but a sweep")
     diff = before.diff(comparison)
-    if limit is not None and (slower := diff.slower_than(limit)):
+    if limit is None:
+        return diff
+    if slower := diff.slower_than(limit):
         lines = "\n".join(map(str, slower))
         pytest.fail(f"more than {100 * limit:g} % slower than the comparison in {path}:\n{lines}", pytrace=False)
+    if diff.unjudged:
+        lines = "\n".join(f"{name}: {reason}" for name, reason in diff.unjudged.items())
+        pytest.fail(f"cannot be judged against the comparison in {path}:\n{lines}", pytrace=False)
     return diff
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, get_args, overload
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from ..checks import check_choice, check_limit
 from ..display.tables import Column, Table
 from .findings import Findings
 from .rank_sum import Shift
-from .sequence import TableAndNotes, warnings_of
+from .sequence import ARM, TableAndNotes, warnings_of
 from .settings import WORK, Settings
 from .verdicts import Contrast, Metric, Verdict, figure, log_ratios
 
@@ -151,6 +152,15 @@ class Diff(TableAndNotes, Sequence[Change]):
         adjusted = self._adjusted_p(check_limit(limit))
         return tuple(change for change in self if adjusted.get(change.arm, 1.0) <= 1 - _CONFIDENCE and change.ratio < 1)
 
+    @cached_property
+    def unjudged(self) -> Mapping[str, str]:
+        """The arms of the first comparison that no slowdown can be proven of, however large, each with the reason: it
+        is not in the second; its times, or the reference's, are projected, or were taken against the rules; or there
+        are too few rounds.
+        """
+        names = [arm.name for arm in self.before.arms if arm.name != self.reference]
+        return {name: reason for name in names if (reason := self._why_unjudged(name))}
+
     @overload
     def __getitem__(self, index: int) -> Change: ...
 
@@ -164,6 +174,20 @@ class Diff(TableAndNotes, Sequence[Change]):
         return len(self._changes)
 
     # --- how it is judged
+
+    def _why_unjudged(self, name: str) -> str:
+        """Return why no slowdown of this arm can be proven; empty if one can."""
+        if name not in _shared(self.before, self.after):
+            return "it is not in the second comparison"
+        for when, findings in (("first", self.before), ("second", self.after)):
+            for one in (name, self.reference):
+                if one in findings.incomparable:
+                    what = "did not keep to the rules" if one in findings.breaches else "has projected times"
+                    return f"{'it' if one == name else one} {what} in the {when} comparison"
+        if name not in self._samples:
+            return f"it shares no round with {self.reference}"
+        before, after = map(len, self._samples[name])
+        return "" if self._decides(before, after) else f"too few rounds: {before}, then {after}"
 
     def _ratios(self, findings: Findings, name: str) -> list[float]:
         arm, reference = (findings.arm(one).by_round(self.metric) for one in (name, self.reference))
@@ -233,11 +257,17 @@ class Diff(TableAndNotes, Sequence[Change]):
     # --- how it is displayed
 
     def _table(self) -> Table:
+        ratio = f"how many times as fast as {self.reference} in the {{}} comparison [95 % confidence interval]"
         columns = (
-            Column("arm"),
-            Column(f"before, vs {self.reference}"),
-            Column(f"after, vs {self.reference}"),
-            Column("after vs before"),
+            ARM,
+            Column(f"before, vs {self.reference}", about=ratio.format("first"), shorten=1, drop=3),
+            Column(f"after, vs {self.reference}", about=ratio.format("second"), shorten=1, drop=4),
+            Column(
+                "after vs before",
+                about=f"how many times as fast it has become, both times relative to {self.reference}"
+                " [95 % confidence interval]",
+                shorten=2,
+            ),
         )
         rows = tuple((change.arm, _ratio(change.before), _ratio(change.after), change.brief()) for change in self)
         return Table(columns, rows)
@@ -252,7 +282,8 @@ class Diff(TableAndNotes, Sequence[Change]):
             *self._left_out(),
             *self._elsewhere(),
             *warnings_of(("before", "after"), (self.before, self.after)),
-            "surer: time the old and the new program in one comparison, where they are paired round by round",
+            "surer: time the old and the new program in one comparison, where they are paired round by round"
+            " (aio-strategies compare old.py new.py)",
         ]
 
     def _too_few(self) -> Iterator[str]:
@@ -328,4 +359,4 @@ def _reference(before: Findings, after: Findings, reference: str | None) -> str:
 
 
 def _ratio(contrast: Contrast) -> str:
-    return f"{figure(contrast.ratio)}×{contrast.interval}"
+    return f"{'≈' * (contrast.verdict == 'incomparable')}{figure(contrast.ratio)}×{contrast.interval}"

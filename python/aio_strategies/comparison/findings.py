@@ -15,7 +15,7 @@ from .conditions import Conditions
 from .costs import Costs
 from .kept_exchanges import KeptExchanges
 from .rules import Breach, breaches
-from .settings import Arm, Settings
+from .settings import Arm, Settings, declared_pairs, versions
 from .verdicts import Contrast, Metric, aa_contrast, contrasts
 
 __all__ = ["Ending", "Findings"]
@@ -116,7 +116,9 @@ class Findings:
 
     @cached_property
     def incomparable(self) -> frozenset[str]:
-        """The names of the arms on which there is no verdict: they broke a rule, or their times are projected."""
+        """The names of the arms on which there is no verdict: they broke a rule (``breaches`` says which), or their
+        times are projected.
+        """
         return frozenset(self.breaches) | {arm.name for arm in self.arms if arm.projected}
 
     @cached_property
@@ -137,7 +139,8 @@ class Findings:
     def by_language(self) -> dict[str, Contrast]:
         """The declared contrasts of Rust vs Python, by the strategy's key."""
         declared = {(contrast.arm, contrast.base): contrast for contrast in self.contrasts}
-        return {strategy: declared[pair] for strategy, pair in self._twice().items() if pair in declared}
+        pairs = versions([arm.arm for arm in self.arms])
+        return {strategy: declared[pair] for strategy, pair in pairs.items() if pair in declared}
 
     def by_built_in(self, arm: ArmTimes, language: str) -> Contrast | None:
         """Return the declared contrast of an arm vs the Python or the Rust version of its strategy, if there is one."""
@@ -201,23 +204,7 @@ class Findings:
         return self._judged("cpu")
 
     def _judged(self, metric: Metric) -> tuple[Contrast, ...]:
-        names = [arm.name for arm in self.arms]
-        baseline = self.settings.baseline
-        declared = list(self._twice().values())
-        declared += [
-            (arm.name, built_in.name)
-            for arm in self.arms
-            for built_in in self.arms
-            if arm.arm.beside is not None and built_in.strategy == arm.arm.beside
-        ]
-        declared += [
-            (name, baseline)
-            for name in names
-            if baseline in names
-            and name != baseline
-            and (name, baseline) not in declared
-            and (baseline, name) not in declared
-        ]
+        declared = declared_pairs([arm.arm for arm in self.arms], self.settings.baseline)
         times = {arm.name: arm.by_round(metric) for arm in self.arms}
         return tuple(contrasts(declared, times, metric, self.incomparable))
 
@@ -239,12 +226,6 @@ class Findings:
         return [page.url for page in pages_to_crawl(site, self.url or f"http://{site.names[0]}/")]
 
     # --- helpers
-
-    def _twice(self) -> dict[str, tuple[str, str]]:
-        """Return the strategies that were timed in both languages, each with its arms: first Rust, then Python."""
-        names = {arm.name for arm in self.arms}
-        pairs = {key: (Arm.of(key, "rust").name, Arm.of(key, "python").name) for key in self.settings.strategies}
-        return {key: pair for key, pair in pairs.items() if names.issuperset(pair)}
 
     def _line(self, latencies: int) -> float | None:
         latency, rate = self.settings.latency, self.settings.rate

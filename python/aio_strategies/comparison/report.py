@@ -14,7 +14,7 @@ from ..display.tables import Column, Table
 from . import views
 from .explanation import explain
 from .findings import Findings
-from .tables import notes, tables
+from .tables import cost_notes, notes, tables
 from .verdicts import Contrast, figure
 from .warnings import caveats
 
@@ -68,6 +68,7 @@ def _parts(findings: Findings, title: str) -> Iterator[str]:
     if costs:
         yield _heading("Costs and latencies")
         yield from map(html_table, costs)
+        yield html_notes(cost_notes(findings))
 
     yield _heading("How it was measured")
     yield from (f"<p>{paragraph}</p>" for paragraph in _HOW)
@@ -138,6 +139,11 @@ def _citation(findings: Findings, warnings: Iterable[str]) -> str:
 
 def _contrast(contrast: Contrast) -> str:
     told = contrast.inverse() if contrast.verdict == "slower" else contrast
+    if told.verdict == "incomparable":
+        return (
+            f"there is no verdict on {told.arm} against {told.base}, as one of them did not keep to the rules, or its"
+            f" times are projected (a ratio of about {figure(told.ratio)})"
+        )
     ratio = {
         "faster": f"{told.arm} was {figure(told.ratio)} times as fast as {told.base}",
         "equivalent": f"{told.arm} and {told.base} were equivalent, with a ratio of {figure(told.ratio)}",

@@ -1,4 +1,6 @@
-"""The rules of a comparison, and who broke them: such an arm is not judged against those that kept to them."""
+"""The rules of a comparison, and who broke them: such an arm is not judged against any other. Not even against one
+that broke the same rule, as they may have broken it by different amounts.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,9 @@ def breaches(
     if peak is not None and peak > allowed:
         broken.append(
             Breach(
-                f"{peak:,} requests in flight at once ({allowed:,} allowed)",
-                f"同时有 {peak} 个请求（上限 {allowed}）",
+                f"{peak:,} requests in flight at once ({allowed:,} allowed; to allow as many to all:"
+                f" concurrency={peak}, or -c {peak})",
+                f"同时有 {peak} 个请求（上限 {allowed}；若要全部放宽：concurrency={peak}，或 -c {peak}）",
             )
         )
     if settings.rate is not None and (early := _earliest(starts, settings.rate)) > _EARLY:

@@ -6,14 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..display.tables import Table
+from ..display.tables import Column, Table
+from ..display.text import flowed, terminal_columns
 from .findings import Findings
 from .warnings import caveats
 
 if TYPE_CHECKING:
     from ..frame import Field, Frame
 
-__all__ = ["ComparisonSequence", "TableAndNotes", "stacked", "warnings_of"]
+__all__ = ["ARM", "ComparisonSequence", "TableAndNotes", "stacked", "warnings_of"]
+
+ARM = Column("arm", about="what was timed: a strategy in a language, or a program of yours")
+"""The column of the arms' names."""
 
 _WARNING = "warning: "
 
@@ -21,10 +25,16 @@ _WARNING = "warning: "
 class TableAndNotes(ABC):
     """What is displayed as a table with notes below it; a table without rows is left out."""
 
-    def to_text(self) -> str:
-        """Return the table, and the notes below it, as aligned text."""
-        table = self._table()
-        return "\n".join([*([table.to_text(), ""] if table.rows else []), *self._notes()])
+    def to_text(self, *, columns: int | None = None) -> str:
+        """Return the table, and the notes below it, as aligned text.
+
+        Args:
+            columns: the width in characters; where there is too little room, less important columns are shortened, then
+                left out. None for no limit.
+        """
+        table, notes = self._table(), self._notes()
+        lines = notes if columns is None else [flowed(note, columns) for note in notes]
+        return "\n".join([*([table.to_text(columns), ""] if table.rows else []), *lines])
 
     def to_markdown(self) -> str:
         """Return the same in Markdown."""
@@ -39,8 +49,11 @@ class TableAndNotes(ABC):
     def _notes(self) -> list[str]:
         """Return the lines below the table."""
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return self.to_text()
+
+    def __repr__(self) -> str:
+        return self.to_text(columns=terminal_columns())
 
     def _repr_html_(self) -> str:
         from ..display.notebook import html_notes, html_table, html_warnings

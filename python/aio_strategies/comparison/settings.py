@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from ..checks import DEFAULT_BODY_SIZE
 from ..lab.site import Site
 from ..units import size_text
 
-__all__ = ["WORK", "Arm", "Settings"]
+__all__ = ["WORK", "Arm", "Settings", "declared_pairs", "versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,32 @@ class Arm:
 
     def __str__(self) -> str:
         return self.name
+
+
+def versions(arms: Sequence[Arm]) -> dict[str, tuple[str, str]]:
+    """Return the strategies that are there in both languages, with the names of their arms: first Rust, then Python."""
+    names = {arm.name for arm in arms}
+    keys = dict.fromkeys(arm.strategy for arm in arms if arm.strategy is not None)
+    pairs = {key: (Arm.of(key, "rust").name, Arm.of(key, "python").name) for key in keys}
+    return {key: pair for key, pair in pairs.items() if names.issuperset(pair)}
+
+
+def declared_pairs(arms: Sequence[Arm], baseline: str) -> list[tuple[str, str]]:
+    """Return the names of the arms to compare, each with its base: Rust vs Python for each strategy, each program vs
+    both languages of the strategy beside it, and each arm vs the baseline, if that is there.
+    """
+    pairs = list(versions(arms).values())
+    pairs += [
+        (arm.name, built_in.name)
+        for arm in arms
+        for built_in in arms
+        if arm.beside is not None and built_in.strategy == arm.beside
+    ]
+    names = [arm.name for arm in arms]
+    if baseline in names:
+        known = {frozenset(pair) for pair in pairs}
+        pairs += [(name, baseline) for name in names if name != baseline and frozenset((name, baseline)) not in known]
+    return pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..display.tables import Column, Table
 from .findings import Findings
-from .sequence import ComparisonSequence, stacked
+from .sequence import ARM, ComparisonSequence, stacked
 from .settings import WORK
 from .value_tables import contrasts
 
@@ -62,7 +62,12 @@ class Comparisons(ComparisonSequence):
     def _table(self) -> Table:
         found = [{(c.arm, c.base): c.brief() for c in comparison.contrasts} for comparison in self]
         pairs = list(dict.fromkeys(pair for contrasts in found for pair in contrasts))
-        columns = (Column("arm"), Column("by"), *(Column(label) for label in self.labels))
+        ratio = "how many times as fast as what it is compared with, in the comparison {} [95 % confidence interval]"
+        columns = (
+            ARM,
+            Column("by", about="what it is compared with"),
+            *(Column(label, about=ratio.format(label), short=label, shorten=1) for label in self.labels),
+        )
         return Table(columns, tuple((*pair, *(contrasts.get(pair, "–") for contrasts in found)) for pair in pairs))
 
     def _names(self) -> tuple[str, ...]:

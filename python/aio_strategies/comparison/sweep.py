@@ -78,7 +78,18 @@ class Scaling(ComparisonSequence):
 
     def _table(self) -> Table:
         names = list(dict.fromkeys(arm.name for comparison in self for arm in comparison.arms))
-        columns = [Column(f"wall, ms, by {self.parameter}"), *(Column(self._value(v), right=True) for v in self.values)]
+        last = len(self.values) - 1
+        columns = [
+            Column(
+                f"wall, ms, by {self.parameter}",
+                about="median wall time of all requests, by arm: a strategy in a language, or a program of yours",
+            ),
+            # a narrow terminal shows the largest values
+            *(
+                Column(name, right=True, about=told, drop=place + 1 if place < last else 0)
+                for place, (name, told) in enumerate(zip(map(self._value, self.values), self._names(), strict=True))
+            ),
+        ]
         by_name = [{arm.name: arm for arm in comparison.arms} for comparison in self]
         rows = [
             (

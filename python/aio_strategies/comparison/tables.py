@@ -22,7 +22,7 @@ from .verdicts import figure as ratio_figure
 from .views import waterfall
 from .warnings import caveats
 
-__all__ = ["notes", "tables", "to_html", "to_text"]
+__all__ = ["cost_notes", "notes", "tables", "to_html", "to_text"]
 
 _NOTHING = "–"
 #: The index of the wall-time column in the English table.
@@ -59,7 +59,7 @@ def to_text(findings: Findings, lang: Lang, *, columns: int | None = None, costs
     if costs:
         for table in others:
             parts.append(table.to_text(columns))
-            lines += _cost_notes(findings)
+            lines += cost_notes(findings)
     return "\n\n".join([*parts, "\n".join(lines if columns is None else (flowed(line, columns) for line in lines))])
 
 
@@ -80,7 +80,7 @@ def to_html(findings: Findings) -> str:
     parts = [html_table(chief, bars=bars), html_warnings([str(warning) for warning in caveats(findings)])]
     parts.append(html_notes([note for note in notes(findings, "en") if not note.startswith(_WARNING)]))
     parts.append(folded("why", explain(findings)._repr_html_()))
-    parts += [folded("costs and latencies", html_table(table) + html_notes(_cost_notes(findings))) for table in others]
+    parts += [folded("costs and latencies", html_table(table) + html_notes(cost_notes(findings))) for table in others]
     if len(findings.kept_exchanges):
         names = [arm.name for arm in findings.arms[:_MOST_WATERFALLS]]
         parts.append(folded("waterfalls", waterfall(findings, names)._repr_html_()))
@@ -151,7 +151,7 @@ def _times(findings: Findings) -> Table:
                 _version(arm),
                 _wall(arm),
                 *(_verdict(findings.by_built_in(arm, language)) for language in ratios.values()),
-                *([_by_baseline(findings, arm, by_baseline.get(arm.name))] if by_baseline else []),
+                *([_by_baseline(findings, arm)] if by_baseline else []),
                 f"{arm.cpu_ms_per_request:.3f}",
                 _number(arm.peak_in_flight),
                 *([str(arm.errors)] if failed else []),
@@ -272,7 +272,8 @@ def _english_notes(findings: Findings) -> list[str]:
     if settings.hosts:
         how.append(f"the lab stood in for {' and '.join(settings.hosts)}")
     how += [_count(findings.rounds, "round") + _ENDED.get(findings.ended, ""), f"seed {findings.seed}"]
-    lines = [", ".join([*how, *_unusual(findings.environment)]), _legend(findings)]
+    how += [english for english, _ in _unusual(findings.environment)]
+    lines = [", ".join(how), _legend(findings)]
     lines += [
         f"≈ projected from {_count(requests, 'request')}, since the budget did not allow more (latencies cover only"
         f" these): {', '.join(names)}"
@@ -332,7 +333,7 @@ def _legend(findings: Findings) -> str:
     return " · ".join(told)
 
 
-def _cost_notes(findings: Findings) -> list[str]:
+def cost_notes(findings: Findings) -> list[str]:
     """Explain the words of the table of costs that a reader may not know."""
     if not _percentiles_told(findings):
         return []
@@ -342,18 +343,44 @@ def _cost_notes(findings: Findings) -> list[str]:
     return [" · ".join([*told, "p50: half of the requests took no longer"])]
 
 
-def _unusual(environment: Mapping[str, str | int]) -> list[str]:
-    """Say in what Python differs from what most readers have."""
+def _legend_zh(findings: Findings) -> list[str]:
+    """Explain what the ratios of the Chinese table mean, in one line; none without ratios."""
+    with_programs = [
+        findings.by_built_in(arm, language)
+        for arm in findings.arms
+        if arm.arm.beside
+        for language in findings.settings.languages
+    ]
+    shown = [contrast for contrast in (*findings.by_language.values(), *with_programs) if contrast is not None]
+    if not shown:
+        return []
+    verdicts = {contrast.verdict for contrast in shown}
+    told = ["倍速：后者耗时 ÷ 前者耗时"]
+    if any(contrast.interval for contrast in shown):
+        told.append("[…]：95 % 置信区间")
+    if verdicts & {"faster", "slower"}:
+        told.append("仅列倍速者：相差超过 3 %")
+    if "equivalent" in verdicts:
+        told.append("相当：相差在 ±5 % 以内")
+    if "incomparable" in verdicts:
+        told.append("不作判定：见警告，或耗时系推算")
+    if "undecided" in verdicts:
+        told.append("未定：轮数不足，尚不能下结论")
+    return [" · ".join(told)]
+
+
+def _unusual(environment: Mapping[str, str | int]) -> list[tuple[str, str]]:
+    """Say in what Python differs from what most readers have, in English and in Chinese."""
     told = []
     if environment.get("gil") == "disabled":
-        told.append("without the GIL")
+        told.append(("without the GIL", "无 GIL"))
     elif environment.get("free_threaded"):
-        told.append("free-threaded build with the GIL enabled")
+        told.append(("free-threaded build with the GIL enabled", "自由线程版 Python，但启用了 GIL"))
     if (method := environment.get("start_method")) not in (None, environment.get("default_start_method")):
-        told.append(f"processes started by {method}")
+        told.append((f"processes started by {method}", f"以 {method} 方式启动进程"))
     loop = str(environment.get("event_loop", "asyncio"))
     if not loop.startswith("asyncio"):
-        told.append(f"event loop {loop}")
+        told.append((f"event loop {loop}", f"事件循环 {loop}"))
     return told
 
 
@@ -421,7 +448,8 @@ def _chinese_notes(findings: Findings) -> list[str]:
     if settings.hosts:
         how.append(f"由实验服务器代替 {'、'.join(settings.hosts)}")
     how += [f"{findings.rounds} 轮取中位数{_ENDED_ZH.get(findings.ended, '')}", f"种子 {findings.seed}"]
-    lines = ["，".join(how)]
+    how += [chinese for _, chinese in _unusual(findings.environment)]
+    lines = ["，".join(how), *_legend_zh(findings)]
     if not _as_in_lecture(settings):
         lines.append(f"讲义 2021 年的数据是 {_LECTURE_REQUESTS} 个请求的耗时，不能与此处的耗时并列，故未列出")
     lines += [
@@ -430,7 +458,10 @@ def _chinese_notes(findings: Findings) -> list[str]:
     ]
     check = findings.aa_check
     if check is not None and check.low > 0:
-        lines.append(f"A/A 检验：{check.base} 对其孪生进程 {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]")
+        lines.append(
+            f"A/A 检验：{check.base} 对其孪生进程 {check.ratio:.3f} [{check.low:.3f}, {check.high:.3f}]"
+            "（孪生：同一代码的另一进程，故应为 1）"
+        )
     lines += [f"警告：{warning.text_zh}" for warning in caveats(findings)]
     if kept := _reuses_connections(findings):
         lines.append(f"{'、'.join(kept)} 复用连接，其他程序每个请求新建连接：前者因此省时")
@@ -440,7 +471,10 @@ def _chinese_notes(findings: Findings) -> list[str]:
     lines += [f"未测得：{what}{whose}（{reason}）" for what, whose, reason in _missing(findings, _COSTS_ZH)]
     lines += [f"本机不可用：{arm}（{reason}）" for arm, reason in findings.left_out.items()]
     if findings.ideal and findings.serial:
-        lines.append(f"理想 {findings.ideal:.4f} 秒 · 串行 {findings.serial:.4f} 秒")
+        lines.append(
+            f"理想 {findings.ideal:.4f} 秒（只计实验服务器的延迟，并发 {settings.concurrency}）"
+            f" · 串行 {findings.serial:.4f} 秒（同上，逐个请求）"
+        )
     return lines
 
 
@@ -476,22 +510,18 @@ def _seconds(arm: ArmTimes | None) -> str:
 
 
 def _verdict(contrast: Contrast | None) -> str:
-    if contrast is None:
-        return ""
-    return contrast.brief()
+    return "" if contrast is None else contrast.brief()
 
 
-def _by_baseline(findings: Findings, arm: ArmTimes, contrast: Contrast | None) -> str:
-    if arm.name == findings.settings.baseline:
-        return "baseline"
-    base = [other for other in findings.arms if other.name == findings.settings.baseline]
-    sizes = {run.requests for one in (arm, *base) for run in one.runs}
-    return f"{'≈' if len(sizes) > 1 else ''}{_verdict(contrast)}"
+def _by_baseline(findings: Findings, arm: ArmTimes) -> str:
+    return "baseline" if arm.name == findings.settings.baseline else _verdict(findings.by_baseline.get(arm.name))
 
 
 def _verdict_zh(contrast: Contrast | None) -> str:
     if contrast is None:
         return _NOTHING
+    if contrast.verdict == "incomparable":
+        return f"不作判定（≈{ratio_figure(contrast.ratio)} 倍速）"
     words = {"equivalent": "相当：", "undecided": "未定："}
     needed = "" if contrast.rounds_needed is None else f"（{contrast.rounds}/约 {contrast.rounds_needed} 轮）"
     return f"{words.get(contrast.verdict, '')}{ratio_figure(contrast.ratio)} 倍速{contrast.interval}{needed}"

@@ -33,6 +33,7 @@ _SUMMARY: tuple[tuple[str, Kind, str], ...] = (
     ("cpu_ms_per_request", "real", "median CPU time per request, ms"),
     ("peak_in_flight", "integer", "most requests in flight at once, as the lab server saw it"),
     ("server_load", "real", "median share of a core that the lab server used"),
+    ("connections_per_request", "real", "connections that the lab server accepted per request"),
     ("switches_per_request", "real", "median context switches per request"),
     ("system_calls_per_request", "real", "system calls per request"),
     ("slowdown_by_watching", "real", "slowdown factor while system calls were counted"),
@@ -47,11 +48,11 @@ _SUMMARY: tuple[tuple[str, Kind, str], ...] = (
     ("by_baseline", "real", "times as fast as the baseline"),
     ("by_baseline_low", "real", "lower end of its confidence interval"),
     ("by_baseline_high", "real", "upper end of its confidence interval"),
-    ("by_baseline_verdict", "text", "faster, slower, equivalent or undecided"),
+    ("by_baseline_verdict", "text", "faster, slower, equivalent, undecided or incomparable"),
     ("by_python", "real", "times as fast as the Python version of the strategy"),
     ("by_python_low", "real", "lower end of its confidence interval"),
     ("by_python_high", "real", "upper end of its confidence interval"),
-    ("by_python_verdict", "text", "faster, slower, equivalent or undecided"),
+    ("by_python_verdict", "text", "faster, slower, equivalent, undecided or incomparable"),
 )
 
 _RUNS: tuple[tuple[str, Kind, str], ...] = (
@@ -106,7 +107,7 @@ _CONTRASTS: tuple[tuple[str, Kind, str], ...] = (
     ("low", "real", "lower end of the 95 % confidence interval"),
     ("high", "real", "upper end of the 95 % confidence interval"),
     ("p", "real", "adjusted p-value for a difference of more than 3 %"),
-    ("verdict", "text", "faster, slower, equivalent or undecided"),
+    ("verdict", "text", "faster, slower, equivalent, undecided or incomparable"),
     ("rounds", "integer", "rounds in which both were timed"),
     ("rounds_needed", "integer", "about how many rounds a verdict would need"),
 )
@@ -194,7 +195,7 @@ def _summary_row(findings: Findings, arm: ArmTimes) -> dict[str, Any]:
     }
     for name in (
         *("strategy", "language", "requests", "projected", "errors", "cpu_ms_per_request", "peak_in_flight"),
-        *("server_load", "switches_per_request", "slowdown_by_watching"),
+        *("server_load", "connections_per_request", "switches_per_request", "slowdown_by_watching"),
     ):
         row[name] = getattr(arm, name)
     if arm.costs is not None:

@@ -50,9 +50,9 @@ class Contrast:
         high: its upper end; infinite if there is none.
         p: the Holm-adjusted p-value for a difference of more than 3 %; 1 if they are incomparable.
         verdict: ``"faster"`` or ``"slower"`` (by more than 3 %, at 5 % for all contrasts together), ``"equivalent"``
-            (the interval is within ±5 %), ``"incomparable"`` (one of the two broke a rule that the other kept to, or
-            its times are projected: there is no interval, and ``Comparison.incomparable`` says why), else
-            ``"undecided"``.
+            (the interval is within ±5 %), ``"incomparable"`` (one of the two broke a rule, or its times are projected:
+            it is in ``Comparison.incomparable``, and there is no interval; two that broke the same rule may have broken
+            it by different amounts, so there is no verdict on them either), else ``"undecided"``.
         rounds: the number of rounds in which both arms were timed.
         rounds_needed: about how many rounds a verdict would need; None if there is one, or can be none.
     """

@@ -76,8 +76,7 @@ def distributions(findings: Findings, arms: Sequence[ArmTimes]) -> Iterator[Late
         drawn += [("response", response, latency.response)] if findings.settings.rate is not None else []
         for time, values, told in drawn:
             curve = list(zip(shares, percentiles([values], shares)[0], strict=True))
-            group, kind = arm.strategy or arm.name, arm.language or ""
-            yield Latencies(group, kind, kind, time, len(values), curve, told)
+            yield Latencies(arm.name, *_place(arm), arm.language or "", time, len(values), curve, told)
 
 
 def _by_arm(
@@ -113,8 +112,7 @@ def dots(findings: Findings) -> list[Dot]:
     """Return the wall time of each arm, in the order of the table."""
     return [
         Dot(
-            group=arm.strategy or arm.arm.beside or arm.name,
-            name=arm.language or (arm.name if arm.arm.beside else ""),
+            *_place(arm),
             kind=arm.language or "",
             value=arm.wall_interval[0],
             low=_or_infinite(arm.wall_interval[1]),
@@ -123,6 +121,11 @@ def dots(findings: Findings) -> list[Dot]:
         )
         for arm in findings.arms
     ]
+
+
+def _place(arm: ArmTimes) -> tuple[str, str]:
+    """Return the group that an arm stands in, and its name within the group, if it is not alone there."""
+    return arm.strategy or arm.arm.beside or arm.name, arm.language or (arm.name if arm.arm.beside else "")
 
 
 def lines(findings: Findings) -> list[tuple[str, float]]:

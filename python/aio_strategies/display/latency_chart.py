@@ -30,6 +30,7 @@ class Latencies:
     """How long the exchanges of an arm took, in seconds.
 
     Attributes:
+        arm: its full name, for places that do not show the group.
         group: what the arm shares with its neighbours, such as the strategy.
         name: its own name within the group, or ``""`` if it is alone.
         kind: chooses its colour: ``"python"``, ``"rust"`` or anything else.
@@ -39,6 +40,7 @@ class Latencies:
         told: the times of a few percentiles to be marked, by share.
     """
 
+    arm: str
     group: str
     name: str
     kind: str
@@ -46,11 +48,6 @@ class Latencies:
     count: int
     curve: Sequence[tuple[float, float]]
     told: Mapping[float, float]
-
-    @property
-    def arm(self) -> str:
-        """The full name, for places that do not show the group."""
-        return f"{self.name}/{self.group}" if self.name else self.group
 
 
 def shares_of(count: int, beyond: int) -> list[float]:
@@ -75,7 +72,7 @@ def latency_chart(latencies: Sequence[Latencies], title: str, subtitle: str = ""
     height = {1: 300.0, 2: 200.0, 3: 150.0, 4: 130.0}.get(len(groups), 90.0)
     y = Axis(Scale(0, _depth(deepest)), "percentile", _share_ticks(deepest, height))
     panels = [_panel(found, y, height) for found in groups]
-    kinds = dict.fromkeys((one.kind, one.time) for one in latencies if one.kind)
+    kinds = dict.fromkeys((one.kind or "your code", one.time) for one in latencies if one.name)
     with_response = any(one.time == "response" for one in latencies)
     keys = [
         Key(f"{kind}, {time}" if with_response else kind, colour_of(kind), "line", dashes=_dashes(time))

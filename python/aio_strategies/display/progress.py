@@ -14,13 +14,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["SECONDS_BETWEEN", "Show", "shown"]
+__all__ = ["SECONDS_BETWEEN", "Notice", "Show", "shown"]
 
 Show = Callable[[int, int, str], object]
 """Takes the runs (or pages) done, how many are expected in total, and what comes next."""
 
 SECONDS_BETWEEN = 0.1
 """How often anyone can read a display."""
+
+
+class Notice(str):
+    """A label that nobody may miss: it is shown at once, whatever was shown just before, and stays to be read."""
+
+    __slots__ = ()
+
 
 #: How many seconds and which share of the runs it takes to foretell the end.
 _SOONEST, _ENOUGH = 1.0, 0.1
@@ -76,6 +83,9 @@ class _Display(ABC):
         self._drawn_at = float("-inf")
 
     def show(self, done: int, total: int, label: str) -> None:
+        if isinstance(label, Notice):
+            self.tell(done, total, label)
+            return
         now = time.monotonic()
         if now - self._drawn_at >= self.seconds_between:
             self._drawn_at = now
@@ -85,6 +95,10 @@ class _Display(ABC):
     @abstractmethod
     def draw(self, done: int, total: int, label: str) -> None:
         """Show this state instead of the last one."""
+
+    @abstractmethod
+    def tell(self, done: int, total: int, notice: str) -> None:
+        """Show a notice, at least until the display is removed."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -105,6 +119,7 @@ class _NotebookBlock(_Display):
     def __init__(self, foretells: bool) -> None:
         super().__init__(foretells)
         self._handle: Any = None
+        self._notice = ""
 
     def draw(self, done: int, total: int, label: str) -> None:
         import html
@@ -114,9 +129,14 @@ class _NotebookBlock(_Display):
         drawn = bar(done / total, width="16em", track=True)
         self._put(
             f'<div style="display: flex; align-items: center; gap: 0.8em">{drawn}'
-            f"<span>{done}/{total}</span><span>{html.escape(label)}</span></div>",
-            f"{done}/{total} {label}",
+            f"<span>{done}/{total}</span><span>{html.escape(label)}</span></div>"
+            + (f"<div>{html.escape(self._notice)}</div>" if self._notice else ""),
+            f"{done}/{total} {label}" + (f"\n{self._notice}" if self._notice else ""),
         )
+
+    def tell(self, done: int, total: int, notice: str) -> None:
+        self._notice = notice
+        self.draw(done, total, "")
 
     def clear(self) -> None:
         if self._handle is not None:
@@ -156,6 +176,9 @@ class _TerminalBar(_Display):
     def draw(self, done: int, total: int, label: str) -> None:
         self._progress.update(self._task, completed=done, total=total, description=label, visible=True, refresh=True)
 
+    def tell(self, done: int, total: int, notice: str) -> None:
+        self._progress.console.print(notice, markup=False, highlight=False)  # stands above the bar, and stays there
+
     def clear(self) -> None:
         self._progress.stop()
 
@@ -167,6 +190,9 @@ class _LogLines(_Display):
 
     def draw(self, done: int, total: int, label: str) -> None:
         print(f"{done}/{total} {label}", file=sys.stderr, flush=True)
+
+    def tell(self, done: int, total: int, notice: str) -> None:
+        self.draw(done, total, notice)
 
     def clear(self) -> None:
         pass  # a log keeps its lines

@@ -103,7 +103,11 @@ class Table:
         for place in sorted(range(len(most)), key=most.__getitem__, reverse=True):
             if not self.columns[place].right:
                 most[place] -= max(0, min(sum(most) + self._gaps - columns, most[place] - _LEAST))
-        return replace(self, rows=tuple(tuple(map(cut, row, most)) for row in self.rows))
+        heads = tuple(
+            replace(column, title=" ".join(cut(half, w) for half in _halves(column.title)))
+            for column, w in zip(self.columns, most, strict=True)
+        )
+        return Table(heads, tuple(tuple(map(cut, row, most)) for row in self.rows))
 
     def _without(self, shortened: Collection[int], dropped: Collection[int]) -> Table:
         """Return the table without what stands in the brackets of some columns, and without others."""
@@ -115,12 +119,12 @@ class Table:
                 if place not in dropped
             )
 
-        titles = kept([c.short if place in shortened and c.short else c.title for place, c in enumerate(self.columns)])
-        columns = [column for place, column in enumerate(self.columns) if place not in dropped]
-        return Table(
-            tuple(replace(column, title=title) for column, title in zip(columns, titles, strict=True)),
-            tuple(map(kept, self.rows)),
+        heads = tuple(
+            replace(column, title=column.short or _IN_BRACKETS.sub("", column.title)) if place in shortened else column
+            for place, column in enumerate(self.columns)
+            if place not in dropped
         )
+        return Table(heads, tuple(map(kept, self.rows)))
 
     @property
     def _titles(self) -> list[str]:

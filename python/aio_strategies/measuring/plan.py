@@ -28,7 +28,7 @@ from ..checks import (
     check_seed,
     check_timeout,
 )
-from ..comparison.settings import Arm, Settings
+from ..comparison.settings import Arm, Settings, declared_pairs
 from ..exceptions import ComparisonError
 from ..lab.hosts import Bounds
 from ..lab.server import LabServer
@@ -62,11 +62,8 @@ class Plan:
 
     @property
     def contrasts(self) -> int:
-        """The number of contrasts to judge: Rust vs Python of each strategy, and each other arm vs the baseline."""
-        pairs = [arm.strategy for arm in self.arms if arm.strategy and arm.language == "rust"]
-        names = [arm.name for arm in self.arms]
-        pairs = [strategy for strategy in pairs if Arm.of(strategy, "python").name in names]
-        return len(pairs) + len(self.arms) - 1 - (self.baseline.strategy in pairs)
+        """The number of contrasts to judge."""
+        return len(declared_pairs(self.arms, self.settings.baseline))
 
     @property
     def baseline(self) -> Arm:

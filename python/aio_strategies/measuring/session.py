@@ -23,7 +23,7 @@ from ..comparison.costs import Costs
 from ..comparison.findings import Ending
 from ..comparison.kept_exchanges import KeptExchanges
 from ..comparison.settings import Arm, Settings
-from ..display.progress import Show
+from ..display.progress import Notice, Show
 from ..exceptions import ComparisonError
 from ..lab.log import LogRecord
 from ..lab.page_urls import path_of
@@ -297,7 +297,7 @@ class Session:
     def _fit_into_budget(self) -> None:
         """Fit enough rounds for verdicts into what the cost pass and the fresh workers leave of the budget.
 
-        How is up to ``Sizes.fit``. If there are too few for verdicts, the progress says so.
+        How is up to ``Sizes.fit``. If there are too few for verdicts, the progress says so in any case.
         """
         costs = min(_FOR_COSTS * self._settings.budget, self._sizes.warm_up_seconds)
         beside = costs + _RENEWALS * self._renewal_seconds
@@ -307,7 +307,8 @@ class Session:
             seconds = _SAFELY * max(0.0, self._end - time.monotonic() - beside)
             rounds = self._sizes.fit(seconds, enough) if seconds < math.inf else enough
         if rounds < (needed := fewest_rounds(self._plan.contrasts)):
-            self._tell(f"room for {rounds} round{'s' * (rounds != 1)}, but verdicts need at least {needed}")
+            told = f"room for {rounds} round{'s' * (rounds != 1)}, but verdicts need at least {needed}"
+            self._show(self._done, max(self._expected, self._done), Notice(told))
 
     @property
     def _longest_crawl(self) -> float:
