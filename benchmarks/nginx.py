@@ -102,9 +102,18 @@ class Nginx:
 
     def cpu(self) -> float:
         """The CPU time of its worker so far, in seconds."""
-        worker = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()[0]
-        user, system = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11:13]
+        user, system = (self._worker() / "stat").read_text().rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def sleeps(self) -> int:
+        """How many times its worker has gone to sleep so far."""
+        found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", (self._worker() / "status").read_text(), re.MULTILINE)
+        assert found is not None
+        return int(found[1])
+
+    def _worker(self) -> Path:
+        worker = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()[0]
+        return Path("/proc") / worker
 
 
 def find(program: str) -> str | None:

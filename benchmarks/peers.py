@@ -262,6 +262,8 @@ class Ground(NamedTuple):
     url: str
     ca_file: str | None
     cpu: Callable[[], float]
+    #: How many times it has gone to sleep; not known of the lab.
+    sleeps: Callable[[], float]
 
 
 @contextlib.contextmanager
@@ -269,7 +271,7 @@ def ground_for(setting: Setting, server: Nginx) -> Iterator[Ground]:
     """nginx, or the lab if the replies are to be late."""
     if not setting.latency:
         ca_file = server.ca_file if setting.scheme == "https" else None
-        yield Ground(server.url(setting.size, setting.scheme), ca_file, server.cpu)
+        yield Ground(server.url(setting.size, setting.scheme), ca_file, server.cpu, server.sleeps)
         return
     https = setting.scheme == "https"
     with aio.LabServer(latency=setting.latency / 1000, body_size=setting.size, https=https) as lab:
@@ -279,7 +281,7 @@ def ground_for(setting: Setting, server: Nginx) -> Iterator[Ground]:
             lab.reset()  # its log would grow
             return stats.cpu_user + stats.cpu_system
 
-        yield Ground(lab.urls(1)[0], lab.ca_file if https else None, cpu)
+        yield Ground(lab.urls(1)[0], lab.ca_file if https else None, cpu, lambda: math.nan)
 
 
 def why_not(arm: str, setting: Setting) -> str | None:
@@ -303,10 +305,10 @@ def measure(setting: Setting, arms: list[str], server: Nginx, options: argparse.
 
         def run(arm: str, count: int) -> dict[str, Any]:
             job = Job(arm, ground.url, setting.size, count, setting.concurrency, setting.keep_alive, ground.ca_file)
-            busy = ground.cpu()
+            busy, slept = ground.cpu(), ground.sleeps()
             came = workers[arm].do(job)
             if "failed" not in came:
-                came["server"] = ground.cpu() - busy
+                came["server"], came["sleeps"] = ground.cpu() - busy, ground.sleeps() - slept
                 if came["right"] != came["requests"] or not came["requests"]:
                     came["failed"] = f"{came['right']} of {came['requests']} replies were right"
             if "failed" in came:
@@ -349,7 +351,7 @@ def measure(setting: Setting, arms: list[str], server: Nginx, options: argparse.
 
 def figures_of(runs: list[dict[str, Any]], baseline: list[dict[str, Any]]) -> dict[str, Any]:
     """An arm's medians, its ratios to the baseline of the same round, and the values of all rounds."""
-    values = {name: [] for name in ("rate", "cpu", "user", "system", "server")}
+    values = {name: [] for name in ("rate", "cpu", "user", "system", "server", "sleeps")}
     for run in runs:
         for name, value in each_figure(run).items():
             values[name].append(value)
@@ -359,20 +361,22 @@ def figures_of(runs: list[dict[str, Any]], baseline: list[dict[str, Any]]) -> di
         logs = [math.log(mine / theirs[name]) for mine, theirs in zip(values[name], others, strict=True)]
         figures[f"{name}_ratio"] = estimate([math.exp(x) for x in _native.hodges_lehmann(logs, CONFIDENCE)])
     figures["cpu_median"] = estimate(_native.median(values["cpu"]))
-    for name in ("rate", "user", "system", "server"):
-        figures[f"{name}_median"] = rounded(_native.median(values[name])[0])
+    for name in ("rate", "user", "system", "server", "sleeps"):
+        known = not any(map(math.isnan, values[name]))
+        figures[f"{name}_median"] = rounded(_native.median(values[name])[0]) if known else None
     figures["rounds"] = {name: " ".join(f"{value:.5g}" for value in found) for name, found in values.items()}
     return figures
 
 
 def each_figure(run: dict[str, Any]) -> dict[str, float]:
-    """Requests per second; CPU time per request in µs, and its parts; how busy the server was."""
+    """Requests per second; CPU time per request in µs, and its parts; how busy the server was, how often it slept."""
     micros = {part: 1e6 * run[part] / run["requests"] for part in ("user", "system")}
     return {
         "rate": run["requests"] / run["seconds"],
         "cpu": max(sum(micros.values()), 1e-3),  # never 0: it has a logarithm
         **micros,
         "server": run["server"] / run["seconds"],
+        "sleeps": run["sleeps"] / run["requests"],
     }
 
 

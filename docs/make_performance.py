@@ -45,7 +45,9 @@ TOP = """\
   More requests/s are better, and less CPU time.
 - From Python, the clock runs from the call until the `Run`, or the last body, is there; all bodies are kept until then,
   which wrk and ab do not do. CPU time is user + system, children included. *Server busy* is the share of the time in
-  which the server computed: near 100 %, requests/s show the server, and only CPU time shows the client.
+  which the server computed: near 100 %, requests/s show the server, and only CPU time shows the client. *Server sleeps*
+  is how many times the server found nothing to do and slept. Waking it takes CPU time of the client that sends it the
+  next piece of work. (Of the lab, it is not known.)
 - Every reply was 200 and of the right size, or the arm is named as failed. Sizes are those of the bodies.
 
 {where}
@@ -64,6 +66,7 @@ COLUMNS = (
     "requests/s",
     "CPU µs per request (user + system)",
     "server busy",
+    "server sleeps per request",
 )
 
 TRIAL = "\n**A trial: {rounds} rounds are too few for an interval, and for any conclusion.**\n"
@@ -117,7 +120,7 @@ and which. They are the difference of two runs, with few and with many requests.
 - `nonblocking` asks again and again whether a reply is there, and how often depends on chance. Less than one `recvfrom`
   for a reply is such a chance, of the difference: the run with few requests happened to ask more often.
 - `callback`, `generator` and `yield_from` ask with `getpeername` whether connecting took no time, as it does on one
-  machine; then they need not wait before they send. The poll reports a reply only once (`epoll_ctl`, edge-triggered).
+  machine; then the poll need not tell them. It reports a reply only once (`epoll_ctl`, edge-triggered).
 - `uring` hands the steps of many requests to the kernel in one call, and so needs fewer calls than the steps that a
   request has.
 - tokio (`asyncio`) takes each socket off its poll before it closes it. The memory of its thread grows by `mprotect`.
@@ -262,7 +265,7 @@ def _section(setting: dict, ours: list[str]) -> str:
     lines = [
         f"## {_title(setting)}\n",
         f"| {' | '.join(COLUMNS)} |",
-        "| --- | --- | --- | --: | --: | --: |",
+        "| --- | --- | --- | --: | --: | --: | --: |",
     ]
     for arm, figures in sorted(setting["arms"].items(), key=lambda item: -item[1]["rate_ratio"][0]):
         name = f"**{arm}**" if arm in ours else arm
@@ -274,6 +277,7 @@ def _section(setting: dict, ours: list[str]) -> str:
             f"{figures['rate_median']:,.0f}",
             f"{figures['cpu_median'][0]:.1f} ({parts})",
             f"{100 * figures['server_median']:.0f} %",
+            "–" if figures["sleeps_median"] is None else f"{figures['sleeps_median']:.2f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     failed = [f"{arm} failed ({why})" for arm, why in setting["failed"].items()]

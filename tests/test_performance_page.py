@@ -82,6 +82,7 @@ def test_every_default_setting_can_be_chosen_by_name() -> None:
 
 def figures(rate: list[float | None], cpu: list[float | None], user: float = 10.0) -> dict:
     medians = {"rate_median": 1000 * (rate[0] or 0), "user_median": user, "system_median": 20.0, "server_median": 0.5}
+    medians["sleeps_median"] = 0.25
     return {"rate_ratio": rate, "cpu_ratio": cpu, "cpu_median": [20 + user, None, None], **medians}
 
 
