@@ -6,6 +6,8 @@ import contextlib
 import signal
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,3 +152,12 @@ def saying(*pieces: bytes) -> Callable[[socket.socket], None]:
             connection.sendall(piece)
 
     return script
+
+
+def output_in_a_network_of_its_own(program: str, *arguments: str) -> bytes:
+    """Run a Python program in a network namespace, whose loopback interface is up; return what it prints."""
+    unshare = ["unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made here")
+    command = [*unshare, sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout

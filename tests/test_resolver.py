@@ -12,6 +12,7 @@ import aio_strategies as aio
 import pytest
 from aio_strategies import resolver
 from aio_strategies.resolver import Address
+from conftest import output_in_a_network_of_its_own
 
 #: Much less than the time that a look-up is given here, and more than a busy machine takes.
 AT_ONCE = 20.0
@@ -161,3 +162,22 @@ def test_a_stream_does_not_ask_again_and_again(names, language):
     responses = list(aio.stream("thread", urls, language=language, concurrency=2))
     assert [type(response.error) for response in responses] == [aio.NameResolutionError] * 30
     assert names.asked == ["dead.invalid"]
+
+
+WITHOUT_IPV6 = """
+import contextlib, errno, sys
+import aio_strategies as aio
+from aio_strategies import resolver
+
+with contextlib.suppress(FileNotFoundError), open("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "w") as file:
+    file.write("1")
+resolver._ask = lambda name, port: [("127.0.0.1", port), ("::1", port)]  # as many files of hosts have it
+[response] = aio.run("thread", ["http://localhost:9/"], language=sys.argv[1], timeout=100)
+assert response.error.errno == errno.ECONNREFUSED, response.error
+"""
+
+
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_addresses_that_this_machine_cannot_reach_are_left_out(language):
+    """A bug once: where IPv6 is off, connecting to ``::1`` fails as if all ports were taken, which was waited for."""
+    output_in_a_network_of_its_own(WITHOUT_IPV6, language)

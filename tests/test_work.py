@@ -20,6 +20,7 @@ from aio_strategies.lecture.work import Assignment, Slot, Wait, WorkList
 from aio_strategies.results import Response
 from aio_strategies.targets import Target
 from aio_strategies.terms import Terms
+from conftest import output_in_a_network_of_its_own
 
 
 def work_off(key: str, work) -> None:
@@ -247,10 +248,9 @@ def test_few_threads(key, language, most):
 
 
 SELF_CONNECT = """
-import subprocess, sys
+import sys
 import aio_strategies as aio
 
-subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
     file.write("40000 40003")
 key, language = sys.argv[1:]
@@ -261,12 +261,11 @@ assert len(run.errors) == 40 and kinds == {"ConnectError"}, kinds
 
 
 FEW_PORTS = """
-import errno, socket, subprocess, sys, warnings
+import errno, socket, sys, warnings
 import aio_strategies as aio
 
 key, language = sys.argv[1:]
 alone = key in ("blocking", "nonblocking")
-subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 with aio.LabServer(latency=0.1) as lab:
     with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
         file.write("40000 40003")
@@ -288,20 +287,13 @@ with aio.LabServer(latency=0.1) as lab:
 @pytest.mark.slow
 def test_few_ports(way):
     """No URL is lost while others of the call have ports; who has none is told what to do."""
-    run_in_namespace(FEW_PORTS, way)
+    output_in_a_network_of_its_own(FEW_PORTS, way.key, way.language)
 
 
 @pytest.mark.slow
 def test_a_connection_with_itself_is_refused(way):
     """Of four ports for clients, one is the very port that they connect to: some get it, and reach themselves."""
-    run_in_namespace(SELF_CONNECT, way)
-
-
-def run_in_namespace(program, way):
-    unshare = ["unshare", "--net", "--map-root-user"]
-    if subprocess.run([*unshare, "ip", "link", "set", "lo", "up"], capture_output=True, check=False).returncode:
-        pytest.skip("no network namespace can be made here")
-    subprocess.run([*unshare, sys.executable, "-c", program, way.key, way.language], check=True, timeout=60)
+    output_in_a_network_of_its_own(SELF_CONNECT, way.key, way.language)
 
 
 def test_half_as_many_as_there_was_room_for_go_on_after_a_shortage(lab):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import socket
 import threading
@@ -62,7 +63,10 @@ def look_up(hosts: list[Host], timeout: float) -> dict[Host, list[Address] | OSE
 
 def _work(todo: queue.SimpleQueue[Host], answers: queue.SimpleQueue[tuple[Host, list[Address] | OSError]]) -> None:
     for host in _rest(todo):
-        answers.put((host, _ask(*host)))
+        answer = _ask(*host)
+        if isinstance(answer, list):
+            answer = list(filter(_is_within_reach, answer)) or answer
+        answers.put((host, answer))
 
 
 def _rest(todo: queue.SimpleQueue[Host]) -> Iterator[Host]:
@@ -70,6 +74,19 @@ def _rest(todo: queue.SimpleQueue[Host]) -> Iterator[Host]:
     with contextlib.suppress(queue.Empty):
         while True:
             yield todo.get_nowait()
+
+
+def _is_within_reach(address: Address) -> bool:
+    """Tell whether this machine has an address to go there from: where IPv6 is off, it has none for ``::1``.
+
+    Connecting would fail in the same way as if all ports were taken, for which strategies wait.
+    """
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(address)  # sends nothing
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT)
+    return True
 
 
 def _ask(name: str, port: int) -> list[Address] | OSError:
