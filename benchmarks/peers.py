@@ -1,6 +1,6 @@
 """Our strategies and their peers, side by side: requests per second and CPU time per request, relative to wrk's.
 
-    python benchmarks/peers.py [--rounds 7] [--full] [--settings PATTERN ...] [--arms ARM ...]
+    python benchmarks/peers.py [--rounds 7] [--full] [--settings PATTERN ...] [--keep] [--arms ARM ...]
 
 The common ground is nginx with one worker on the loopback interface; where replies are to be late, it is our lab, as
 nginx cannot wait. In each setting, each arm has a worker process of its own, which is warmed up and finds out how many
@@ -39,6 +39,7 @@ from nginx import Nginx, find, nginx, versions
 from peer_clients import CLIENTS, OURS, PEERS, Job, line_of
 from save import save
 
+RESULT = Path(__file__).parent / "results" / "peers.json"
 CONFIDENCE = 0.95
 BASELINE = "wrk"
 #: How long a worker may take for a job, in seconds.
@@ -449,6 +450,7 @@ def main() -> None:
     parser.add_argument(
         "--settings", nargs="+", metavar="PATTERN", help="regular expressions; of --full's, those found"
     )
+    parser.add_argument("--keep", action="store_true", help="keep the last figures of settings that are not measured")
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="such as rust/thread or pycurl; wrk takes part anyway")
     parser.add_argument("--seed", type=int, default=1, help="of the order within the rounds")
     parser.add_argument("--list", action="store_true", help="name the settings and the arms, and end")
@@ -478,7 +480,7 @@ def main() -> None:
         "versions": present,
         "absent": absent,
         "ours": [arm for arm in arms if arm in OURS],
-        "settings": {},
+        "settings": json.loads(RESULT.read_text())["settings"] if options.keep else {},
     }
     with nginx(SIZES, https=any(each.scheme == "https" for each in chosen)) as server:
         for number, setting in enumerate(chosen, 1):

@@ -100,7 +100,7 @@ impl EventLoop {
         let interrupt = mio::Waker::new(poll.registry(), WOKEN).map_err(failed)?;
         let inner = Inner {
             poll,
-            events: Events::with_capacity(1024),
+            events: Events::with_capacity(AT_ONCE),
             sources: Slab::new(),
             generation: 0,
             deadlines: BTreeSet::new(),
@@ -498,6 +498,10 @@ impl Drop for Cleared<'_> {
         drop(callbacks);
     }
 }
+
+/// How many events a turn takes at most. Of a thousand sockets, what is done in turn after turn would have left the
+/// processor's caches meanwhile: with all at once, a connection takes 14 % more CPU time.
+const AT_ONCE: usize = 32;
 
 const READABLE_AND_WRITABLE: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
