@@ -120,7 +120,7 @@ and which. They are the difference of two runs, with few and with many requests.
 - `nonblocking` asks again and again whether a reply is there, and how often depends on chance. Less than one `recvfrom`
   for a reply is such a chance, of the difference: the run with few requests happened to ask more often.
 - `callback`, `generator` and `yield_from` ask with `getpeername` whether connecting took no time, as it does on one
-  machine; then the poll need not tell them. It reports a reply only once (`epoll_ctl`, edge-triggered).
+  machine; then the poll need not tell them. The poll reports a reply only once (`epoll_ctl`, edge-triggered).
 - `uring` hands the steps of many requests to the kernel in one call, and so needs fewer calls than the steps that a
   request has.
 - tokio (`asyncio`) takes each socket off its poll before it closes it. The memory of its thread grows by `mprotect`.
