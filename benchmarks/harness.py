@@ -29,14 +29,18 @@ COMPARISONS = 40
 PAIRS = 20
 DIFF_ROUNDS = 60
 SLOWDOWN = 1.10
-#: All arms compute after their requests, for 5 % of their time at least, so that they differ in nothing but how long.
+#: All arms pause after their requests, for 5 % of their time at least, so that they differ in nothing but how long.
 PAUSE = 1.05
+#: Seconds by which a sleep may be too long.
+LATE = 0.0005
 
 
 def stretched(urls, factor):
     began = time.monotonic()
     run = aio.python.thread_way(urls)
     end = began + factor * (time.monotonic() - began)
+    # Not all of it by computing: to a process that computes longer, the scheduler gives less of the time after that.
+    time.sleep(max(0.0, end - time.monotonic() - LATE))
     while time.monotonic() < end:
         pass
     return run
