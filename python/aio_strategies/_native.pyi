@@ -39,6 +39,7 @@ __all__ = [
     "page_links",
     "percentiles",
     "receive",
+    "remedy",
     "request",
     "run",
     "rust_source",
