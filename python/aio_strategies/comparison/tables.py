@@ -316,21 +316,22 @@ def _reuses_connections(findings: Findings) -> list[str]:
 _REUSED = 0.995
 
 
+#: What verdicts mean, in English and in Chinese.
+_VERDICTS = (
+    ({"faster", "slower"}, "faster, slower: by more than 3 %", "仅列倍速者：相差超过 3 %"),
+    ({"equivalent"}, "equivalent: within ±5 %", "相当：相差在 ±5 % 以内"),
+    ({"incomparable"}, "no verdict: see the warnings, or projected", "不作判定：见警告，或耗时系推算"),
+    ({"undecided"}, "undecided: too few rounds to tell", "未定：轮数不足，尚不能下结论"),
+)
+
+
 def _legend(findings: Findings) -> str:
     """Explain what the main table shows, in one line."""
     verdicts = {contrast.verdict for contrast in findings.contrasts}
     told = ["wall: median of the rounds"]
     if _has_intervals(findings):
         told.append("[…]: 95 % confidence interval")
-    if verdicts & {"faster", "slower"}:
-        told.append("faster, slower: by more than 3 %")
-    if "equivalent" in verdicts:
-        told.append("equivalent: within ±5 %")
-    if "incomparable" in verdicts:
-        told.append("no verdict: see the warnings, or projected")
-    if "undecided" in verdicts:
-        told.append("undecided: too few rounds to tell")
-    return " · ".join(told)
+    return " · ".join([*told, *(english for named, english, _ in _VERDICTS if verdicts & named)])
 
 
 def cost_notes(findings: Findings) -> list[str]:
@@ -358,15 +359,7 @@ def _legend_zh(findings: Findings) -> list[str]:
     told = ["倍速：后者耗时 ÷ 前者耗时"]
     if any(contrast.interval for contrast in shown):
         told.append("[…]：95 % 置信区间")
-    if verdicts & {"faster", "slower"}:
-        told.append("仅列倍速者：相差超过 3 %")
-    if "equivalent" in verdicts:
-        told.append("相当：相差在 ±5 % 以内")
-    if "incomparable" in verdicts:
-        told.append("不作判定：见警告，或耗时系推算")
-    if "undecided" in verdicts:
-        told.append("未定：轮数不足，尚不能下结论")
-    return [" · ".join(told)]
+    return [" · ".join([*told, *(chinese for named, _, chinese in _VERDICTS if verdicts & named)])]
 
 
 def _unusual(environment: Mapping[str, str | int]) -> list[tuple[str, str]]:
