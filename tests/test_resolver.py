@@ -12,6 +12,7 @@ import aio_strategies as aio
 import pytest
 from aio_strategies import resolver
 from aio_strategies.resolver import Address
+from aio_strategies.targets import AddressBook, locate
 from conftest import output_in_a_network_of_its_own
 
 #: Much less than the time that a look-up is given here, and more than a busy machine takes.
@@ -162,6 +163,20 @@ def test_a_stream_does_not_ask_again_and_again(names, language):
     responses = list(aio.stream("thread", urls, language=language, concurrency=2))
     assert [type(response.error) for response in responses] == [aio.NameResolutionError] * 30
     assert names.asked == ["dead.invalid"]
+
+
+def test_an_address_book_that_is_full_still_has_what_was_just_added(monkeypatch):
+    """A bug once: it was emptied between the adding of a caller's own addresses and their use."""
+    monkeypatch.setattr(AddressBook, "MOST", 2)
+    monkeypatch.setattr(resolver, "_ask", lambda name, port: socket.gaierror(socket.EAI_NONAME, "unknown"))
+    book = AddressBook()
+    for number in range(9):
+        url = f"http://own-{number}.invalid/"
+        [location] = locate([url])
+        book.add({location[:2]: [("127.0.0.1", 80)]})
+        book.look_up([location], 5.0)
+        targets, errors = book.targets({0: url}, {0: location})
+        assert (targets[0].addresses, errors) == ([("127.0.0.1", 80)], {})
 
 
 WITHOUT_IPV6 = """

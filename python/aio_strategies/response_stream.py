@@ -15,7 +15,7 @@ from .fetching import Fetching, OpenStream
 from .http_redirects import Redirect, redirect
 from .request_options import RequestOptions, checked, for_another_origin
 from .results import Response, count_from, warn_of_shortage
-from .targets import AddressBook, Location, Target, addresses_beside, addresses_of, locate
+from .targets import AddressBook, Location, Target, locate
 from .terms import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     self._feed()
                 if self._asked and not self._ready:
                     leads = self._put(self._open.take() if self._room() else self._open.wait())
-                    self._look_up(leads)
+                    self._addresses.look_up(leads.values(), self._terms.timeout)
                     self._push(leads)
                 elif not self._ready and self._urls is None:
                     break
@@ -154,7 +154,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                 if self._asked and not self._ready:
                     await self._arrived()
                     leads = self._put(self._open.take())
-                    await self._look_up_beside(leads)
+                    await self._addresses.look_up_beside(leads.values(), self._terms.timeout)
                     self._push(leads)
                 elif not self._ready and self._urls is None:
                     break
@@ -194,7 +194,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
     async def _feed_beside(self) -> None:
         urls = await self._pull_beside(self._urls) if isinstance(self._urls, AsyncIterator) else self._pull()
         locations = self._locate(urls)
-        await self._look_up_beside(locations)
+        await self._addresses.look_up_beside(locations.values(), self._terms.timeout)
         self._push_new(urls, locations)
 
     async def _pull_beside(self, source: AsyncIterator[str]) -> dict[int, str]:
@@ -219,10 +219,6 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                 break
         return urls
 
-    async def _look_up_beside(self, locations: dict[int, Location]) -> None:
-        if missing := self._addresses.missing(locations.values()):
-            self._addresses.add(await addresses_beside(missing, self._terms.timeout))
-
     # --- both
 
     @property
@@ -238,12 +234,8 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         """Take URLs, and hand them in."""
         urls = self._pull()
         locations = self._locate(urls)
-        self._look_up(locations)
+        self._addresses.look_up(locations.values(), self._terms.timeout)
         self._push_new(urls, locations)
-
-    def _look_up(self, locations: dict[int, Location]) -> None:
-        if missing := self._addresses.missing(locations.values()):
-            self._addresses.add(addresses_of(missing, self._terms.timeout))
 
     def _pull(self) -> dict[int, str]:
         """Take as many URLs as there is room for, unless they are long in coming."""

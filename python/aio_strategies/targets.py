@@ -23,7 +23,6 @@ __all__ = [
     "Addresses",
     "Location",
     "Target",
-    "addresses_beside",
     "addresses_of",
     "are_addresses",
     "client_ports",
@@ -105,11 +104,17 @@ class AddressBook:
         self._answers: Addresses = {}
         self._failed: dict[Host, float] = {}  # when
 
-    def missing(self, locations: Iterable[Location]) -> set[Host]:
-        """Return the hosts to look up."""
-        if len(self._answers) > self.MOST:
-            self._answers.clear()
-            self._failed.clear()
+    def look_up(self, locations: Iterable[Location], timeout: float) -> None:
+        """Look up those of the hosts that are not known; see ``addresses_of``."""
+        if missing := self._missing(locations):
+            self.add(addresses_of(missing, timeout))
+
+    async def look_up_beside(self, locations: Iterable[Location], timeout: float) -> None:
+        """Do the same; the event loop goes on meanwhile."""
+        if missing := self._missing(locations):
+            self.add(await addresses_beside(missing, timeout))
+
+    def _missing(self, locations: Iterable[Location]) -> set[Host]:
         hosts = {location[:2] for location in locations}
         long_ago = time.monotonic() - self._failures_last
         return {host for host in hosts if host not in self._answers or self._failed.get(host, math.inf) <= long_ago}
@@ -126,8 +131,12 @@ class AddressBook:
     def targets(
         self, urls: Mapping[int, str], locations: Mapping[int, Location]
     ) -> tuple[dict[int, Target], dict[int, NameResolutionError]]:
-        """Do what ``targets_at`` does, once no host is missing."""
-        return targets_at(self._answers, urls, locations)
+        """Do what ``targets_at`` does, after the hosts have been looked up."""
+        found = targets_at(self._answers, urls, locations)
+        if len(self._answers) > self.MOST:  # not earlier: what was added for these URLs is needed for them
+            self._answers.clear()
+            self._failed.clear()
+        return found
 
 
 def targets_at(

@@ -29,7 +29,7 @@ from ..exceptions import ForkedProcessError, HostPaused, InvalidURL, RequestErro
 from ..fetching import Fetching, OpenStream
 from ..request_options import RequestOptions, checked
 from ..results import Response, warn_of_shortage
-from ..targets import AddressBook, Location, addresses_of, locate
+from ..targets import AddressBook, Location, locate
 from ..terms import Terms
 from .crawler import may_be_tried_again, wait_before_try
 from .host_queues import HostQueues
@@ -316,8 +316,7 @@ class _Stage:
         urls = {ticket: job.url for ticket, job in batch.items()}
         locations = {ticket: job.location for ticket, job in batch.items()}
         timeout = min(self._terms.timeout, max(0.0, self._ends - time.monotonic()))
-        if missing := self._addresses.missing(locations.values()):
-            self._addresses.add(addresses_of(missing, timeout))
+        self._addresses.look_up(locations.values(), timeout)
         targets, errors = self._addresses.targets(urls, locations)
         self._in_flight |= batch
         self._fetching.push([(ticket, target, False) for ticket, target in targets.items()])

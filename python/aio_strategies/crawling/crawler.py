@@ -19,7 +19,7 @@ from ..exceptions import NetworkError, TimeoutException
 from ..fetching import Fetching, OpenStream
 from ..request_options import RequestOptions, checked, for_another_origin
 from ..results import Response, count_from
-from ..targets import AddressBook, Location, addresses_beside, addresses_of, locate
+from ..targets import AddressBook, Location, locate
 from .leads import leads
 from .links import links_of_page, without_fragment
 from .outputs import Outputs
@@ -207,14 +207,13 @@ class _Crawl:
 
     def looked_up(self, batch: _Batch) -> _Batch:
         """Look up the hosts of these."""
-        if missing := self._missing(batch):
-            self._addresses.add(addresses_of(missing, self._crawler._terms.timeout))
+        self._addresses.look_up((location for _, location in batch.values()), self._crawler._terms.timeout)
         return batch
 
     async def looked_up_beside(self, batch: _Batch) -> _Batch:
         """Do the same beside an event loop."""
-        if missing := self._missing(batch):
-            self._addresses.add(await addresses_beside(missing, self._crawler._terms.timeout))
+        locations = (location for _, location in batch.values())
+        await self._addresses.look_up_beside(locations, self._crawler._terms.timeout)
         return batch
 
     def begins(self, batch: _Batch) -> bool:
@@ -252,9 +251,6 @@ class _Crawl:
         self._statistics.add(page)
         pages, errors, *_, size = self._totals
         self._totals = CrawlTotals(pages + 1, errors + (page.error is not None), bytes=size + len(page.content))
-
-    def _missing(self, batch: _Batch) -> set[tuple[str, int]]:
-        return self._addresses.missing(location for _, location in batch.values())
 
     def _begin(self, batch: _Batch) -> None:
         self._in_flight |= {ticket: known for ticket, (known, _) in batch.items()}
