@@ -214,14 +214,6 @@ impl Attempt {
         }
     }
 
-    /// What will be sent as soon as there is a connection, if that is known before: over plain http, the request.
-    #[must_use]
-    pub fn sends_first(&self) -> Option<&[u8]> {
-        let Assignment { target, terms, .. } = &self.assignment;
-        let is_plain = target.tls_host.is_none() || terms.tls.is_none();
-        is_plain.then(|| self.exchange.unsent())
-    }
-
     /// Lends `read` a buffer, and takes the bytes that it put there, none at the end of the stream. Returns whether the
     /// socket was ready.
     pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {

@@ -96,6 +96,8 @@ pub enum Event {
 impl Ring {
     /// The fewest and the most entries of the queue for operations. When it is full, it is handed to the kernel.
     const QUEUE: [u32; 2] = [8, 1024];
+    /// How many completions to take at once. Each may lend a buffer, and there must be more of these.
+    const AT_ONCE: usize = 96;
     /// How many bytes surely fit into a socket's buffer. Of a chain that sends more, an error could get lost.
     const SHORT: usize = 4096;
     /// How many bytes to send at once at most.
@@ -122,8 +124,8 @@ impl Ring {
     fn build(places: usize) -> io::Result<Self> {
         let pool = Pool::new(places)?;
         let [fewest, most] = Self::QUEUE;
-        // A place has three steps in flight and, maybe, their cancellation.
-        let mut completions = u32::try_from(4 * places).unwrap_or(u32::MAX).max(fewest);
+        // A place has two steps in flight and, maybe, their cancellation.
+        let mut completions = u32::try_from(3 * places).unwrap_or(u32::MAX).max(fewest);
         let mut operations = completions.min(most).next_power_of_two();
         let give_up = Instant::now() + Self::PATIENCE;
         let uring = loop {
@@ -153,7 +155,7 @@ impl Ring {
             now: Instant::now(),
         };
         ring.expect_waking()?;
-        ring.enter(Duration::ZERO)?;
+        ring.enter(1, Duration::ZERO)?;
         Ok(ring)
     }
 
@@ -161,7 +163,7 @@ impl Ring {
     fn set_up(operations: u32, completions: u32, pool: &Pool) -> io::Result<IoUring> {
         let mut builder = IoUring::builder();
         builder.dontfork().setup_clamp().setup_cqsize(completions.max(operations));
-        builder.setup_submit_all().setup_coop_taskrun();
+        builder.setup_submit_all().setup_coop_taskrun().setup_taskrun_flag();
         // From Linux 6.1: completions are worked out by this thread, while it waits for them.
         let mut newer = builder.clone();
         newer.setup_single_issuer().setup_defer_taskrun();
@@ -199,21 +201,16 @@ impl Ring {
         Ok(())
     }
 
-    /// Begins to connect the socket that is open; once it is connected, sends what there is to be sent first, and then
-    /// receives, without another word, unless that is long.
-    pub fn connect(&mut self, place: usize, first: Option<&[u8]>) -> io::Result<()> {
-        match first {
-            Some(bytes) if bytes.len() <= Self::SHORT => {
-                self.connections[place].idle().set_unsent(bytes);
-                self.begin(place, &[Step::Connect, Step::Send, Step::Receive])
-            }
-            _ => self.begin(place, &[Step::Connect]),
-        }
+    /// Begins to connect the socket that is open.
+    pub fn connect(&mut self, place: usize) -> io::Result<()> {
+        self.begin(place, &[Step::Connect])
     }
 
     /// Begins to send all of `bytes`, if they are short; once they are sent, receives. If not, sends some.
     pub fn send(&mut self, place: usize, bytes: &[u8]) -> io::Result<()> {
-        self.connections[place].idle().set_unsent(&bytes[..bytes.len().min(Self::PIECE)]);
+        let unsent = &mut self.connections[place].idle().unsent;
+        unsent.clear();
+        unsent.extend_from_slice(&bytes[..bytes.len().min(Self::PIECE)]);
         self.begin(place, if bytes.len() <= Self::SHORT { &[Step::Send, Step::Receive] } else { &[Step::Send] })
     }
 
@@ -251,7 +248,11 @@ impl Ring {
     /// Hands the kernel what was begun. Sleeps until something has happened, but not longer than a tick.
     pub fn wait(&mut self) -> io::Result<()> {
         let until_next = self.alarms.first().map_or(TICK, |(when, _)| when.saturating_duration_since(Instant::now()));
-        self.enter(until_next.min(TICK))?;
+        self.enter(1, until_next.min(TICK))?;
+        // The kernel works out few completions at a time, although more may be there: ask for these, too.
+        if self.uring.submission().taskrun() {
+            self.enter(self.in_flight.min(Self::AT_ONCE), Duration::ZERO)?;
+        }
         self.now = Instant::now();
         self.roused = self.woken.take();
         Ok(())
@@ -371,10 +372,10 @@ impl Ring {
         unsafe { self.uring.submission().push(entry) }.map_err(io::Error::other)
     }
 
-    /// Hands the kernel what is queued, and waits for a completion, but not longer than `sleep`.
-    fn enter(&mut self, sleep: Duration) -> io::Result<()> {
+    /// Hands the kernel what is queued, and waits for so many completions, but not longer than `sleep`.
+    fn enter(&mut self, completions: usize, sleep: Duration) -> io::Result<()> {
         let sleep = Timespec::from(sleep);
-        match self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&sleep)) {
+        match self.uring.submitter().submit_with_args(completions, &SubmitArgs::new().timespec(&sleep)) {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
                 // Time is up, a signal came, or memory is short at the moment.
@@ -389,7 +390,7 @@ impl Ring {
         while self.in_flight > 0 {
             let cancel = opcode::AsyncCancel2::new(CancelBuilder::any().all());
             self.push(&cancel.build().flags(Flags::SKIP_SUCCESS).user_data(CANCEL))?;
-            self.enter(TICK / 10)?;
+            self.enter(1, TICK / 10)?;
             let ended = self.uring.completion().filter(|completion| completion.user_data() != CANCEL).count();
             self.in_flight -= ended;
         }
@@ -413,11 +414,6 @@ impl Connection {
     fn idle(&mut self) -> &mut Self {
         assert!(self.in_flight == 0, "a connection is changed while the kernel uses it");
         self
-    }
-
-    fn set_unsent(&mut self, bytes: &[u8]) {
-        self.unsent.clear();
-        self.unsent.extend_from_slice(bytes);
     }
 
     /// The step that the others wait for.
@@ -492,8 +488,8 @@ struct Pool {
 impl Pool {
     /// The number under which the ring knows it.
     const GROUP: u16 = 0;
-    /// More are not needed: the kernel completes few operations at a time.
-    const MOST: usize = 64;
+    /// More are not needed: no more are lent at a time.
+    const MOST: usize = 128;
     /// Where the buffers begin. The queue is shorter.
     const HEAD: usize = 4096;
 

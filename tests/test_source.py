@@ -106,7 +106,7 @@ def test_lines_that_wait():
     assert (PAUSED, "Want::Receive => read_all(attempt, socket).await,") in marked("yield_from", "rust")
     assert marked("uring", "rust") == [
         (ASLEEP, "self.ring.wait().map_err(failed)?;"),
-        (PAUSED, "Ok(()) => ring.connect(place, attempt.sends_first()),"),
+        (PAUSED, "Ok(()) => ring.connect(place),"),
         (PAUSED, "Want::Send(bytes) => ring.send(place, bytes),"),
         (PAUSED, "Want::Receive => ring.receive(place),"),
     ]

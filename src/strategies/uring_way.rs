@@ -48,10 +48,12 @@ struct Waiter {
 
 impl FetchUrls<'_> {
     fn run(mut self, cancellation: &Cancellation) -> Result<(), Error> {
-        let mut ready: Vec<usize> = (0..self.waiters.len()).collect();
+        // Those that send go first, then those that connect: a server that is asked in bursts sleeps less often, which
+        // saves both sides work.
+        let (mut senders, mut others) = (Vec::new(), (0..self.waiters.len()).collect::<Vec<_>>());
         loop {
             // 1. Queue what each waiter that is ready wants next.
-            for place in ready.drain(..) {
+            for place in senders.drain(..).chain(others.drain(..)) {
                 self.go_on(place)?;
             }
             if self.left == 0 {
@@ -63,10 +65,15 @@ impl FetchUrls<'_> {
             // 3. Pass on what has happened.
             while let Some((place, event)) = self.ring.take().map_err(failed)? {
                 if self.takes(place, event)? {
-                    ready.push(place);
+                    (if self.sends(place) { &mut senders } else { &mut others }).push(place);
                 }
             }
         }
+    }
+
+    /// Whether the waiter's attempt wants to send.
+    fn sends(&mut self, place: usize) -> bool {
+        self.waiters[place].attempt.as_mut().is_some_and(|attempt| matches!(attempt.wants(), Want::Send(_)))
     }
 
     /// Does what the waiter is to do, until it has to wait for the kernel.
@@ -93,7 +100,7 @@ impl FetchUrls<'_> {
             };
             let begun = match attempt.wants() {
                 Want::Connect(address) => match ring.open(place, address) {
-                    Ok(()) => ring.connect(place, attempt.sends_first()),
+                    Ok(()) => ring.connect(place),
                     Err(error) => {
                         attempt.failed(&error);
                         continue;
