@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::monotonic_ns;
+use crate::connections::{Connection, Connections, Idle};
 use crate::error::{Error, Phase};
 use crate::exchange::{Exchange, Options, Reply};
 use crate::shortage::{is_from_shortage, is_shortage};
@@ -109,9 +110,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Begins the attempt: the clock starts here. It goes over the waiter's idle connection, if that suits.
+    /// Begins the attempt: the clock starts here. It goes over a connection of the waiter's that is idle, if one suits.
     #[must_use]
-    pub fn begin(assignment: &Assignment, idle: &mut Option<Idle>) -> Self {
+    pub fn begin(assignment: &Assignment, connections: &mut Connections<impl Connection>) -> Self {
         let Assignment { target, terms, .. } = assignment;
         let started = monotonic_ns(); // before the deadlines are set, so that none seems to pass early
         let now = Instant::now();
@@ -131,11 +132,8 @@ impl Attempt {
             deadline,
             connect_deadline: terms.connect_deadline(now, deadline),
         };
-        if let Some(idle) = idle.take() {
-            attempt.rerouted = !idle.serves(target);
-            if !attempt.rerouted {
-                attempt.reuse(idle);
-            }
+        if let Some(idle) = connections.turn_to(target, started) {
+            attempt.reuse(idle);
         }
         attempt
     }
@@ -272,21 +270,27 @@ impl Attempt {
         true
     }
 
-    /// The outcome, once the attempt is done; and the connection, if it can serve another. Before that, the outcome is
-    /// that it was cancelled.
+    /// The outcome, once the attempt is done; the connection is left, if it can serve another. Before that, the outcome
+    /// is that it was cancelled.
     #[must_use]
-    pub fn finish(mut self, idle: &mut Option<Idle>) -> Outcome {
+    pub fn finish(mut self, connections: &mut Connections<impl Connection>) -> Outcome {
+        let now = monotonic_ns();
         if self.leaves_connection_open() {
-            *idle = Some(Idle { target: Arc::clone(&self.assignment.target), tls: self.tls.take() });
+            let target = Arc::clone(&self.assignment.target);
+            connections.leave(Idle { target, tls: self.tls.take(), since: now });
         }
-        Outcome {
+        let outcome = Outcome {
             ticket: self.assignment.ticket,
             phase: self.phase,
             bytes_received: self.exchange.bytes_received(),
             started: Some(self.started),
-            elapsed: Duration::from_nanos(monotonic_ns().saturating_sub(self.started)),
+            elapsed: Duration::from_nanos(now.saturating_sub(self.started)),
             result: self.ended.unwrap_or(Err(Error::Cancelled)).map(|()| self.exchange.into_reply()),
+        };
+        if outcome.shortage().is_some() {
+            connections.keep_no_others();
         }
+        outcome
     }
 
     /// What is still to be sent.
@@ -375,22 +379,6 @@ impl Attempt {
             let limit = if now < self.deadline { connect_timeout.unwrap_or(timeout) } else { timeout };
             self.ended = Some(Err(Error::Timeout { phase: self.phase, limit }));
         }
-    }
-}
-
-/// A connection between two attempts of a waiter, which keeps its socket as long as it has one of these.
-#[derive(Debug)]
-pub struct Idle {
-    /// What it served last.
-    target: Arc<Target>,
-    /// The TLS session, if the URL was `https`.
-    tls: Option<Box<Tls>>,
-}
-
-impl Idle {
-    /// Whether it leads to the same host and port, in the same scheme.
-    fn serves(&self, target: &Target) -> bool {
-        self.target.authority == target.authority && self.target.tls_host == target.tls_host
     }
 }
 

@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
+use socket2::SockRef;
 
 use crate::cancellation::{Cancellation, TICK};
+use crate::connections::Connection;
 use crate::error::Error;
 use crate::wakers::Woken;
 
@@ -428,6 +430,16 @@ impl Socket {
     fn with<Value>(&self, operation: impl FnOnce(&mut Source) -> io::Result<Value>) -> io::Result<Value> {
         let place = self.place.ok_or(ErrorKind::NotConnected)?;
         operation(&mut self.event_loop.inner_mut().sources[place])
+    }
+}
+
+impl Connection for Socket {
+    fn another(&self) -> Self {
+        self.event_loop.socket()
+    }
+
+    fn look<Value>(&self, at: impl FnOnce(SockRef<'_>) -> Value) -> Option<Value> {
+        self.with(|source| Ok(at(SockRef::from(&source.stream)))).ok()
     }
 }
 

@@ -29,6 +29,7 @@ pub mod background;
 pub mod cancellation;
 pub mod channel;
 pub mod clock;
+pub mod connections;
 pub mod crawl;
 pub mod error;
 pub mod event_loop;

@@ -192,6 +192,16 @@ impl Ring {
         }
     }
 
+    /// Takes a socket for the place, open or not.
+    pub fn attach(&mut self, place: usize, socket: Option<Socket>) {
+        self.connections[place].idle().socket = socket;
+    }
+
+    /// Gives the place's socket back.
+    pub fn detach(&mut self, place: usize) -> Option<Socket> {
+        self.connections[place].idle().socket.take()
+    }
+
     /// Opens a socket for a connection to `address`.
     pub fn open(&mut self, place: usize, address: SocketAddr) -> io::Result<()> {
         let connection = self.connections[place].idle();

@@ -13,6 +13,7 @@ use aio_strategies::attempt::{Assignment, Attempt, Outcome, Terms};
 use aio_strategies::background::{self, Background};
 use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
+use aio_strategies::connections::Connections;
 use aio_strategies::error::{Error, Phase};
 use aio_strategies::exchange::{Header, Options};
 use aio_strategies::strategies::{STRATEGIES, Way};
@@ -314,9 +315,10 @@ fn a_connection_with_itself_is_refused() {
     let server = Server::start(Duration::ZERO);
     let list = server.list(1, 1);
     let Next::Begin(assignment) = list.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
-    let mut attempt = Attempt::begin(&assignment, &mut None);
+    let mut connections = Connections::new(None::<TcpStream>);
+    let mut attempt = Attempt::begin(&assignment, &mut connections);
     assert!(attempt.connected(Ok(()), || Ok(assignment.target.addresses[0])));
-    let Err(Error::Network { errno, .. }) = attempt.finish(&mut None).result else {
+    let Err(Error::Network { errno, .. }) = attempt.finish(&mut connections).result else {
         panic!("it is connected with itself")
     };
     assert_eq!(errno, Some(libc::ECONNREFUSED));

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import socketserver
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import count, takewhile
 
 import aio_strategies as aio
@@ -29,6 +32,8 @@ class KeepingServer:
     def __init__(self, answer: Callable[[int, int], bytes | tuple[bytes] | type[OSError] | None]) -> None:
         self.requests: list[tuple[int, bytes]] = []
         """The connection and the head of each request."""
+        self.says_later = b""
+        """What it sends a while after each reply, unasked."""
         connections = count()
         outer = self
 
@@ -47,6 +52,9 @@ class KeepingServer:
                     if reply is None:
                         break
                     self.request.sendall(b"".join(reply) if isinstance(reply, tuple) else reply)
+                    if outer.says_later:
+                        time.sleep(0.01)
+                        self.request.sendall(outer.says_later)
                     if isinstance(reply, tuple):
                         break
 
@@ -204,7 +212,43 @@ def test_another_host_gets_a_connection_of_its_own(way):
         urls = [lab.urls(4)[page] for page in range(4) for lab in (one, other)]
         run = way([*urls[:1], *urls], concurrency=1, keep_alive=True).raise_for_errors()
         assert [r.text.splitlines()[0] for r in run] == ["/", "/", "/", "/1", "/1", "/2", "/2", "/3", "/3"]
-        assert [len({record.connection for record in lab.log()}) for lab in (one, other)] == [4, 4]
+        assert [len({record.connection for record in lab.log()}) for lab in (one, other)] == [1, 1]
+
+
+def test_the_hosts_of_longest_ago_are_given_up(way):
+    """A waiter keeps the connections to eight hosts besides the one that it fetches from."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(KeepingServer(lambda *_: BODY)) for _ in range(11)]
+        urls = [server.url for server in servers]
+        run = way([*urls, *urls[2:], urls[0]], concurrency=1, keep_alive=True).raise_for_errors()
+        assert {response.content for response in run} == {b"ok"}
+        assert [server.connections for server in servers] == [[0, 1], [0], *[[0, 0]] * 9]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on open files")
+def test_few_descriptors_are_not_for_those_to_other_hosts(way):
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(KeepingServer(lambda *_: BODY)) for _ in range(3)]
+        for _ in range(60):
+            stack.enter_context(open(os.devnull))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 40, limits[1]))
+        run = way([server.url for server in servers] * 2, concurrency=1, keep_alive=True).raise_for_errors()
+        assert len(run) == 6
+        if way.key != "process":  # whose workers may have descriptors of their own
+            assert [server.connections for server in servers] == [[0, 1]] * 3
+
+
+def test_what_comes_late_and_unasked_is_no_reply(way):
+    """The second request is due after the server has said more than it was asked."""
+    with KeepingServer(lambda *_: BODY) as server:
+        server.says_later = BODY.replace(b"ok", b"no")
+        run = way([server.url] * 3, concurrency=1, keep_alive=True, rate=10).raise_for_errors()
+    assert [response.content for response in run] == [b"ok"] * 3
+    assert server.connections == [0, 1, 2]
 
 
 def test_a_name_is_not_its_address(way, quick_lab):

@@ -15,7 +15,8 @@ import aio_strategies as aio
 import psutil
 import pytest
 from aio_strategies import python_fetching, rust_fetching
-from aio_strategies.lecture.work import Assignment, Idle, Slot, Wait, WorkStream
+from aio_strategies.lecture.connections import Idle
+from aio_strategies.lecture.work import Assignment, Slot, Wait, WorkStream
 from aio_strategies.targets import Target, addresses_of, locate, targets_at
 from aio_strategies.terms import Terms
 from conftest import WAYS, saying, thread_count
@@ -185,7 +186,7 @@ def test_another_host_is_not_passed_over_for_ever():
     slot = Slot()
     order = []
     for _ in range(201):
-        slot.idle = Idle(here, None)
+        slot.idle = Idle(here, None, 0.0)
         order.append(work.next(slot).ticket)
     assert order == [*range(1, 65), 0, *range(65, 201)]
 

@@ -4,10 +4,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 
 use super::{local_address, not_connected, tcp_socket};
 use crate::cancellation::TICK;
+use crate::connections::Connection;
 
 /// A connection whose calls block, but no longer than a tick and not past the deadline. Then they return `WouldBlock`,
 /// and the caller checks whether to go on.
@@ -60,6 +61,16 @@ impl BlockingChannel {
             self.slice = slice;
         }
         Ok(socket)
+    }
+}
+
+impl Connection for BlockingChannel {
+    fn another(&self) -> Self {
+        Self::default()
+    }
+
+    fn look<Value>(&self, at: impl FnOnce(SockRef<'_>) -> Value) -> Option<Value> {
+        self.socket.look(at)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 
 use super::{local_address, not_connected, tcp_socket};
+use crate::connections::Connection;
 
 /// A connection whose calls return at once, with `WouldBlock` where they would have to wait.
 #[derive(Debug, Default)]
@@ -52,6 +53,16 @@ impl NonblockingChannel {
 
     fn open(&self) -> io::Result<&Socket> {
         self.socket.as_ref().ok_or_else(not_connected)
+    }
+}
+
+impl Connection for NonblockingChannel {
+    fn another(&self) -> Self {
+        Self::default()
+    }
+
+    fn look<Value>(&self, at: impl FnOnce(SockRef<'_>) -> Value) -> Option<Value> {
+        self.socket.look(at)
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::{interval, timeout_at};
 
 use crate::attempt::{Attempt, Want};
 use crate::cancellation::{Cancellation, TICK};
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::work::{Next, Slot, Work};
 
@@ -46,14 +47,16 @@ pub fn asyncio_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<
 async fn fetch_urls(work: Arc<dyn Work>) {
     let sleeper = Arc::new(Sleeper::default());
     let mut slot = Slot::new(Arc::clone(&sleeper).into());
-    let (mut socket, mut idle) = (None, None);
+    let mut connections = Connections::new(Socket::None);
     loop {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
-                let mut attempt = Attempt::begin(&assignment, &mut idle);
+                let mut attempt = Attempt::begin(&assignment, &mut connections);
                 // Once the deadline has passed, all that is left to do is to close, which takes no time.
-                while timeout_at(attempt.deadline().into(), fetch(&mut attempt, &mut socket)).await.is_err() {}
-                work.put(&mut slot, attempt.finish(&mut idle));
+                while timeout_at(attempt.deadline().into(), fetch(&mut attempt, &mut connections.socket)).await.is_err()
+                {
+                }
+                work.put(&mut slot, attempt.finish(&mut connections));
                 // After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides
                 // work.
                 yield_now().await;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::attempt::{Assignment, Attempt, Idle, Outcome, Want};
+use crate::attempt::{Assignment, Attempt, Outcome, Want};
 use crate::cancellation::Cancellation;
 use crate::channel::BlockingChannel;
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs one after another.
 pub fn blocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
-    let (mut channel, mut idle) = (BlockingChannel::default(), None);
-    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, &mut idle, cancellation))
+    let mut connections = Connections::new(BlockingChannel::default());
+    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut connections, cancellation))
 }
 
 /// Fetches URLs until there are none left.
@@ -34,11 +35,11 @@ pub fn fetch_urls(
 /// Fetches one URL; each call blocks until the kernel has something.
 pub fn fetch(
     assignment: &Assignment,
-    channel: &mut BlockingChannel,
-    idle: &mut Option<Idle>,
+    connections: &mut Connections<BlockingChannel>,
     cancellation: &Cancellation,
 ) -> Result<Outcome, Error> {
-    let mut attempt = Attempt::begin(assignment, idle);
+    let mut attempt = Attempt::begin(assignment, connections);
+    let channel = &mut connections.socket;
     loop {
         cancellation.check()?;
         let deadline = attempt.deadline();
@@ -54,7 +55,7 @@ pub fn fetch(
                 channel.close();
                 attempt.closed()
             }
-            Want::Done => return Ok(attempt.finish(idle)),
+            Want::Done => return Ok(attempt.finish(connections)),
         };
     }
 }

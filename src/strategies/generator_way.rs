@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::attempt::{Attempt, Want};
 use crate::cancellation::Cancellation;
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::event_loop::{Event, EventLoop};
 use crate::executor::{Task, next_turn, ready, woken, yield_};
@@ -22,28 +23,29 @@ pub fn generator_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Resul
 
 /// The coroutine: fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
-    let (sleeper, mut socket) = (event_loop.sleeper(), event_loop.socket());
-    let (mut slot, mut idle) = (Slot::new(sleeper.waker()), None);
+    let (sleeper, mut connections) = (event_loop.sleeper(), Connections::new(event_loop.socket()));
+    let mut slot = Slot::new(sleeper.waker());
     loop {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
-                let mut attempt = Attempt::begin(&assignment, &mut idle);
+                let mut attempt = Attempt::begin(&assignment, &mut connections);
+                let socket = &mut connections.socket;
                 loop {
                     match attempt.wants() {
                         Want::Connect(address) => {
                             if !attempt.connected(socket.connect(address), || socket.local_address()) {
-                                yield_(ready(&socket, Event::Write, attempt.deadline())).await;
+                                yield_(ready(socket, Event::Write, attempt.deadline())).await;
                             }
                         }
                         Want::Send(bytes) => {
                             let count = socket.write(bytes);
                             if !attempt.sent(count) {
-                                yield_(ready(&socket, Event::Write, attempt.deadline())).await;
+                                yield_(ready(socket, Event::Write, attempt.deadline())).await;
                             }
                         }
                         Want::Receive => {
                             if !attempt.receive(|buffer| socket.read(buffer)) {
-                                yield_(ready(&socket, Event::Read, attempt.deadline())).await;
+                                yield_(ready(socket, Event::Read, attempt.deadline())).await;
                             }
                         }
                         Want::Close => {
@@ -53,7 +55,7 @@ async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
                         Want::Done => break,
                     }
                 }
-                work.put(&mut slot, attempt.finish(&mut idle));
+                work.put(&mut slot, attempt.finish(&mut connections));
                 // After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides
                 // work.
                 yield_(next_turn(&event_loop)).await;

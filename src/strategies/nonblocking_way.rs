@@ -4,16 +4,17 @@ use std::hint::spin_loop;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::attempt::{Assignment, Attempt, Idle, Outcome, Want};
+use crate::attempt::{Assignment, Attempt, Outcome, Want};
 use crate::cancellation::Cancellation;
 use crate::channel::NonblockingChannel;
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::work::{Next, Slot, Work};
 
 /// Fetches the URLs one after another, keeping a processor busy all the time.
 pub fn nonblocking_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<(), Error> {
-    let (mut channel, mut idle) = (NonblockingChannel::default(), None);
-    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut channel, &mut idle, cancellation))
+    let mut connections = Connections::new(NonblockingChannel::default());
+    fetch_urls(&**work, cancellation, |assignment| fetch(assignment, &mut connections, cancellation))
 }
 
 /// Fetches URLs until there are none left.
@@ -36,11 +37,11 @@ fn fetch_urls(
 /// Fetches one URL, asking the kernel until it has something.
 fn fetch(
     assignment: &Assignment,
-    channel: &mut NonblockingChannel,
-    idle: &mut Option<Idle>,
+    connections: &mut Connections<NonblockingChannel>,
     cancellation: &Cancellation,
 ) -> Result<Outcome, Error> {
-    let mut attempt = Attempt::begin(assignment, idle);
+    let mut attempt = Attempt::begin(assignment, connections);
+    let channel = &mut connections.socket;
     loop {
         cancellation.check()?;
         let ready = match attempt.wants() {
@@ -54,7 +55,7 @@ fn fetch(
                 channel.close();
                 attempt.closed()
             }
-            Want::Done => return Ok(attempt.finish(idle)),
+            Want::Done => return Ok(attempt.finish(connections)),
         };
         if !ready {
             spin_loop();

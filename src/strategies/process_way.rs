@@ -15,6 +15,7 @@ use super::blocking_way::{blocking_way, fetch, fetch_urls};
 use crate::attempt::{Assignment, Outcome};
 use crate::cancellation::Cancellation;
 use crate::channel::BlockingChannel;
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::parent;
 use crate::threads::in_threads;
@@ -190,11 +191,11 @@ pub fn worker_main(mut arguments: impl Iterator<Item = String>) -> ExitCode {
     };
     parent::exit_with(parent);
     let cancellation = Cancellation::by_hand();
-    let (mut channel, mut idle) = (BlockingChannel::default(), None);
+    let mut connections = Connections::new(BlockingChannel::default());
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = io::stdout().lock();
     while let Ok(assignment) = receive::<Assignment>(&mut input) {
-        let fetched = fetch(&assignment, &mut channel, &mut idle, &cancellation);
+        let fetched = fetch(&assignment, &mut connections, &cancellation);
         let fetched = fetched.map(|outcome| send(&mut output, &outcome));
         if !matches!(fetched, Ok(Ok(()))) {
             return ExitCode::FAILURE;

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::attempt::{Attempt, Idle, Want};
+use socket2::Socket;
+
+use crate::attempt::{Attempt, Want};
 use crate::cancellation::{Cancellation, TICK};
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::ring::{Event, Ring};
 use crate::work::{Next, Slot, Work};
@@ -37,7 +40,8 @@ struct FetchUrls<'call> {
 
 struct Waiter {
     slot: Slot,
-    idle: Option<Idle>,
+    /// While a fetch is in flight, the ring has the one in use.
+    connections: Connections<Option<Socket>>,
     /// The fetch in flight.
     attempt: Option<Attempt>,
     /// It has nothing to do until it is woken.
@@ -82,7 +86,10 @@ impl FetchUrls<'_> {
         loop {
             let Some(attempt) = &mut waiter.attempt else {
                 match self.work.next(&mut waiter.slot) {
-                    Next::Begin(assignment) => waiter.attempt = Some(Attempt::begin(&assignment, &mut waiter.idle)),
+                    Next::Begin(assignment) => {
+                        waiter.attempt = Some(Attempt::begin(&assignment, &mut waiter.connections));
+                        ring.attach(place, waiter.connections.socket.take());
+                    }
                     Next::Wait(until) => {
                         waiter.asleep = true;
                         if let Some(until) = until {
@@ -92,7 +99,7 @@ impl FetchUrls<'_> {
                     }
                     Next::End => {
                         self.left -= 1;
-                        ring.close(place);
+                        waiter.connections = Connections::new(None);
                         return Ok(());
                     }
                 }
@@ -115,7 +122,8 @@ impl FetchUrls<'_> {
                 }
                 Want::Done => {
                     if let Some(attempt) = waiter.attempt.take() {
-                        self.work.put(&mut waiter.slot, attempt.finish(&mut waiter.idle));
+                        waiter.connections.socket = ring.detach(place);
+                        self.work.put(&mut waiter.slot, attempt.finish(&mut waiter.connections));
                     }
                     continue;
                 }
@@ -159,7 +167,13 @@ impl FetchUrls<'_> {
 
 impl Waiter {
     fn new(waker: Waker) -> Self {
-        Waiter { slot: Slot::new(waker), idle: None, attempt: None, asleep: false, recalled: false }
+        Waiter {
+            slot: Slot::new(waker),
+            connections: Connections::new(None),
+            attempt: None,
+            asleep: false,
+            recalled: false,
+        }
     }
 }
 

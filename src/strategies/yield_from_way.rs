@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::attempt::{Attempt, Want};
 use crate::cancellation::Cancellation;
+use crate::connections::Connections;
 use crate::error::Error;
 use crate::event_loop::{Event, EventLoop, Socket};
 use crate::executor::{Task, next_turn, ready, woken};
@@ -23,14 +24,14 @@ pub fn yield_from_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Resu
 
 /// Fetches URLs until there are none left.
 async fn fetch_urls(work: Arc<dyn Work>, event_loop: Rc<EventLoop>) {
-    let (sleeper, mut socket) = (event_loop.sleeper(), event_loop.socket());
-    let (mut slot, mut idle) = (Slot::new(sleeper.waker()), None);
+    let (sleeper, mut connections) = (event_loop.sleeper(), Connections::new(event_loop.socket()));
+    let mut slot = Slot::new(sleeper.waker());
     loop {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
-                let mut attempt = Attempt::begin(&assignment, &mut idle);
-                fetch(&mut attempt, &mut socket).await;
-                work.put(&mut slot, attempt.finish(&mut idle));
+                let mut attempt = Attempt::begin(&assignment, &mut connections);
+                fetch(&mut attempt, &mut connections.socket).await;
+                work.put(&mut slot, attempt.finish(&mut connections));
                 // After all that has arrived: a server that is asked in bursts sleeps less often, which saves both sides
                 // work.
                 next_turn(&event_loop).await;

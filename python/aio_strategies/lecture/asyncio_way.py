@@ -39,7 +39,7 @@ async def fetch_urls(work: Work) -> None:
                     attempt.failed(error)
             work.put(slot, step.ticket, attempt.finish())
     finally:  # even if the task is cancelled
-        close(slot)
+        slot.close()
 
 
 async def fetch(attempt: Attempt, slot: Slot) -> None:
@@ -53,7 +53,7 @@ async def fetch(attempt: Attempt, slot: Slot) -> None:
             case "receive":
                 await read_all(attempt, slot)
             case "close":
-                close(slot)
+                slot.disconnect()
                 attempt.closed()
 
 
@@ -77,11 +77,3 @@ async def read_all(attempt: Attempt, slot: Slot) -> None:
     reader, _ = slot.sock
     while attempt.wants() == "receive":
         attempt.received(await reader.read(READ_SIZE))
-
-
-def close(slot: Slot) -> None:
-    """Close the connection, if there is one."""
-    if slot.sock:
-        _, writer = slot.sock
-        writer.close()
-        slot.sock = None

@@ -21,8 +21,9 @@ from ..exceptions import (
 )
 from ..results import Response, shortage_words
 from ..targets import client_ports
+from .connections import Idle, is_quiet
 from .exchange import Exchange
-from .work import SHORTAGES, Assignment, Idle, Slot
+from .work import SHORTAGES, Assignment, Slot
 
 if TYPE_CHECKING:
     from .tls import Tls
@@ -54,6 +55,9 @@ _ERRORS: dict[str, type[NetworkError]] = {
 
 _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 """The server has closed the connection."""
+
+_ASK_AFTER = 0.001
+"""Seconds that a connection may be idle before it is asked whether anything has arrived, which takes a system call."""
 
 _TURN = 0.25
 """Seconds that the first of several addresses has to answer, as in RFC 8305."""
@@ -92,11 +96,11 @@ class Attempt(Exchange):
         self.address = addresses[0]
         if len(addresses) > 1 or connect_timeout is not None:
             self._prepare_to_connect(now)
-        if slot.idle is not None:
-            idle, slot.idle = slot.idle, None
-            if idle.serves(target):
+        if slot.idle is not None or slot.kept:
+            idle = slot.turn_to(target)
+            if idle is not None and (now - idle.since <= _ASK_AFTER or is_quiet(slot.sock)):
                 self._reuse(idle)
-            else:
+            elif slot.sock is not None:
                 self._want, self._rerouted = "close", True
 
     @property
@@ -149,6 +153,9 @@ class Attempt(Exchange):
 
     def closed(self) -> None:
         """Record that the connection is closed."""
+        if self._error is not None and self._slot.kept and getattr(self._error, "errno", None) in SHORTAGES:
+            _, self._slot.sock = self._slot.kept.pop()  # the next one: their descriptors are needed
+            return
         self._want = "connect" if self._rerouted else "done"
         self._rerouted = False
 
@@ -252,7 +259,7 @@ class Attempt(Exchange):
             and self._unsendable is None
             and not (self._tls is not None and self._tls.ended)
         ):
-            self._slot.idle = Idle(self._target, self._tls)
+            self._slot.idle = Idle(self._target, self._tls, monotonic())
             self._want = "done"
         else:
             self._want = "close"

@@ -33,7 +33,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                     slot.set_timeout(attempt.time_left)
                     attempt.received(slot.sock.recv(READ_SIZE))
                 case "close":
-                    slot.close()
+                    slot.disconnect()
                     attempt.closed()
         except FAILURES as error:
             attempt.failed(error)

@@ -53,7 +53,7 @@ class Fetch:
                     case "receive":
                         return event_loop.call_when_ready(slot.sock, READ, attempt.deadline, self.readable)
                     case "close":
-                        event_loop.close(slot)
+                        event_loop.disconnect(slot)
                         attempt.closed()
             except FAILURES as error:
                 attempt.failed(error)

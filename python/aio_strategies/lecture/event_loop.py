@@ -144,14 +144,19 @@ class EventLoop:
         except BlockingIOError:
             return 0
 
-    def close(self, slot: Slot) -> None:
-        """Close the waiter's connection, if there is one."""
+    def disconnect(self, slot: Slot) -> None:
+        """Close the waiter's connection in use, if there is one."""
         if slot.sock is not None:
             source = self._sources.pop(slot.sock)
             if source.event:
                 self._selector.unregister(source.fd)
             self._deadlines.pop(slot.sock, None)
-            slot.close()
+            slot.disconnect()
+
+    def close(self, slot: Slot) -> None:
+        """Close all of the waiter's connections."""
+        for _ in slot.connections():
+            self.disconnect(slot)
 
     def call_when_ready(self, sock: socket.socket, event: int, deadline: float, callback: Callable[[], None]) -> None:
         """Call back once, in a later turn, when the socket is ready or the deadline has passed."""

@@ -51,7 +51,7 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
                         yield future
                         attempt.received(slot.sock.recv(READ_SIZE))
                     case "close":
-                        event_loop.close(slot)
+                        event_loop.disconnect(slot)
                         attempt.closed()
             except FAILURES as error:
                 attempt.failed(error)

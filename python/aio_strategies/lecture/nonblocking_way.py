@@ -36,7 +36,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                 case "receive":
                     attempt.received(slot.sock.recv(READ_SIZE))
                 case "close":
-                    slot.close()
+                    slot.disconnect()
                     attempt.closed()
         except FAILURES as error:  # or the socket is not ready yet: ask again at once
             attempt.failed(error)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import NamedTuple
 
 
-async def open_connection(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def open_connection(host: str, port: int) -> Connection:
     """Connect to an IP address, as ``asyncio.open_connection`` does, which would look for a name's addresses first."""
     loop = asyncio.get_running_loop()
     reader = Reader(loop=loop)
@@ -20,13 +21,15 @@ async def open_connection(host: str, port: int) -> tuple[asyncio.StreamReader, a
     except BaseException:  # also if the task is cancelled
         sock.close()
         raise
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+    return Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
 
 class Reader(asyncio.StreamReader):
     """Raises the error in the place of the stream's end; asyncio's own raises it at once, and what had come is lost."""
 
     _broken: Exception | None = None
+    _buffer: bytearray  # asyncio's own
+    _eof: bool  # asyncio's own
 
     def set_exception(self, exc: Exception) -> None:
         """Take the error that broke the connection."""
@@ -37,9 +40,33 @@ class Reader(asyncio.StreamReader):
         """Return the error that broke the connection; a writer asks for it."""
         return self._broken
 
+    def is_quiet(self) -> bool:
+        """Return whether nothing has arrived that nobody has read, not even the end."""
+        return not self._buffer and not self._eof
+
     async def read(self, n: int = -1) -> bytes:
         """Return up to ``n`` bytes; none at the end of the stream."""
         data = await super().read(n)
         if not data and self._broken is not None:
             raise self._broken
         return data
+
+
+class Connection(NamedTuple):
+    """What ``asyncio.open_connection`` returns, which can also be kept as a socket can."""
+
+    reader: Reader
+    writer: asyncio.StreamWriter
+
+    def close(self) -> None:
+        """Close it."""
+        self.writer.close()
+
+    def fileno(self) -> int:
+        """Return the number of its file descriptor."""
+        number: int = self.writer.get_extra_info("socket").fileno()
+        return number
+
+    def is_quiet(self) -> bool:
+        """Return whether nothing has arrived that nobody has read, not even the end."""
+        return self.reader.is_quiet()

@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count, islice, repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..exceptions import NetworkError
 from ..results import Response
 from ..targets import Target
 from ..terms import Terms
-
-if TYPE_CHECKING:
-    from .tls import Tls
+from .connections import MOST_KEPT, Idle, leaves_enough
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds that a waiter which could not begin waits before it tries again."""
@@ -39,17 +37,6 @@ class Assignment(NamedTuple):
     terms: Terms
 
 
-class Idle(NamedTuple):
-    """A connection between two attempts of a waiter: the target that it served last, and its TLS, if any."""
-
-    target: Target
-    tls: Tls | None
-
-    def serves(self, target: Target) -> bool:
-        """Return whether it leads to the same host and port, in the same scheme."""
-        return (self.target.authority, self.target.tls_host) == (target.authority, target.tls_host)
-
-
 class Wait(NamedTuple):
     """There is nothing to begin yet: ask again after your ``wake`` has been called, or at the time ``until`` (of
     ``time.monotonic()``; None for never). Asking earlier does no harm."""
@@ -62,30 +49,64 @@ class Slot:
 
     Attributes:
         wake: wakes the waiter, however it waits; may be called from any thread.
-        sock: the waiter's connection, if it has one. Strategies differ in what they keep here.
-        idle: what an attempt left in the connection for the next one; None if that must open another.
+        sock: the connection in use, if there is one. Strategies differ in what they keep here.
+        idle: what an attempt left in it for the next one; None if that must open another.
+        kept: the connections to other hosts, with what was left in them; the one that was used last is last.
         claimed: the assignment that it will begin as soon as it is due.
         begun: the assignment that it has begun last.
         broken_off: whether its exchange is to end, and not to be tried again.
         starved: whether its last exchange could not begin because this machine was short of a resource.
     """
 
-    __slots__ = ("begun", "broken_off", "claimed", "idle", "sock", "starved", "wake")
+    __slots__ = ("begun", "broken_off", "claimed", "idle", "kept", "sock", "starved", "wake")
 
     def __init__(self, wake: Callable[[], object] = lambda: None) -> None:
         self.wake = wake
         self.sock: Any = None
         self.idle: Idle | None = None
+        self.kept: list[tuple[Idle, Any]] = []
         self.claimed: Assignment | None = None
         self.begun: Assignment | None = None
         self.starved = False
         self.broken_off = False
 
-    def close(self) -> None:
-        """Close the connection, if there is one."""
+    def disconnect(self) -> None:
+        """Close the connection in use, if there is one."""
         if self.sock is not None:
             self.sock.close()
             self.sock = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        for _ in self.connections():
+            self.disconnect()
+
+    def connections(self) -> Iterator[None]:
+        """Make each connection the one in use, to be closed."""
+        yield
+        while self.kept:
+            _, self.sock = self.kept.pop()
+            yield
+
+    def turn_to(self, target: Target) -> Idle | None:
+        """Make the connection to the target's host the one in use, and return what is left in it.
+
+        If it returns None, that has yet to be opened. Then there may be another in use, which must be closed before.
+        """
+        last, self.idle = self.idle, None
+        if last is not None and last.serves(target):
+            return last
+        for place, (idle, sock) in enumerate(self.kept):
+            if idle.serves(target):
+                del self.kept[place]
+                if last is not None:
+                    self.kept.append((last, self.sock))
+                self.sock = sock
+                return idle
+        if last is not None and leaves_enough(self.sock):
+            self.kept.append((last, self.sock))
+            self.sock = self.kept.pop(0)[1] if len(self.kept) > MOST_KEPT else None
+        return None
 
     def set_timeout(self, seconds: float) -> None:
         """Have the connection's calls wait for that long at most, to the millisecond, as exactly as they can wait."""

@@ -51,7 +51,7 @@ def fetch(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Futu
                 case "receive":
                     yield from read_all(attempt, event_loop, slot)
                 case "close":
-                    event_loop.close(slot)
+                    event_loop.disconnect(slot)
                     attempt.closed()
         except FAILURES as error:
             attempt.failed(error)
