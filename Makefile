@@ -66,6 +66,10 @@ bench: .venv/bench ## Measure the harness, and the strategies beside their peers
 	$(BIN)/python benchmarks/harness.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/system_calls.py
+	$(BIN)/python benchmarks/where_time_goes.py
+	$(BIN)/python benchmarks/border.py
+	$(BIN)/python benchmarks/at_scale.py memory
+	$(BIN)/python benchmarks/stream.py
 	$(BIN)/python docs/make_measuring.py
 	$(BIN)/python docs/make_performance.py
 

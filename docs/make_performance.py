@@ -1,5 +1,5 @@
-"""Makes docs/performance.md, and its pictures, of what benchmarks measured: peers.py, system_calls.py, at_scale.py
-(memory) and stream.py."""
+"""Makes docs/performance.md, and its pictures, of what benchmarks measured: peers.py, where_time_goes.py, system_calls.py,
+border.py, at_scale.py (memory) and stream.py."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ MEASURED = RESULTS / "peers.json"
 CALLS = RESULTS / "system_calls.json"
 AT_SCALE = RESULTS / "at_scale_memory.json"
 STREAMS = RESULTS / "stream.json"
+TIMES = RESULTS / "where_time_goes.json"
+BORDER = RESULTS / "border.json"
+#: What the page is made of, in the order of ``page``'s parameters.
+SOURCES = (MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER)
 
 #: The settings that have a picture.
 PICTURED = ("http-close-100B-c100", "http-keep-alive-100B-c100")
@@ -144,16 +148,76 @@ LONG = """\
 ## Long streams
 
 `aio.stream` over URLs from a generator, {concurrency} in flight on connections that are kept alive, 100 B from the lab:
-how many per second, by how much the memory grew at most, and how long it took to leave an endless one by `break`.
-(`benchmarks/stream.py`)
+how many per second (medians of {rounds} rounds), the ratio in the same round with its 95 % interval, by how much the
+memory grew at most, and how long it took at most to leave an endless one by `break`. (`benchmarks/stream.py`)
 
-| arm | loop | URLs/s, {few:,} | URLs/s, {most:,} | most memory, MB | `break`, ms |
-| --- | --- | --: | --: | --: | --: |
+| arm | loop | URLs/s, {few:,} | URLs/s, {most:,} | ratio | most memory, MB | `break`, ms |
+| --- | --- | --: | --: | --- | --: | --: |
+{rows}
+"""
+
+TIME = """\
+## Where the CPU time goes
+
+What perf saw, {frequency:,} times a second, while a strategy fetched with {in_flight} in flight from nginx: CPU µs per
+request. Left of the double line is the kernel, by system call (for `uring`, by operation); there, loopback also does
+what would be the network card's and the peer's work: a client that connects runs the server's half of the handshake.
+*Wait* is the poll, the ring, and switching between threads. Right of it is user time: our code (with mio, tokio and
+rustls), the C library's (memory, and the way into the kernel), reading the clock, and Python. One run each: no
+interval. (`benchmarks/where_time_goes.py`)
+{tables}
+In our own code, {top} take most of `rust/callback`'s time with keep-alive.
+
+What was done about the largest:
+
+- **connect, close, wait**: while the server sleeps, whoever sends it something wakes it. So what has arrived is taken as
+  a whole (32 events, or 96 completions, a turn), then all send, then all connect. It halved the server's sleeps.
+- **wait**: sockets register with the poll once, and only for what is still to come (edge-triggered). `uring` hands the
+  kernel hundreds of steps in one call.
+- **receive**: all exchanges of a thread read into one buffer; a head that arrives as a whole is parsed where it is.
+- **our code**: header fields are places in the head's one buffer; a body of known length is allocated once, and
+  `Response` objects are made when they are looked at.
+- Measured and left: writing the request costs less than 0.05 µs, so nothing is kept for the next one; two rings in two
+  threads have 1.5 times wrk's requests/s with new connections, but 0.7 times with keep-alive, as three threads then
+  share two cores: `uring` remains one thread.
+"""
+
+#: The groups of where_time_goes.py, as columns.
+TIME_COLUMNS = {
+    "socket": "socket",
+    "connect": "connect",
+    "send": "send",
+    "receive": "receive",
+    "close": "close",
+    "wait": "wait",
+    "other_kernel": "other",
+    "ours": "our code",
+    "memory": "C library",
+    "clock": "clock",
+    "python": "Python",
+}
+
+BORDERS = """\
+## The border between Python and Rust
+
+How much longer a call of Rust takes than its exchanges, in µs: as `Run.wall` has it, and as the caller sees it, who
+also has the arguments checked. For ten URLs, and for each further one. Medians of {rounds} calls with ten URLs and of
+some with {many:,}, from the lab with keep-alive, 10 in flight: no interval. (`benchmarks/border.py`)
+
+| arm | ten URLs: `Run.wall` | ten URLs: the call | each URL: `Run.wall` | each URL: the call |
+| --- | --: | --: | --: | --: |
 {rows}
 """
 
 
-def page(measured: dict, calls: dict | None = None, at_scale: dict | None = None, streams: dict | None = None) -> str:
+def page(
+    measured: dict,
+    calls: dict | None = None,
+    at_scale: dict | None = None,
+    streams: dict | None = None,
+    times: dict | None = None,
+    border: dict | None = None,
+) -> str:
     """Return the page."""
     environment = measured["environment"]
     absent = measured["absent"]
@@ -173,7 +237,9 @@ def page(measured: dict, calls: dict | None = None, at_scale: dict | None = None
     pictured = "\n".join(f"![{picture.title}]({name})\n" for name, picture in pictures(measured).items())
     sections = [_section(setting, measured["ours"]) for setting in measured["settings"].values()]
     others = [
+        _times(times) if times else "",
         _system_calls(calls) if calls else "",
+        _border(border) if border else "",
         _scale(at_scale) if at_scale else "",
         _long_streams(streams) if streams else "",
     ]
@@ -219,17 +285,51 @@ def _scale(at_scale: dict) -> str:
 def _long_streams(streams: dict) -> str:
     rows = []
     for run in streams["runs"]:
-        few, most = run["few"], run["most"]
         cells = [
             f"**{run['arm']}**",
             f"`{run['loop']}`",
-            f"{few['per_second']:,.0f}",
-            f"{most['per_second']:,.0f}",
-            f"{max(few['most_mb'], most['most_mb']):.1f}",
-            f"{1000 * max(few['break_seconds'], most['break_seconds']):.0f}",
+            f"{run['few_per_second']:,}",
+            f"{run['most_per_second']:,}",
+            _ratio(run["throughput_ratio"]),
+            f"{run['most_mb']:.1f}",
+            f"{1000 * run['break_seconds']:.0f}",
         ]
         rows.append(f"| {' | '.join(cells)} |")
-    return LONG.format(**{name: streams[name] for name in ("concurrency", "few", "most")}, rows="\n".join(rows))
+    figures = {name: streams[name] for name in ("concurrency", "rounds", "few", "most")}
+    return LONG.format(**figures, rows="\n".join(rows))
+
+
+def _times(times: dict) -> str:
+    titles = {"close": "A connection for each request", "keep-alive": "Keep-alive"}
+    tables = []
+    for mode, arms in times["modes"].items():
+        columns = [*TIME_COLUMNS.values()]
+        columns.insert(list(TIME_COLUMNS).index("ours"), " ")
+        lines = [f"\n{titles[mode]}:\n", f"| arm | all | {' | '.join(columns)} |"]
+        lines.append("| --- | --: |" + " --: |" * len(columns))
+        for arm, figures in arms.items():
+            cells = [f"{us:.1f}" if us >= 1 else f"{us:.2f}" for us in figures["groups"].values()]
+            cells.insert(list(TIME_COLUMNS).index("ours"), "‖")
+            lines.append(f"| **{arm}** | {figures['us']:.1f} | {' | '.join(cells)} |")
+        tables.append("\n".join(lines) + "\n")
+    functions = times["modes"]["keep-alive"]["rust/callback"]["functions"]
+    top = ", ".join(f"`{_short(name)}` ({us:.2f} µs)" for name, us in list(functions.items())[:4])
+    return TIME.format(frequency=times["frequency"], in_flight=times["in_flight"], tables="".join(tables), top=top)
+
+
+def _short(function: str) -> str:
+    """The function's name without its crate, and without the trait that it is of."""
+    name = function.removeprefix("<").partition(" as ")[0] + function.rpartition(">")[2]
+    return "::".join(name.split("::")[-2:])
+
+
+def _border(border: dict) -> str:
+    rows = []
+    for arm, figures in border["arms"].items():
+        cells = [f"{figures['ten_us'][what]:.0f}" for what in ("wall", "call")]
+        cells += [f"{figures['url_us'][what]:.2f}" for what in ("wall", "call")]
+        rows.append(f"| **{arm}** | {' | '.join(cells)} |")
+    return BORDERS.format(rounds=border["rounds"], many=border["many"], rows="\n".join(rows))
 
 
 def _calls(found: dict[str, float]) -> str:
@@ -419,7 +519,7 @@ def _letter(arm: str, figures: dict, setting: dict) -> str:
 
 def main() -> None:
     """Write the page and its pictures anew."""
-    measured, *others = (json.loads(path.read_text(encoding="utf-8")) for path in (MEASURED, CALLS, AT_SCALE, STREAMS))
+    measured, *others = (json.loads(path.read_text(encoding="utf-8")) for path in SOURCES)
     PAGE.write_text(page(measured, *others), encoding="utf-8")
     for old in HERE.glob("performance-*.svg"):
         old.unlink()

@@ -47,6 +47,8 @@ pub struct Terms {
     pub options: Options,
     /// TLS, if any URL is `https`.
     pub tls: Option<tls::Client>,
+    /// How many connections to other hosts a waiter keeps, if they are kept alive.
+    pub others_kept: usize,
 }
 
 impl Terms {
@@ -58,7 +60,7 @@ impl Terms {
     /// A GET within this time, over plain http.
     #[must_use]
     pub fn within(timeout: Duration) -> Self {
-        Terms { timeout, connect_timeout: None, options: Options::default(), tls: None }
+        Terms { timeout, connect_timeout: None, options: Options::default(), tls: None, others_kept: 0 }
     }
 }
 
@@ -132,7 +134,7 @@ impl Attempt {
             deadline,
             connect_deadline: terms.connect_deadline(now, deadline),
         };
-        if let Some(idle) = connections.turn_to(target, started) {
+        if let Some(idle) = connections.turn_to(target, started, terms.others_kept) {
             attempt.reuse(idle);
         }
         attempt

@@ -48,8 +48,6 @@ pub struct Idle {
 }
 
 impl<S: Connection> Connections<S> {
-    /// How many connections to other hosts to keep.
-    const MOST_KEPT: usize = 8;
     /// How long a connection may be idle, in ns, before it is asked whether anything has arrived, which costs a system
     /// call.
     const ASK_AFTER: u64 = 1_000_000;
@@ -70,12 +68,12 @@ impl<S: Connection> Connections<S> {
         self.kept.clear();
     }
 
-    /// Makes the connection to the target's host the one in use, and returns what is left in it. If there is none, that
-    /// has yet to be opened.
-    pub fn turn_to(&mut self, target: &Target, now: u64) -> Option<Idle> {
+    /// Makes the connection to the target's host the one in use, and returns what is left in it; keeps so many to others.
+    /// If there is none, that has yet to be opened.
+    pub fn turn_to(&mut self, target: &Target, now: u64, others_kept: usize) -> Option<Idle> {
         let idle = match self.idle.take() {
             Some(idle) if idle.serves(target) => idle,
-            last => self.change(last, target)?,
+            last => self.change(last, target, others_kept)?,
         };
         let is_fresh = now.saturating_sub(idle.since) <= Self::ASK_AFTER;
         if is_fresh || self.socket.look(is_quiet) == Some(true) {
@@ -86,7 +84,7 @@ impl<S: Connection> Connections<S> {
     }
 
     /// Puts the connection in use away, if it can serve another attempt, and takes the one to the target's host.
-    fn change(&mut self, last: Option<Idle>, target: &Target) -> Option<Idle> {
+    fn change(&mut self, last: Option<Idle>, target: &Target, others_kept: usize) -> Option<Idle> {
         let found = self.kept.iter().position(|(idle, _)| idle.serves(target));
         let found = found.and_then(|place| self.kept.remove(place));
         let is_known = found.is_some();
@@ -97,7 +95,7 @@ impl<S: Connection> Connections<S> {
         {
             self.kept.push_back((last, socket));
         }
-        if self.kept.len() > Self::MOST_KEPT {
+        if self.kept.len() > others_kept {
             self.kept.pop_front();
         }
         idle

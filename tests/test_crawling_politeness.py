@@ -235,6 +235,16 @@ def test_the_scope_is_never_left():
         assert not other.requests
 
 
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_no_host_keeps_connections_open_that_are_not_used(language):
+    site = aio.Site(pages=120, hosts=6, seed=2)
+    with served(site) as (lab, roots):
+        pages = list(getattr(aio, language).Crawler(roots, max_tasks=4))
+        # one for each task; the server may see the next before it sees that the last has ended
+        assert lab.stats().peak_connections <= 2 * 4
+    assert len(pages) >= 120
+
+
 def test_max_pages_is_exact():
     site = aio.Site(pages=300, hosts=3, seed=2, redirects=True, broken=True)
     with served(site) as (lab, roots):

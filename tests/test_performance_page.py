@@ -10,17 +10,17 @@ from pathlib import Path
 import aio_strategies as aio
 import peers
 import pytest
+import where_time_goes
 from peer_clients import CLIENTS, PEERS, Job, measure
 
 MADE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_performance.py"))
-MEASURED, CALLS, AT_SCALE, STREAMS = (
-    json.loads(MADE[name].read_text(encoding="utf-8")) for name in ("MEASURED", "CALLS", "AT_SCALE", "STREAMS")
-)
+SOURCES = [json.loads(path.read_text(encoding="utf-8")) for path in MADE["SOURCES"]]
+MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER = SOURCES
 
 
 def test_the_page_has_these_figures() -> None:
     """docs/make_performance.py makes it; if the figures are to change, benchmarks/peers.py comes first."""
-    page = MADE["page"](MEASURED, CALLS, AT_SCALE, STREAMS)
+    page = MADE["page"](*SOURCES)
     assert MADE["PAGE"].read_text(encoding="utf-8") == page
     pictures = MADE["pictures"](MEASURED)
     assert {path.name for path in MADE["HERE"].glob("performance-*.svg")} == pictures.keys()
@@ -56,6 +56,50 @@ def test_many_in_flight_and_long_streams_are_on_the_page() -> None:
     streams = page.partition("## Long streams")[2].partition("## ")[0]
     assert streams.count("\n| **") == len(STREAMS["runs"])
     assert "URLs/s, 1,000,000" in streams
+
+
+def test_where_the_time_goes_and_the_border_are_on_the_page() -> None:
+    page = MADE["page"](MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER)
+    section = page.partition("## Where the CPU time goes")[2].partition("\n## ")[0]
+    tables = [block for block in section.split("\n\n") if block.startswith("| arm")]
+    assert len(tables) == len(TIMES["modes"])
+    for table, arms in zip(tables, TIMES["modes"].values(), strict=True):
+        assert [line.split("|")[1].strip(" *") for line in table.splitlines()[2:]] == list(arms)
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+        assert all(
+            sum(figures["groups"].values()) == pytest.approx(figures["us"], abs=0.1) for figures in arms.values()
+        )
+    border = page.partition("## The border between Python and Rust")[2].partition("\n## ")[0]
+    assert border.count("\n| **") == len(BORDER["arms"])
+
+
+@pytest.mark.parametrize(
+    ("frames", "found"),
+    [
+        (["tcp_connect", "__sys_connect", "__x64_sys_connect", "do_syscall_64"], "connect"),
+        (["tcp_sendmsg", "__sys_sendto", "__x64_sys_sendto", "do_syscall_64"], "send"),
+        (["tcp_sendmsg", "io_send", "io_issue_sqe", "__do_sys_io_uring_enter", "do_syscall_64"], "send"),
+        (["schedule", "io_cqring_wait", "__do_sys_io_uring_enter", "do_syscall_64"], "wait"),
+        (["tcp_v4_rcv", "handle_softirqs", "asm_sysvec_apic_timer_interrupt"], "other_kernel"),
+        (["clear_page", "__x64_sys_brk", "do_syscall_64"], "other_kernel"),
+    ],
+)
+def test_a_sample_in_the_kernel_belongs_to_a_system_call(frames: list[str], found: str) -> None:
+    assert where_time_goes.place([(name, "[kernel.kallsyms]") for name in frames]) == (found, frames[0])
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        ("/site/aio_strategies/_native.abi3.so", "ours"),
+        ("/lib/libc.so.6", "memory"),
+        ("[vdso]", "clock"),
+        ("/lib/libpython3.11.so.1.0", "python"),
+        ("/usr/bin/python3.13", "python"),
+    ],
+)
+def test_a_sample_in_user_mode_belongs_to_a_file(file: str, found: str) -> None:
+    assert where_time_goes.place([("f", file), ("g", "/lib/libpython3.11.so.1.0")]) == (found, "f")
 
 
 def test_no_floor_is_named_that_an_arm_goes_below() -> None:

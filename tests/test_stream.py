@@ -110,6 +110,13 @@ def test_no_more_is_taken_than_there_is_room_for(stream, quick_lab):
     assert left.nothing()
 
 
+def test_in_the_order_of_completion(stream, quick_lab):
+    with aio.LabServer(latency=0.3) as slow:
+        urls = [slow.url, *quick_lab.urls(5)]
+        indexes = [response.index for response in stream(iter(urls), concurrency=2)]
+    assert indexes == ([0, 1, 2, 3, 4, 5] if stream.alone else [1, 2, 3, 4, 5, 0])
+
+
 def test_a_consumer_that_pauses_is_waited_for(stream, quick_lab):
     with stream(iter(quick_lab.urls(100)), concurrency=2) as responses:
         next(responses)
@@ -239,6 +246,32 @@ def test_an_asynchronous_iterable(stream, quick_lab):
 
     came = asyncio.run(main())
     assert (sorted(came), came[-1]) == (list(range(5)), 4)
+
+
+def test_no_more_is_taken_of_an_asynchronous_iterable_than_there_is_room_for(stream, quick_lab):
+    taken = 0
+
+    async def endless():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield quick_lab.url
+
+    async def main():
+        handed_out = 0
+        async with stream(endless(), concurrency=3, keep_alive=True) as responses:
+            async for _ in responses:
+                handed_out += 1
+                assert taken <= handed_out + 2 * 3
+                if handed_out == 10:
+                    await asyncio.sleep(0.2)  # it waits for the consumer
+                    assert quick_lab.stats().served <= 10 + 2 * 3
+                if handed_out == 30:
+                    break
+
+    left = Left()
+    asyncio.run(main())
+    assert left.nothing()
 
 
 def test_an_asynchronous_iterable_needs_an_event_loop(quick_lab):

@@ -51,7 +51,7 @@ __all__ = [
 
 _Verdict = Literal["faster", "slower", "equivalent", "undecided"]
 _Outcome = tuple[int | None, str, int, list[tuple[bytes, bytes]], bytes, float, float, RequestError | None]
-_Terms = tuple[float, float | None, Options, TlsClient | None]
+_Terms = tuple[float, float | None, Options, TlsClient | None, int]
 _Page = tuple[str, str, int, int | None, str | None, bool, float]
 _Reply = tuple[int, bytes, int, list[tuple[bytes, bytes]], bytes]
 

@@ -31,4 +31,5 @@ def response(url: str, outcome: _native._Outcome) -> Response:
 
 def terms_tuple(terms: Terms, is_secure: bool) -> _native._Terms:
     """Return the terms as the native module takes them."""
-    return terms.timeout, terms.connect_timeout, terms.options, native_client(terms.verify) if is_secure else None
+    client = native_client(terms.verify) if is_secure else None
+    return terms.timeout, terms.connect_timeout, terms.options, client, terms.others_kept

@@ -40,9 +40,11 @@ class Terms(NamedTuple):
         connect_timeout: the limit on connecting, the TLS handshake included, if that is less; None for none.
         options: the method, further header fields, the limits on the response's size.
         verify: whom to trust over TLS, as in ``trust.ssl_context``.
+        others_kept: how many connections to other hosts each exchange in flight keeps, if they are kept alive.
     """
 
     timeout: float
     connect_timeout: float | None = None
     options: Options = DEFAULT_OPTIONS
     verify: bool | str = True
+    others_kept: int = 8

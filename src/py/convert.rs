@@ -27,8 +27,9 @@ use crate::work::{Due, List};
 /// must be for, and when it is due.
 pub(super) type TargetTuple<'py> = Bound<'py, PyTuple>;
 
-/// `aio_strategies.terms.Terms`: timeout and that of connecting, in seconds; the options; whom to trust over TLS.
-pub(super) type TermsTuple<'py> = (f64, Option<f64>, OptionsTuple, Option<PyRef<'py, TlsClient>>);
+/// `aio_strategies.terms.Terms`: timeout and that of connecting, in seconds; the options; whom to trust over TLS; how
+/// many connections to other hosts are kept.
+pub(super) type TermsTuple<'py> = (f64, Option<f64>, OptionsTuple, Option<PyRef<'py, TlsClient>>, usize);
 
 /// The strategy with this key.
 pub(super) fn strategy(key: &str, helper: &Path) -> PyResult<Way> {
@@ -68,12 +69,13 @@ pub(super) fn to_target<'py>(py: Python<'py>) -> PyResult<impl FnMut(&TargetTupl
     })
 }
 
-pub(super) fn to_terms((timeout, connect_timeout, options, tls): TermsTuple<'_>) -> PyResult<Terms> {
+pub(super) fn to_terms((timeout, connect_timeout, options, tls, others_kept): TermsTuple<'_>) -> PyResult<Terms> {
     Ok(Terms {
         timeout: to_duration(timeout)?,
         connect_timeout: connect_timeout.map(to_duration).transpose()?,
         options: content::options(options)?,
         tls: tls.map(|client| client.0.clone()),
+        others_kept,
     })
 }
 

@@ -122,7 +122,8 @@ class Crawler(Outputs):
         self.max_depth = None if max_depth is None else check_count("max_depth", max_depth, least=0)
         self.strategy = find(strategy, self.language).key
         options.setdefault("keep_alive", True)
-        self._terms = checked(timeout, options).terms
+        # A host sees no more connections than there are requests in flight to it.
+        self._terms = checked(timeout, options).terms._replace(others_kept=0)
         self.statistics = CrawlStatistics(self.max_tasks)
         self._running: Running | None = None
 

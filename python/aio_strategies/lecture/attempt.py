@@ -83,7 +83,7 @@ class Attempt(Exchange):
         _, target, terms = assignment
         self._target, self._terms, self._slot = target, terms, slot
         _, authority, path, addresses, _, _ = target
-        timeout, connect_timeout, options, _ = terms
+        timeout, connect_timeout, options, _, _ = terms
         Exchange.__init__(self, authority, path, options)  # super() takes longer
         self._want: Want = "connect"
         self._error: RequestError | None = None
@@ -97,7 +97,7 @@ class Attempt(Exchange):
         if len(addresses) > 1 or connect_timeout is not None:
             self._prepare_to_connect(now)
         if slot.idle is not None or slot.kept:
-            idle = slot.turn_to(target)
+            idle = slot.turn_to(target, terms.others_kept)
             if idle is not None and (now - idle.since <= _ASK_AFTER or is_quiet(slot.sock)):
                 self._reuse(idle)
             elif slot.sock is not None:

@@ -12,9 +12,6 @@ from ..targets import Target
 if TYPE_CHECKING:
     from .tls import Tls
 
-MOST_KEPT = 8
-"""How many connections to other hosts a waiter keeps."""
-
 
 class Idle(NamedTuple):
     """What an attempt leaves in a connection that can serve another: the target that it served last, its TLS, if any,

@@ -17,7 +17,7 @@ from ..exceptions import NetworkError
 from ..results import Response
 from ..targets import Target
 from ..terms import Terms
-from .connections import MOST_KEPT, Idle, leaves_enough
+from .connections import Idle, leaves_enough
 
 TRY_AGAIN_AFTER = 0.05
 """Seconds that a waiter which could not begin waits before it tries again."""
@@ -88,10 +88,10 @@ class Slot:
             _, self.sock = self.kept.pop()
             yield
 
-    def turn_to(self, target: Target) -> Idle | None:
+    def turn_to(self, target: Target, others_kept: int) -> Idle | None:
         """Make the connection to the target's host the one in use, and return what is left in it.
 
-        If it returns None, that has yet to be opened. Then there may be another in use, which must be closed before.
+        It keeps so many to other hosts. If it returns None, that has yet to be opened. Then there may be another in use, which must be closed before.
         """
         last, self.idle = self.idle, None
         if last is not None and last.serves(target):
@@ -105,7 +105,7 @@ class Slot:
                 return idle
         if last is not None and leaves_enough(self.sock):
             self.kept.append((last, self.sock))
-            self.sock = self.kept.pop(0)[1] if len(self.kept) > MOST_KEPT else None
+            self.sock = self.kept.pop(0)[1] if len(self.kept) > others_kept else None
         return None
 
     def set_timeout(self, seconds: float) -> None:
