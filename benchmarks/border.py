@@ -29,7 +29,7 @@ def beyond_the_exchanges(key: str, urls: list[str]) -> tuple[float, float]:
     run = aio.run(key, urls, language="rust", concurrency=10, keep_alive=True)
     call = time.perf_counter() - began
     run.raise_for_errors()
-    exchanges = max(r.start + r.elapsed for r in run) - min(r.start for r in run)
+    exchanges = max(r.start + r.elapsed.total_seconds() for r in run) - min(r.start for r in run)
     return 1e6 * (run.wall - exchanges), 1e6 * (call - exchanges)
 
 

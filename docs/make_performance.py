@@ -1,5 +1,5 @@
-"""Makes docs/performance.md, and its pictures, of what benchmarks measured: peers.py, where_time_goes.py, system_calls.py,
-border.py, at_scale.py (memory) and stream.py."""
+"""Makes docs/performance.md, and its pictures, of what benchmarks measured: peers.py, where_time_goes.py,
+system_calls.py, border.py, at_scale.py (memory) and stream.py."""
 
 from __future__ import annotations
 
@@ -166,12 +166,12 @@ what would be the network card's and the peer's work: a client that connects run
 rustls), the C library's (memory, and the way into the kernel), reading the clock, and Python. One run each: no
 interval. (`benchmarks/where_time_goes.py`)
 {tables}
-In our own code, {top} take most of `rust/callback`'s time with keep-alive.
+{top}
 
 What was done about the largest:
 
-- **connect, close, wait**: while the server sleeps, whoever sends it something wakes it. So what has arrived is taken as
-  a whole (32 events, or 96 completions, a turn), then all send, then all connect. It halved the server's sleeps.
+- **connect, close, wait**: while the server sleeps, whoever sends it something wakes it. So all that has arrived (32
+  events, or 96 completions, a turn) is taken first, then all send, then all connect. It halved the server's sleeps.
 - **wait**: sockets register with the poll once, and only for what is still to come (edge-triggered). `uring` hands the
   kernel hundreds of steps in one call.
 - **receive**: all exchanges of a thread read into one buffer; a head that arrives as a whole is parsed where it is.
@@ -202,7 +202,9 @@ BORDERS = """\
 
 How much longer a call of Rust takes than its exchanges, in µs: as `Run.wall` has it, and as the caller sees it, who
 also has the arguments checked. For ten URLs, and for each further one. Medians of {rounds} calls with ten URLs and of
-some with {many:,}, from the lab with keep-alive, 10 in flight: no interval. (`benchmarks/border.py`)
+some with {many:,}, from the lab with keep-alive, 10 in flight: no interval. `thread` starts its threads meanwhile,
+`uring` its ring, and `asyncio` a thread with tokio's runtime, and asyncio's event loop beside it.
+(`benchmarks/border.py`)
 
 | arm | ten URLs: `Run.wall` | ten URLs: the call | each URL: `Run.wall` | each URL: the call |
 | --- | --: | --: | --: | --: |
@@ -313,7 +315,8 @@ def _times(times: dict) -> str:
             lines.append(f"| **{arm}** | {figures['us']:.1f} | {' | '.join(cells)} |")
         tables.append("\n".join(lines) + "\n")
     functions = times["modes"]["keep-alive"]["rust/callback"]["functions"]
-    top = ", ".join(f"`{_short(name)}` ({us:.2f} µs)" for name, us in list(functions.items())[:4])
+    most = ", ".join(f"`{_short(name)}` {us:.2f}" for name, us in list(functions.items())[:4])
+    top = textwrap.fill(f"In our own code, most of `rust/callback`'s µs with keep-alive are those of {most}.", 120)
     return TIME.format(frequency=times["frequency"], in_flight=times["in_flight"], tables="".join(tables), top=top)
 
 

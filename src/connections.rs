@@ -50,7 +50,7 @@ pub struct Idle {
 impl<S: Connection> Connections<S> {
     /// How long a connection may be idle, in ns, before it is asked whether anything has arrived, which costs a system
     /// call.
-    const ASK_AFTER: u64 = 1_000_000;
+    const ASK_AFTER: u64 = 100_000_000;
 
     /// A waiter's connections, of which there is none yet.
     #[must_use]

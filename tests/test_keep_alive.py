@@ -246,7 +246,7 @@ def test_what_comes_late_and_unasked_is_no_reply(way):
     """The second request is due after the server has said more than it was asked."""
     with KeepingServer(lambda *_: BODY) as server:
         server.says_later = BODY.replace(b"ok", b"no")
-        run = way([server.url] * 3, concurrency=1, keep_alive=True, rate=10).raise_for_errors()
+        run = way([server.url] * 3, concurrency=1, keep_alive=True, rate=5).raise_for_errors()
     assert [response.content for response in run] == [b"ok"] * 3
     assert server.connections == [0, 1, 2]
 

@@ -118,8 +118,8 @@ OPTIONS = """connect_timeout: the limit on connecting in seconds, TLS handshake 
             replace them); the path of a file of PEM certificates, or of a folder as ``openssl rehash`` makes it; or
             False, anybody, which a RuntimeWarning points out.
         keep_alive: whether each of the ``concurrency`` exchanges in flight leaves its connection open for the next one
-            (HTTP's persistent connections), as long as that goes to the same host. If the server has closed it
-            meanwhile, the next exchange opens another. False: a connection for each exchange.
+            to the same host (HTTP's persistent connections), and keeps those to the last eight other hosts. If the
+            server has closed it meanwhile, the next exchange opens another. False: a connection for each exchange.
         max_header_bytes: the most bytes of status line and header fields, and of a chunked body's trailers.
         max_headers: the most header fields.
         max_body_bytes: the most bytes of a body, before and after it is decoded."""

@@ -56,7 +56,7 @@ _ERRORS: dict[str, type[NetworkError]] = {
 _GONE = (BrokenPipeError, ConnectionResetError, ConnectionAbortedError)
 """The server has closed the connection."""
 
-_ASK_AFTER = 0.001
+_ASK_AFTER = 0.1
 """Seconds that a connection may be idle before it is asked whether anything has arrived, which takes a system call."""
 
 _TURN = 0.25

@@ -91,7 +91,8 @@ class Slot:
     def turn_to(self, target: Target, others_kept: int) -> Idle | None:
         """Make the connection to the target's host the one in use, and return what is left in it.
 
-        It keeps so many to other hosts. If it returns None, that has yet to be opened. Then there may be another in use, which must be closed before.
+        If it returns None, that has yet to be opened; then there may be another in use, which must be closed before. At
+        most so many to other hosts are kept.
         """
         last, self.idle = self.idle, None
         if last is not None and last.serves(target):
