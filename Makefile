@@ -57,7 +57,7 @@ format: .venv/dev ## Format both languages
 notebook: .venv/dev ## Execute the notebooks anew and save them with their outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
-bench: .venv/bench ## Measure the harness, and the strategies beside their peers, and put the figures into the documents
+bench: .venv/bench .venv/dev ## Measure the harness, and the strategies beside their peers, and put the figures into the documents
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/cpu_per_request.py
 	$(BIN)/python benchmarks/lab_vs_nginx.py
@@ -66,7 +66,10 @@ bench: .venv/bench ## Measure the harness, and the strategies beside their peers
 	$(BIN)/python benchmarks/harness.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/system_calls.py
-	$(BIN)/python benchmarks/where_time_goes.py
+	rm -rf target/with_symbols
+	$(BIN)/maturin build --profile profiling --out target/with_symbols
+	$(BIN)/python -m zipfile --extract target/with_symbols/*.whl target/with_symbols/site
+	PYTHONPATH=target/with_symbols/site $(BIN)/python benchmarks/where_time_goes.py
 	$(BIN)/python benchmarks/border.py
 	$(BIN)/python benchmarks/at_scale.py memory
 	$(BIN)/python benchmarks/stream.py

@@ -27,6 +27,7 @@ from pathlib import Path
 import aio_strategies as aio
 import psutil
 from aio_strategies import _native
+from peers import CONFIDENCE, estimate, told
 from save import save
 
 CONCURRENCY = 100
@@ -59,10 +60,8 @@ def main() -> None:
         by_length = found[language, key, mode]
         result = summary(f"{language}/{key}", mode, by_length[options.few], by_length[options.most])
         few, most = result["few_per_second"], result["most_per_second"]
-        ratio, low, high = result["throughput_ratio"]
-        interval = f"[{low:.2f}, {high:.2f}]" if low else ""
         print(
-            f"{result['arm']:20} {mode:9}{few:13,}{most:11,}{ratio:8.2f} {interval:14}"
+            f"{result['arm']:20} {mode:9}{few:13,}{most:11,}   {told(result['throughput_ratio']):20}"
             f"{result['most_mb']:13.1f}{1000 * result['break_seconds']:12.1f}"
         )
         results.append(result)
@@ -73,13 +72,12 @@ def main() -> None:
 def summary(arm: str, mode: str, few: list[dict], most: list[dict]) -> dict:
     """The medians of the throughputs, their ratio with its interval, and the most that memory and `break` took."""
     logs = [math.log(long["per_second"] / short["per_second"]) for long, short in zip(most, few, strict=True)]
-    ratio = [None if math.isnan(log) else round(math.exp(log), 4) for log in _native.hodges_lehmann(logs, 0.95)]
     return {
         "arm": arm,
         "loop": mode,
         "few_per_second": round(_native.median([run["per_second"] for run in few])[0]),
         "most_per_second": round(_native.median([run["per_second"] for run in most])[0]),
-        "throughput_ratio": ratio,
+        "throughput_ratio": estimate([math.exp(log) for log in _native.hodges_lehmann(logs, CONFIDENCE)]),
         "most_mb": round(max(run["most_mb"] for run in [*few, *most]), 2),
         "break_seconds": round(max(run["break_seconds"] for run in [*few, *most]), 4),
     }

@@ -1,11 +1,11 @@
 """Where the CPU time of each Rust strategy goes, as perf sees it: it looks 5,000 times a second at what runs.
 
-    PYTHONPATH=<a build with symbols> python benchmarks/where_time_goes.py
+    PYTHONPATH=target/with_symbols/site python benchmarks/where_time_goes.py
 
 Each strategy fetches pages of 100 bytes from nginx, 100 in flight, in a process of its own, of which perf looks at
 nothing but the call. The kernel's time is told apart by system call, or by the operation of io_uring; user time by
 where the code is. Writes results/where_time_goes.json, from which docs/make_performance.py makes a table. Needs perf
-and nginx. For the names of functions: `maturin build --profile profiling --features python`, unpacked somewhere.
+and nginx, and a build with symbols, as `make bench` makes it: without, no function of ours is named.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ KERNEL = {
 GROUP = {name: group for group, names in KERNEL.items() for name in names}
 CALL = re.compile(r"__(?:x64|arm64)_sys_(\w+)$|__do_sys_(io_uring_enter)$|^io_(connect|send|recv)$")
 #: The groups, in the order of a table's columns.
-GROUPS = (*KERNEL, "other_kernel", "ours", "memory", "clock", "python")
+GROUPS = (*KERNEL, "other_kernel", "ours", "c_library", "clock", "python")
 
 
 def place(frames: list[tuple[str, str]]) -> tuple[str, str]:
@@ -87,7 +87,7 @@ def place(frames: list[tuple[str, str]]) -> tuple[str, str]:
         return "ours", function
     if "vdso" in file:
         return "clock", function
-    return ("python" if "python" in file else "memory"), function
+    return ("python" if "python" in file else "c_library"), function
 
 
 def samples(recorded: str) -> Iterator[list[tuple[str, str]]]:
@@ -119,7 +119,7 @@ def looked_at(key: str, mode: str, url: str) -> dict:
         for frames in samples(recorded):
             group, function = place(frames)
             groups[group] += 1
-            if group == "ours":
+            if group == "ours" and function != "[unknown]":
                 functions[function] += 1
     each = 1e6 * seconds / count / groups.total()
     return {

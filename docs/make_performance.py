@@ -164,11 +164,9 @@ request. Left of the double line is the kernel, by system call (for `uring`, by 
 what would be the network card's and the peer's work: a client that connects runs the server's half of the handshake.
 *Wait* is the poll, the ring, and switching between threads. Right of it is user time: our code (with mio, tokio and
 rustls), the C library's (memory, and the way into the kernel), reading the clock, and Python. One run each: no
-interval. (`benchmarks/where_time_goes.py`)
+interval; and perf itself takes time, so look at the shares. (`benchmarks/where_time_goes.py`)
 {tables}
-{top}
-
-What was done about the largest:
+{top}What was done about the largest:
 
 - **connect, close, wait**: while the server sleeps, whoever sends it something wakes it. So all that has arrived (32
   events, or 96 completions, a turn) is taken first, then all send, then all connect. It halved the server's sleeps.
@@ -177,9 +175,9 @@ What was done about the largest:
 - **receive**: all exchanges of a thread read into one buffer; a head that arrives as a whole is parsed where it is.
 - **our code**: header fields are places in the head's one buffer; a body of known length is allocated once, and
   `Response` objects are made when they are looked at.
-- Measured and left: writing the request costs less than 0.05 µs, so nothing is kept for the next one; two rings in two
-  threads have 1.5 times wrk's requests/s with new connections, but 0.7 times with keep-alive, as three threads then
-  share two cores: `uring` remains one thread.
+- Measured and left: writing the request costs less than 0.05 µs, so nothing is kept for the next one. In an experiment,
+  two rings in two threads had 1.5 times wrk's requests/s with new connections, but 0.7 times with keep-alive, as three
+  threads then shared two cores: `uring` remains one thread.
 """
 
 #: The groups of where_time_goes.py, as columns.
@@ -192,7 +190,7 @@ TIME_COLUMNS = {
     "wait": "wait",
     "other_kernel": "other",
     "ours": "our code",
-    "memory": "C library",
+    "c_library": "C library",
     "clock": "clock",
     "python": "Python",
 }
@@ -316,7 +314,8 @@ def _times(times: dict) -> str:
         tables.append("\n".join(lines) + "\n")
     functions = times["modes"]["keep-alive"]["rust/callback"]["functions"]
     most = ", ".join(f"`{_short(name)}` {us:.2f}" for name, us in list(functions.items())[:4])
-    top = textwrap.fill(f"In our own code, most of `rust/callback`'s µs with keep-alive are those of {most}.", 120)
+    top = f"In our own code, most of `rust/callback`'s µs with keep-alive are those of {most}." if most else ""
+    top = textwrap.fill(top, 120) + "\n\n" if top else ""
     return TIME.format(frequency=times["frequency"], in_flight=times["in_flight"], tables="".join(tables), top=top)
 
 

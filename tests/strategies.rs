@@ -13,7 +13,7 @@ use aio_strategies::attempt::{Assignment, Attempt, Outcome, Terms};
 use aio_strategies::background::{self, Background};
 use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
-use aio_strategies::connections::Connections;
+use aio_strategies::connections::{Connections, Idle};
 use aio_strategies::error::{Error, Phase};
 use aio_strategies::exchange::{Header, Options};
 use aio_strategies::strategies::{STRATEGIES, Way};
@@ -322,6 +322,28 @@ fn a_connection_with_itself_is_refused() {
         panic!("it is connected with itself")
     };
     assert_eq!(errno, Some(libc::ECONNREFUSED));
+}
+
+#[test]
+fn a_shortage_ends_the_connections_to_other_hosts() {
+    let server = Server::start(Duration::ZERO);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (here, there) = (server.list(1, 1), listener.local_addr().unwrap());
+    let Next::Begin(assignment) = here.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
+    let mut connections = Connections::new(Some(TcpStream::connect(there).unwrap()));
+    let (mut peer, _) = listener.accept().unwrap();
+    let elsewhere = Arc::new(Target { authority: "elsewhere".into(), ..Target::clone(&assignment.target) });
+    connections.leave(Idle { target: elsewhere, tls: None, since: monotonic_ns() });
+    let kept = Terms { others_kept: 1, ..Terms::clone(&assignment.terms) };
+    let assignment = Assignment { terms: Arc::new(kept), ..assignment };
+
+    let mut attempt = Attempt::begin(&assignment, &mut connections);
+    peer.set_nonblocking(true).unwrap();
+    assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock, "it is kept");
+    attempt.failed(&io::Error::from_raw_os_error(libc::EMFILE));
+    assert_eq!(attempt.finish(&mut connections).shortage(), Some(libc::EMFILE));
+    peer.set_nonblocking(false).unwrap();
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0, "it is closed");
 }
 
 #[test]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import socketserver
 import struct
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count, takewhile
+from types import SimpleNamespace
 
 import aio_strategies as aio
 import psutil
 import pytest
+from aio_strategies.lecture import blocking_way
+from aio_strategies.lecture.connections import Idle
+from aio_strategies.lecture.work import Assignment, ThreadSlot
+from aio_strategies.targets import Target
+from aio_strategies.terms import Terms
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = OK + b"Content-Length: 2\r\n\r\nok"
@@ -225,10 +231,8 @@ def test_the_hosts_of_longest_ago_are_given_up(way):
         assert [server.connections for server in servers] == [[0, 1], [0], *[[0, 0]] * 9]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on open files")
 def test_few_descriptors_are_not_for_those_to_other_hosts(way):
-    import resource
-
+    resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
         servers = [stack.enter_context(KeepingServer(lambda *_: BODY)) for _ in range(3)]
@@ -240,6 +244,25 @@ def test_few_descriptors_are_not_for_those_to_other_hosts(way):
         assert len(run) == 6
         if way.key != "process":  # whose workers may have descriptors of their own
             assert [server.connections for server in servers] == [[0, 1]] * 3
+
+
+def test_a_shortage_ends_those_to_other_hosts(monkeypatch):
+    """In Python; tests/strategies.rs has the same for Rust."""
+
+    def none_left(_family):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    here, *there = (Target(f"http://{name}/", name, "/", [("127.0.0.1", 9)]) for name in "abc")
+    slot = ThreadSlot()
+    pairs = [socket.socketpair() for _ in there]
+    slot.kept = [(Idle(target, None, time.monotonic()), kept) for target, (kept, _) in zip(there, pairs, strict=True)]
+    monkeypatch.setattr(blocking_way, "socket", SimpleNamespace(socket=none_left))
+    response = blocking_way.fetch(Assignment(0, here, Terms(5.0)), slot)
+    assert response.error.errno == errno.EMFILE
+    assert (slot.sock, slot.kept) == (None, [])
+    for _, peer in pairs:
+        with peer:
+            assert peer.recv(1) == b""
 
 
 def test_what_comes_late_and_unasked_is_no_reply(way):

@@ -92,7 +92,7 @@ def test_a_sample_in_the_kernel_belongs_to_a_system_call(frames: list[str], foun
     ("file", "found"),
     [
         ("/site/aio_strategies/_native.abi3.so", "ours"),
-        ("/lib/libc.so.6", "memory"),
+        ("/lib/libc.so.6", "c_library"),
         ("[vdso]", "clock"),
         ("/lib/libpython3.11.so.1.0", "python"),
         ("/usr/bin/python3.13", "python"),

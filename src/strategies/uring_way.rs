@@ -52,12 +52,12 @@ struct Waiter {
 
 impl FetchUrls<'_> {
     fn run(mut self, cancellation: &Cancellation) -> Result<(), Error> {
-        // Those that send go first, then those that connect: a server that is asked in bursts sleeps less often, which
+        // Those that are connected send before others connect: a server that is asked in bursts sleeps less often, which
         // saves both sides work.
-        let (mut senders, mut others) = (Vec::new(), (0..self.waiters.len()).collect::<Vec<_>>());
+        let (mut connected, mut others) = (Vec::new(), (0..self.waiters.len()).collect::<Vec<_>>());
         loop {
             // 1. Queue what each waiter that is ready wants next.
-            for place in senders.drain(..).chain(others.drain(..)) {
+            for place in connected.drain(..).chain(others.drain(..)) {
                 self.go_on(place)?;
             }
             if self.left == 0 {
@@ -68,16 +68,12 @@ impl FetchUrls<'_> {
             self.ring.wait().map_err(failed)?;
             // 3. Pass on what has happened.
             while let Some((place, event)) = self.ring.take().map_err(failed)? {
+                let ready = if matches!(event, Event::Connected(_)) { &mut connected } else { &mut others };
                 if self.takes(place, event)? {
-                    (if self.sends(place) { &mut senders } else { &mut others }).push(place);
+                    ready.push(place);
                 }
             }
         }
-    }
-
-    /// Whether the waiter's attempt wants to send.
-    fn sends(&mut self, place: usize) -> bool {
-        self.waiters[place].attempt.as_mut().is_some_and(|attempt| matches!(attempt.wants(), Want::Send(_)))
     }
 
     /// Does what the waiter is to do, until it has to wait for the kernel.
