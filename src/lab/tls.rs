@@ -80,11 +80,11 @@ impl Tls {
                 return Ok(0);
             }
             let processed = self.session.process_new_packets();
+            if self.secured == 0 && !self.session.is_handshaking() {
+                self.secured = monotonic_ns(); // before the client gets to know
+            }
             self.flush(stream, SEND)?;
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            if self.secured == 0 && !self.session.is_handshaking() {
-                self.secured = monotonic_ns();
-            }
         }
     }
 
