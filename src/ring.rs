@@ -15,14 +15,15 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::slice;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -48,8 +49,8 @@ pub struct Ring {
     in_flight: usize,
     /// Who was woken, by any thread.
     woken: Arc<Woken>,
-    /// Readable when somebody was woken.
-    wake_up: Arc<OwnedFd>,
+    /// Readable when somebody was woken. The kernel watches it; there is none before somebody expects to be woken.
+    wake_up: Arc<OnceLock<OwnedFd>>,
     /// Those of the woken that are not taken yet.
     roused: Vec<usize>,
     /// The alarms, the next one first.
@@ -122,7 +123,7 @@ impl Ring {
     }
 
     fn build(places: usize) -> io::Result<Self> {
-        let pool = Pool::new(places)?;
+        let pool = Pool::new(places);
         let [fewest, most] = Self::QUEUE;
         // A place has two steps in flight and, maybe, their cancellation.
         let mut completions = u32::try_from(3 * places).unwrap_or(u32::MAX).max(fewest);
@@ -139,30 +140,28 @@ impl Ring {
                 set_up => break set_up?,
             }
         };
-        let wake_up = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let wake_up = Arc::new(OnceLock::new());
         let interrupt = Arc::clone(&wake_up);
-        let mut ring = Ring {
+        uring.submit()?; // nothing yet: a filter may forbid this, too
+        Ok(Ring {
             uring,
             connections: (0..places).map(|_| Connection::default()).collect(),
             pool,
             in_flight: 0,
             woken: Woken::new(move || {
-                let _ = rustix::io::write(&interrupt, &1_u64.to_ne_bytes());
+                let _ = interrupt.get().map(|descriptor: &OwnedFd| rustix::io::write(descriptor, &1_u64.to_ne_bytes()));
             }),
             wake_up,
             roused: Vec::new(),
             alarms: BTreeSet::new(),
             now: Instant::now(),
-        };
-        ring.expect_waking()?;
-        ring.enter(1, Duration::ZERO)?;
-        Ok(ring)
+        })
     }
 
     /// The kernel's ring, with queues of these lengths.
     fn set_up(operations: u32, completions: u32, pool: &Pool) -> io::Result<IoUring> {
         let mut builder = IoUring::builder();
-        builder.dontfork().setup_clamp().setup_cqsize(completions.max(operations));
+        builder.setup_clamp().setup_cqsize(completions.max(operations));
         builder.setup_submit_all().setup_coop_taskrun().setup_taskrun_flag();
         // From Linux 6.1: completions are worked out by this thread, while it waits for them.
         let mut newer = builder.clone();
@@ -175,7 +174,7 @@ impl Ring {
         Ok(uring)
     }
 
-    /// Wakes the waiter at `place`, from any thread.
+    /// Wakes the waiter at `place`, from any thread: at once, if somebody expects to be woken.
     #[must_use]
     pub fn waker(&self, place: usize) -> Waker {
         self.woken.waker(place)
@@ -255,6 +254,16 @@ impl Ring {
         channel::local_address(self.connections[place].socket.as_ref().ok_or(ErrorKind::NotConnected)?)
     }
 
+    /// Has wakers end a wait from now on.
+    pub fn expect_waking(&mut self) -> io::Result<()> {
+        if self.wake_up.get().is_some() {
+            return Ok(());
+        }
+        // Readable at once: somebody may have been woken just before.
+        let _ = self.wake_up.set(eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        self.watch()
+    }
+
     /// Hands the kernel what was begun. Sleeps until something has happened, but not longer than a tick.
     pub fn wait(&mut self) -> io::Result<()> {
         let until_next = self.alarms.first().map_or(TICK, |(when, _)| when.saturating_duration_since(Instant::now()));
@@ -276,8 +285,8 @@ impl Ring {
                 CANCEL => {}
                 WAKE_UP => {
                     self.in_flight -= 1;
-                    let _ = rustix::io::read(&self.wake_up, &mut [0; 8]);
-                    self.expect_waking()?;
+                    let _ = self.wake_up.get().map(|descriptor| rustix::io::read(descriptor, &mut [0; 8]));
+                    self.watch()?;
                 }
                 _ => return Ok(Some(self.completed(&completion))),
             }
@@ -351,9 +360,10 @@ impl Ring {
         Ok(())
     }
 
-    /// Has the ring watch for wakers.
-    fn expect_waking(&mut self) -> io::Result<()> {
-        let poll = opcode::PollAdd::new(Fd(self.wake_up.as_raw_fd()), libc::POLLIN as u32);
+    /// Has the kernel watch for wakers.
+    fn watch(&mut self) -> io::Result<()> {
+        let Some(descriptor) = self.wake_up.get() else { return Ok(()) };
+        let poll = opcode::PollAdd::new(Fd(descriptor.as_raw_fd()), libc::POLLIN as u32);
         self.push(&poll.build().user_data(WAKE_UP))?;
         self.in_flight += 1;
         Ok(())
@@ -485,66 +495,60 @@ impl Drop for Received {
 
 /// The buffers that the kernel chooses from when something has arrived: ten thousand connections need no buffer each.
 ///
-/// It is one mapping: first the queue of the buffers that the kernel may take, then the buffers.
+/// After a fork, they remain the parent's: Linux copies a page that the kernel holds for the child.
 #[derive(Debug)]
 struct Pool {
-    mapping: NonNull<u8>,
+    /// Those that the kernel may take.
+    queue: NonNull<Page>,
+    buffers: NonNull<Buffer>,
     /// How many buffers there are: a power of two.
     count: u16,
     /// How many times a buffer was provided, modulo 2^16.
     tail: Cell<u16>,
 }
 
+type Buffer = MaybeUninit<[u8; READ_SIZE]>;
+
+/// A page of memory, as the kernel knows them.
+#[repr(align(4096))]
+struct Page(#[allow(dead_code)] [u8; 4096]);
+
 impl Pool {
     /// The number under which the ring knows it.
     const GROUP: u16 = 0;
-    /// More are not needed: no more are lent at a time.
+    /// More are not needed: no more are lent at a time. The queue of so many fits into a page.
     const MOST: usize = 128;
-    /// Where the buffers begin. The queue is shorter.
-    const HEAD: usize = 4096;
 
     /// A pool for this many connections, all of whose buffers are provided.
-    fn new(connections: usize) -> io::Result<Rc<Self>> {
+    fn new(connections: usize) -> Rc<Self> {
         let count = connections.clamp(1, Self::MOST).next_power_of_two();
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // Sound: a new mapping, which only this pool knows.
-        let mapping = unsafe { libc::mmap(std::ptr::null_mut(), Self::size(count), protection, flags, -1, 0) };
-        let mapping = if mapping == libc::MAP_FAILED { None } else { NonNull::new(mapping.cast()) };
-        let mapping = mapping.ok_or_else(io::Error::last_os_error)?;
-        let pool = Pool { mapping, count: count as u16, tail: Cell::new(0) };
-        // Sound: it is the mapping just made. A forked child gets no copy, from which the kernel's would have to differ.
-        if unsafe { libc::madvise(mapping.as_ptr().cast(), Self::size(count), libc::MADV_DONTFORK) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let queue = NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
+        let buffers = NonNull::from(Box::leak(Box::<[[u8; READ_SIZE]]>::new_uninit_slice(count))).cast();
+        let pool = Pool { queue, buffers, count: count as u16, tail: Cell::new(0) };
         (0..pool.count).for_each(|buffer| pool.provide(buffer));
-        Ok(Rc::new(pool))
-    }
-
-    /// Bytes of a mapping with this many buffers.
-    const fn size(count: usize) -> usize {
-        Self::HEAD + count * READ_SIZE
+        Rc::new(pool)
     }
 
     /// Makes the pool known to the ring, which must not outlive it while anything is received.
     fn register(&self, uring: &IoUring) -> io::Result<()> {
         // Sound: the queue is there until the pool is dropped, and `Ring` keeps the pool until the ring is idle.
         unsafe {
-            uring.submitter().register_buf_ring_with_flags(self.mapping.as_ptr() as u64, self.count, Self::GROUP, 0)
+            uring.submitter().register_buf_ring_with_flags(self.queue.as_ptr() as u64, self.count, Self::GROUP, 0)
         }
     }
 
     /// Where the buffer begins.
     fn buffer(&self, buffer: u16) -> *mut u8 {
         assert!(buffer < self.count);
-        // Sound: it is within the mapping.
-        unsafe { self.mapping.as_ptr().add(Self::HEAD + usize::from(buffer) * READ_SIZE) }
+        // Sound: it is one of them.
+        unsafe { self.buffers.add(usize::from(buffer)) }.as_ptr().cast()
     }
 
     /// Gives the buffer to the kernel.
     fn provide(&self, buffer: u16) {
-        let queue: *mut BufRingEntry = self.mapping.as_ptr().cast();
+        let queue: *mut BufRingEntry = self.queue.as_ptr().cast();
         let tail = self.tail.get();
-        // Sound: the entry is within the mapping, and the kernel does not read it before the tail says so. There are as
+        // Sound: the entry is within the page, and the kernel does not read it before the tail says so. There are as
         // many entries as buffers, so it has read the one that was there.
         unsafe {
             let entry = &mut *queue.add(usize::from(tail & (self.count - 1)));
@@ -553,7 +557,7 @@ impl Pool {
             entry.set_bid(buffer);
         }
         self.tail.set(tail.wrapping_add(1));
-        // Sound: the tail is within the mapping, aligned, and read by the kernel only.
+        // Sound: the tail is within the page, aligned, and read by the kernel only.
         let shared = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(queue).cast_mut()) };
         shared.store(self.tail.get(), Ordering::Release);
     }
@@ -561,7 +565,8 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Sound: the mapping is the pool's alone; no `Received` is left, nor an operation that receives.
-        unsafe { libc::munmap(self.mapping.as_ptr().cast(), Self::size(usize::from(self.count))) };
+        let buffers = NonNull::slice_from_raw_parts(self.buffers, self.count.into());
+        // Sound: they are the boxes of `new`, the pool's alone; no `Received` is left, nor an operation that receives.
+        drop(unsafe { (Box::from_raw(self.queue.as_ptr()), Box::from_raw(buffers.as_ptr())) });
     }
 }

@@ -19,7 +19,7 @@ pub struct Location {
     /// The `Host` header's value: host and, unless it is the scheme's default, port.
     pub authority: Arc<str>,
     /// What to request: path and query.
-    pub path: String,
+    pub path: Arc<str>,
     /// Whether the scheme is `https`.
     pub is_secure: bool,
 }
@@ -50,7 +50,7 @@ impl Location {
             host: host.trim_start_matches('[').trim_end_matches(']').into(),
             port,
             authority: url[Position::BeforeHost..Position::AfterPort].into(),
-            path: url[Position::BeforePath..Position::AfterQuery].to_owned(),
+            path: url[Position::BeforePath..Position::AfterQuery].into(),
             is_secure,
         })
     }
@@ -79,11 +79,11 @@ impl Parser {
             && let Some(path) = text.strip_prefix(&written[..])
             && is_normal(path)
         {
-            return Ok(Location { path: path.to_owned(), ..location.clone() });
+            return Ok(Location { path: path.into(), ..location.clone() });
         }
         let location = Location::parse(text)?;
         self.last = scheme_and_authority(text).map(|written| {
-            let origin = Location { path: String::new(), ..location.clone() };
+            let origin = Location { path: "".into(), ..location.clone() };
             (written.to_owned(), origin)
         });
         Ok(location)
@@ -110,7 +110,7 @@ pub struct Target {
     /// The `Host` header's value.
     pub authority: Arc<str>,
     /// Path and query.
-    pub path: String,
+    pub path: Arc<str>,
     /// Where to connect to: at least one address, the best first.
     pub addresses: Arc<[SocketAddr]>,
     /// The host that the certificate must be for, if the URL is `https`.

@@ -59,38 +59,51 @@ pub fn in_threads(
     ended
 }
 
-/// How many threads have ended, and the error of the first that failed.
+/// The ends of threads.
 #[derive(Default)]
 struct Ends {
-    state: Mutex<(usize, Option<Error>)>,
-    changed: Condvar,
+    state: Mutex<Ended>,
+    all: Condvar,
+}
+
+#[derive(Default)]
+struct Ended {
+    /// How many threads have ended.
+    count: usize,
+    /// How many are waited for, once somebody waits.
+    awaited: Option<usize>,
+    /// The error of the first that failed.
+    error: Option<Error>,
 }
 
 impl Ends {
     fn note(&self, ended: Result<(), Error>) {
         let mut state = self.lock();
-        state.0 += 1;
+        state.count += 1;
         if let Err(error) = ended {
-            state.1.get_or_insert(error);
+            state.error.get_or_insert(error);
         }
-        self.changed.notify_one();
+        if state.awaited == Some(state.count) {
+            self.all.notify_one();
+        }
     }
 
     fn wait_for(&self, count: usize, cancellation: &Cancellation, stop: impl FnOnce()) -> Result<(), Error> {
         let mut stop = Some(stop);
         let mut state = self.lock();
-        while state.0 < count {
+        state.awaited = Some(count);
+        while state.count < count {
             if cancellation.check().is_err()
                 && let Some(stop) = stop.take()
             {
                 stop();
             }
-            state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.all.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.1.take().map_or(Ok(()), Err)
+        state.error.take().map_or(Ok(()), Err)
     }
 
-    fn lock(&self) -> MutexGuard<'_, (usize, Option<Error>)> {
+    fn lock(&self) -> MutexGuard<'_, Ended> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,6 +25,19 @@ def test_pulls_in_nothing_heavy():
     )
 
 
+def test_only_an_awaitable_needs_asyncio():
+    program = """
+import sys
+import aio_strategies as aio
+with aio.LabServer(latency=0) as lab:
+    for strategy in aio.strategies():
+        if "rust" in strategy.languages:
+            aio.run(strategy.key, lab.urls(3)).raise_for_errors()
+assert "asyncio" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 @pytest.mark.alone
 def test_import_time():
     """Under 50 ms, seen as the difference of two medians; the limit here is generous, since machines are noisy."""

@@ -15,14 +15,14 @@ from aio_strategies.catalogue import STRATEGIES
 
 URING = STRATEGIES["uring"]
 
-#: Forbids io_uring_setup by a seccomp filter, as containers do, and then says what became of each call.
+#: Forbids a system call by a seccomp filter, as containers do, and then says what became of each call.
 FORBIDDEN = """
 import ctypes, json, struct, sys
 import aio_strategies as aio
 
-def forbid(errno):
+def forbid(call, errno):
     load, equal, answer = 0x20, 0x15, 0x06
-    steps = [(load, 0, 0, 0), (equal, 0, 1, 425), (answer, 0, 0, 0x00050000 | errno), (answer, 0, 0, 0x7FFF0000)]
+    steps = [(load, 0, 0, 0), (equal, 0, 1, call), (answer, 0, 0, 0x00050000 | errno), (answer, 0, 0, 0x7FFF0000)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     program = ctypes.create_string_buffer(struct.pack("HP", len(steps), ctypes.addressof(code)))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -38,9 +38,9 @@ def outcome(call):
 
 with aio.LabServer(latency=0.001) as lab:
     urls = lab.urls(2)
-    if sys.argv[2] == "late":  # the catalogue has found out already that it is there
+    if sys.argv[3] == "late":  # the catalogue has found out already that it is there
         aio.run("uring", urls).raise_for_errors()
-    forbid(int(sys.argv[1]))
+    forbid(int(sys.argv[1]), int(sys.argv[2]))
     print(json.dumps({
         "unavailable": dict(aio.strategies()[-1].unavailable),
         "way": outcome(lambda: aio.rust.uring_way(urls)),
@@ -57,17 +57,24 @@ WORDS = {
 }
 
 
-def forbidden(number: int, when: str) -> dict[str, str]:
-    command = [sys.executable, "-c", FORBIDDEN, str(number), when]
+CALLS = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427}
+
+
+def forbidden(call: str, number: int, when: str) -> dict[str, str]:
+    command = [sys.executable, "-c", FORBIDDEN, str(CALLS[call]), str(number), when]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="a filter for Linux on x86-64")
-@pytest.mark.parametrize("number", WORDS)
-def test_where_a_filter_forbids_it(number):
-    seen = forbidden(number, "early")
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [("io_uring_setup", number) for number in WORDS]
+    + [("io_uring_enter", errno.EPERM), ("io_uring_register", errno.EPERM)],
+)
+def test_where_a_filter_forbids_it(call, number):
+    seen = forbidden(call, number, "early")
     why = seen["unavailable"]["rust"]
     assert why.startswith(WORDS[number])
     assert seen["way"] == f"UnavailableError: {why}"
@@ -80,11 +87,30 @@ def test_where_a_filter_forbids_it(number):
 @pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="a filter for Linux on x86-64")
 @pytest.mark.skipif("rust" not in URING.languages, reason="not available here")
 def test_where_it_is_forbidden_later_on():
-    seen = forbidden(errno.EPERM, "late")
+    seen = forbidden("io_uring_setup", errno.EPERM, "late")
     assert seen["unavailable"] == {}
     assert seen["way"].startswith(f"UnavailableError: {WORDS[errno.EPERM]}")
     assert seen["run"] == seen["way"]
     assert seen["others"] == "2"
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif("rust" not in URING.languages, reason="not available here")
+def test_a_fork_while_the_kernel_holds_its_memory():
+    with aio.LabServer(latency=0.001, body_size=5000) as lab:
+        pages = {response.url: response.content for response in aio.run("blocking", lab.urls(20))}
+        with aio.stream("uring", lab.urls(20) * 20, concurrency=20) as responses:
+            seen = 0
+            for response in responses:
+                assert response.content == pages[response.url]
+                seen += 1
+                if seen % 100 == 0:
+                    child = os.fork()
+                    if not child:  # it has another ring
+                        own = aio.run("uring", lab.urls(20))
+                        os._exit(int([one.content for one in own] != [pages[one.url] for one in own]))
+                    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert seen == 400
 
 
 def test_there_is_no_python_version():

@@ -53,12 +53,12 @@ def run(
         TypeError: an argument is of the wrong type.
         ValueError: an argument is out of range (``InvalidURL`` and ``UnsupportedProtocol`` among them).
     """
-    way = _way(strategy, language)
-    if strategy == "asyncio":
-        return _run_coroutine(
-            cast(AsyncStrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
-        )
-    return cast(StrategyFunction, way)(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
+    find(strategy, language)
+    if (strategy, language) == ("asyncio", "python"):
+        return _run_coroutine(python.asyncio_way(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options))
+    name = "asyncio_here" if strategy == "asyncio" else f"{strategy}_way"
+    way: StrategyFunction = getattr({"python": python, "rust": rust}[language], name)
+    return way(urls, concurrency=concurrency, timeout=timeout, rate=rate, **options)
 
 
 @shown_as(of_run)
@@ -159,11 +159,6 @@ def crawler_class(language: str) -> Any:
     """
     check_name("language", language, LANGUAGES)
     return {"python": python, "rust": rust}[language].Crawler
-
-
-def _way(strategy: str, language: str) -> StrategyFunction | AsyncStrategyFunction:
-    find(strategy, language)
-    return cast(StrategyFunction, getattr({"python": python, "rust": rust}[language], f"{strategy}_way"))
 
 
 def _run_coroutine(coroutine: Any) -> Run:

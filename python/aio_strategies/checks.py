@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 
 from ._native import Locations, join_url
@@ -142,11 +143,11 @@ def check_urls(urls: Iterable[str]) -> list[str]:
         checked = list(urls)
     except TypeError:
         raise TypeError(f"urls must be an iterable of strings, not {type(urls).__name__}") from None
+    with suppress(TypeError):  # not all are strings
+        if checked and all(map(str.isascii, checked)):
+            return checked
     for url in checked:
-        if not isinstance(url, str):
-            raise TypeError(f"urls must hold strings, not {type(url).__name__}: {url!r}")
-        if not url.isascii():
-            check_encodable(url)
+        check_encodable(check_url(url))
     if not checked:
         raise ValueError("urls is empty; at least one URL is needed")
     return checked

@@ -63,6 +63,9 @@ yield_from_way = strategy_function("yield_from", "rust", lambda: partial(_fetch,
 asyncio_way = async_strategy_function("asyncio", "rust", lambda: partial(_fetch_beside, "asyncio"))
 uring_way = strategy_function("uring", "rust", lambda: partial(_fetch, "uring"))
 
+#: For who waits for it anyhow: it needs no event loop of Python's, and no thread beside that.
+asyncio_here = strategy_function("asyncio", "rust", lambda: partial(_fetch, "asyncio"))
+
 
 def __getattr__(name: str) -> Any:
     if name != "Crawler":

@@ -204,11 +204,8 @@ class Call:
         self.concurrency = check_concurrency(concurrency)
         self.rate = check_rate(rate)
         self.terms, self.max_redirects = checked(timeout, options)
-        # What to fetch next, by the URL's index; and what came of it.
-        checked_urls = check_urls(urls)
-        self._urls = dict(enumerate(checked_urls))
-        self._first = Locations(checked_urls)
-        self._responses: list[Response | None] = [None] * len(self._urls)
+        self._given = check_urls(urls)
+        self._first = Locations(self._given)
         self._lazy: LazyResponses | None = None  # instead, if they all came at once and lead nowhere
         self._fetched: Sequence[int] = ()
         self._shortage: int | None = None
@@ -256,11 +253,7 @@ class Call:
         """Take the responses of one round."""
         self._shortage = self._shortage or fetched.shortage
         responses = fetched.responses
-        if (
-            isinstance(responses, LazyResponses)
-            and len(responses) == len(self._responses)
-            and self.max_redirects is None
-        ):
+        if isinstance(responses, LazyResponses) and len(responses) == len(self._given) and self.max_redirects is None:
             self._lazy = responses
             return
         for index, response in zip(self._fetched, responses, strict=True):
@@ -292,6 +285,16 @@ class Call:
             wall=wall,
             cpu=CPUTime(user - self._cpu[0], system - self._cpu[1]),
         )
+
+    @cached_property
+    def _urls(self) -> dict[int, str]:
+        """What to fetch next, by the URL's index."""
+        return dict(enumerate(self._given))
+
+    @cached_property
+    def _responses(self) -> list[Response | None]:
+        """What came of each URL."""
+        return [None] * len(self._given)
 
     @cached_property
     def _locations(self) -> dict[int, Location]:

@@ -275,7 +275,7 @@ impl Crawl {
             host.in_flight += 1;
             let target = Target {
                 authority: host.authority.as_ref().into(),
-                path: known.path.to_string(),
+                path: (*known.path).into(),
                 addresses: host.addresses.clone()?,
                 tls_host: host.is_secure.then(|| host.name.as_ref().into()),
             };

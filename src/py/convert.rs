@@ -59,7 +59,7 @@ pub(super) fn to_target<'py>(py: Python<'py>) -> PyResult<impl FnMut(&TargetTupl
         };
         let target = Target {
             authority: tuple.get_item(1)?.extract::<PyBackedStr>()?[..].into(),
-            path: tuple.get_item(2)?.extract()?,
+            path: tuple.get_item(2)?.extract::<PyBackedStr>()?[..].into(),
             addresses,
             tls_host: tuple.get_item(4)?.extract::<Option<PyBackedStr>>()?.map(|host| host[..].into()),
         };

@@ -67,7 +67,7 @@ impl Locations {
                 .get(&(host.to_string(), *port))
                 .ok_or_else(|| PyKeyError::new_err(format!("no addresses of {host}:{port}")))?;
             due.extend(alike.iter().map(|Location { host, authority, path, is_secure, .. }| {
-                let (authority, path, addresses) = (Arc::clone(authority), path.clone(), Arc::clone(found));
+                let (authority, path, addresses) = (Arc::clone(authority), Arc::clone(path), Arc::clone(found));
                 let tls_host = is_secure.then(|| Arc::clone(host));
                 (Arc::new(Target { authority, path, addresses, tls_host }), None)
             }));

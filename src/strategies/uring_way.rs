@@ -91,7 +91,7 @@ impl FetchUrls<'_> {
                         if let Some(until) = until {
                             ring.alarm(place, until);
                         }
-                        return Ok(());
+                        return ring.expect_waking().map_err(failed);
                     }
                     Next::End => {
                         self.left -= 1;
