@@ -142,10 +142,8 @@ fn is_quiet(_socket: SockRef<'_>) -> bool {
 /// Whether there are as many descriptors left as are in use. They are numbered from the lowest.
 #[cfg(unix)]
 fn leaves_enough(socket: &SockRef<'_>) -> bool {
-    use rustix::process::{Resource, getrlimit};
-
     let number = u64::try_from(socket.as_raw_fd()).unwrap_or(u64::MAX);
-    getrlimit(Resource::Nofile).current.is_none_or(|limit| number < limit / 2)
+    crate::descriptors::limit().is_none_or(|limit| number < limit / 2)
 }
 
 /// There is no such limit.

@@ -17,8 +17,8 @@
 //! - [`background`]: runs any strategy on a background thread.
 //! - [`lab`]: the server, a separate process whose log is the referee.
 //! - [`statistics`]: the estimators of a comparison, and their intervals.
-//! - [`error`], [`shortage`], [`clock`], [`cancellation`], [`parent`]: one error enum, what a machine can have too little
-//!   of, one clock, cancelling a call, and exiting with the parent process.
+//! - [`error`], [`shortage`], [`descriptors`], [`clock`], [`cancellation`], [`parent`]: one error enum, what a machine can
+//!   have too little of, room for descriptors, one clock, cancelling a call, and exiting with the parent process.
 //! - `py`: the only layer that knows Python (feature `python`).
 //!
 //! Dependencies point downwards only: `py` → `background` → `strategies`, `crawl`, `lab` → `event_loop`, `ring` → `channel`,
@@ -31,6 +31,7 @@ pub mod channel;
 pub mod clock;
 pub mod connections;
 pub mod crawl;
+pub mod descriptors;
 pub mod error;
 pub mod event_loop;
 pub mod exchange;

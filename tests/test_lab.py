@@ -32,6 +32,7 @@ from aio_strategies.exceptions import ForkedProcessError
 from aio_strategies.lab import server as lab_module
 from aio_strategies.lab.log import LogRecord
 from aio_strategies.lab.server import LabServer, LabStats
+from aio_strategies.targets import client_ports
 
 #: Seconds far beyond what anything here should take.
 PATIENCE = 20.0
@@ -257,6 +258,16 @@ def test_without_descriptors_connections_wait(lab: LabServer) -> None:
         assert lab.stats().open_connections == 2
         assert lab.stats().cpu_user + lab.stats().cpu_system - cpu < 0.1, "it spins"
         assert [ask(sock, f"/{number}")[:2] for number, sock in enumerate(socks)] == [b"/%d" % i for i in range(6)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the table is Linux's")
+def test_it_has_room_for_as_many_connections_as_a_client_has_ports(lab: LabServer) -> None:
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    status = Path(f"/proc/{lab.pid}/status").read_text()
+    table = int(status.partition("FDSize:")[2].split()[0])
+    assert table >= min(most, len(client_ports()))
 
 
 # --- its process

@@ -200,6 +200,29 @@ def test_few_descriptors(way):
     subprocess.run([sys.executable, "-c", FEW_DESCRIPTORS, way.key, way.language, count], check=True, timeout=100)
 
 
+TABLE = """
+import pathlib, sys
+import aio_strategies as aio
+
+def size_of_the_table():
+    return int(pathlib.Path("/proc/self/status").read_text().partition("FDSize:")[2].split()[0])
+
+with aio.LabServer(latency=0) as lab:
+    urls = lab.urls(1000)
+    aio.run("blocking", urls[:20], language=sys.argv[1])
+    assert size_of_the_table() < 512
+    aio.run("blocking", urls, concurrency=300, language=sys.argv[1])  # it opens one at a time
+    assert size_of_the_table() == 512
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the table is Linux's")
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_no_exchange_waits_for_room_for_descriptors(language):
+    """While the table of descriptors grows, no thread gets a new one: it has grown before the clock starts."""
+    subprocess.run([sys.executable, "-c", TABLE, language], check=True, timeout=60)
+
+
 def test_the_shortage_is_told_by_its_number():
     with aio.LabServer(latency=0) as lab:
         work = WorkList(targets(lab, 0, 2), 2, Terms(20.0))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol, Unpack
 
-from ._native import Locations
+from ._native import Locations, reserve_descriptors
 from ._native import Targets as NativeTargets
 from .background import in_thread_left_behind
 from .catalogue import STRATEGIES
@@ -230,6 +230,7 @@ class Call:
         if self._first.is_secure:
             # before the clock starts, and before a strategy forks its workers
             (ssl_context if self.language == "python" else native_client)(self.terms.verify)
+        reserve_descriptors(min(self.concurrency, len(self._given)))
         self._cpu = cpu_now()
         self._wall = time.perf_counter()
         self._began = time.monotonic()

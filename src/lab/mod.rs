@@ -47,6 +47,9 @@ pub use script::Step;
 use server::Server;
 pub use site::{Page, Reference, Site};
 
+use crate::descriptors;
+use crate::target::client_ports;
+
 /// The length of the request's head at the start of `input`, and the status of its reply; None while it is incomplete.
 /// For fuzzing.
 #[doc(hidden)]
@@ -176,8 +179,10 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // First of all, while this process has one thread: as many connections as a client has ports.
+    descriptors::raise_limit();
+    descriptors::reserve(client_ports().clone().count());
     crate::parent::exit_with(options.parent);
-    raise_descriptor_limit();
     match serve(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -279,19 +284,6 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
     }
     Ok(Options { parent: parent.ok_or("--parent is missing")?, ca_file, config })
 }
-
-/// Raises the limit on file descriptors as far as the system allows.
-#[cfg(unix)]
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    // If this fails, back-pressure sets in earlier.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-#[cfg(not(unix))]
-fn raise_descriptor_limit() {}
 
 #[cfg(test)]
 mod tests {

@@ -123,6 +123,12 @@ mod _native {
         Outcomes::of(py, &list, ended)
     }
 
+    /// Makes room for so many more file descriptors.
+    #[pyfunction]
+    fn reserve_descriptors(count: usize) {
+        crate::descriptors::reserve(count);
+    }
+
     /// Why a strategy cannot run on this machine, if it cannot.
     #[pyfunction]
     fn unavailable(key: &str) -> Option<String> {
