@@ -97,6 +97,9 @@ EVERY = """\
 - `u`, `k`: it takes more CPU time per request than wrk, most of the excess in user mode or in the kernel: for its own
   code (Python's above all), for keeping each reply, or for switching between threads.
 - `w`, waiting: it is not shown to take more CPU time than wrk.
+
+A kept body of 1 MB takes about 250 pages of memory. If they are new, the kernel needs about 0.5 ms for them. If an earlier
+result has left them, it needs none; chance decides, so strategies may differ there that do not differ otherwise.
 """
 LETTERS = {"user": "u", "system": "k", "waiting": "w"}
 
@@ -198,11 +201,11 @@ TIME_COLUMNS = {
 BORDERS = """\
 ## The border between Python and Rust
 
-How much longer a call of Rust takes than its exchanges, in µs: as `Run.wall` has it, and as the caller sees it, who
-also has the arguments checked. For ten URLs, and for each further one. Medians of {rounds} calls with ten URLs and of
-some with {many:,}, from the lab with keep-alive, 10 in flight: no interval. `thread` starts its threads meanwhile,
-`uring` its ring, and `asyncio` a thread with tokio's runtime, and asyncio's event loop beside it.
-(`benchmarks/border.py`)
+What it costs to call Rust from Python, in µs: how much longer `Run.wall` is than the strategy took in Rust, and how much
+longer than its exchanges the whole call took for the caller, who also has the arguments checked. Between the two are
+`thread`'s threads, `uring`'s ring and the event loops, which start before the first exchange and end after the last. For
+ten URLs, and for each further one. Medians of {rounds} calls with ten URLs, a connection each, and of some with
+{many:,}, on connections that are kept alive; 10 in flight, from the lab: no interval. (`benchmarks/border.py`)
 
 | arm | ten URLs: `Run.wall` | ten URLs: the call | each URL: `Run.wall` | each URL: the call |
 | --- | --: | --: | --: | --: |

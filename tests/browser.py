@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 connect = pytest.importorskip("websockets.sync.client", reason="websockets is not installed").connect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+#: What was seen, to be looked at.
+SCREENSHOTS = Path(__file__).parent.parent / "target" / "screenshots"
 # How many pixels of a picture are neither black nor white nor grey, from a corner on.
 COLOURED = """
     (async (png, left, top) => {
@@ -86,9 +88,15 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def screenshot(self) -> bytes:
-        """Return what is seen of it, as a PNG."""
-        return base64.b64decode(self.call("Page.captureScreenshot")["data"])
+    def keep_screenshot(self, name: str, whole: bool = False) -> None:
+        """Keep a picture of what is seen of it, or of the whole page."""
+        area = {}
+        if whole:
+            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+            area = {"captureBeyondViewport": True, "clip": {**size, "scale": 1}}
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        picture = base64.b64decode(self.call("Page.captureScreenshot", **area)["data"])
+        (SCREENSHOTS / f"{name}.png").write_bytes(picture)
 
     def brightness(self, left: int, top: int) -> float:
         """Return how bright a pixel of what is seen is, from 0 to 1."""

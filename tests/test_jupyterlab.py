@@ -24,8 +24,6 @@ pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parent.parent
 QUICKSTART = PROJECT / "notebooks" / "01_quickstart.ipynb"
-#: What was seen, to be looked at.
-SCREENSHOTS = PROJECT / "target" / "screenshots"
 SETTINGS = {
     # cells that are not in sight are in the page, too
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -109,8 +107,7 @@ def outputs(page: Page) -> list[dict]:
 def keep_screenshot(page: Page, name: str, cell: int) -> None:
     """Keep a picture of what is seen when this code cell is scrolled to."""
     page.evaluate(f"({PANEL}).node.querySelectorAll('.jp-CodeCell')[{cell}].scrollIntoView()")
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    (SCREENSHOTS / f"{name}.png").write_bytes(page.screenshot())
+    page.keep_screenshot(name)
 
 
 def check_outputs(page: Page) -> list[dict]:

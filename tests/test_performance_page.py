@@ -16,6 +16,13 @@ from peer_clients import CLIENTS, PEERS, Job, measure
 MADE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_performance.py"))
 SOURCES = [json.loads(path.read_text(encoding="utf-8")) for path in MADE["SOURCES"]]
 MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER = SOURCES
+STYLE = """<style>
+    body { font: 15px/1.45 sans-serif; max-width: 1150px; margin: 20px auto; }
+    table { border-collapse: collapse; margin: 8px 0; }
+    td, th { border: 1px solid #ccc; padding: 3px 8px; }
+    img { max-width: 100%; }
+    code { background: #eee; }
+</style>"""
 
 
 def test_the_page_has_these_figures() -> None:
@@ -71,6 +78,33 @@ def test_where_the_time_goes_and_the_border_are_on_the_page() -> None:
         )
     border = page.partition("## The border between Python and Rust")[2].partition("\n## ")[0]
     assert border.count("\n| **") == len(BORDER["arms"])
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_page(tmp_path: Path) -> None:
+    """target/screenshots/performance.png is what was seen, to be looked at."""
+    from browser import browser, wait_for
+    from markdown_it import MarkdownIt
+
+    page = MADE["page"](*SOURCES)
+    body = MarkdownIt().enable("table").render(page)
+    address = tmp_path / "performance.html"
+    address.write_text(f"<!DOCTYPE html><meta charset='utf-8'>{STYLE}<body>{body}", encoding="utf-8")
+    pictures = MADE["pictures"](MEASURED)
+    for name, picture in pictures.items():
+        (tmp_path / name).write_text(picture.svg, encoding="utf-8")
+    with browser(tmp_path) as shown:
+        shown.call("Page.navigate", url=address.as_uri())
+        drawn = "[...document.images].filter(image => image.complete && image.naturalWidth > 300).length"
+        wait_for("pictures", lambda: shown.evaluate(drawn) == len(pictures))
+        # all its tables are tables, and none is wider than the page
+        rows = sum(line.startswith("| ") for line in page.splitlines())
+        ruled = page.count("\n| --- ")
+        assert shown.evaluate("document.querySelectorAll('tr').length") == rows - ruled
+        assert shown.evaluate("document.querySelectorAll('table').length") == ruled
+        assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert "**" not in shown.evaluate("document.body.innerText")
+        shown.keep_screenshot("performance", whole=True)
 
 
 @pytest.mark.parametrize(

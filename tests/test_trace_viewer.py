@@ -141,7 +141,7 @@ def test_the_viewer_shows_our_slices(shown, tmp_path):
     # twelve lanes of three exchanges each, some 90 x 36 pixels large
     wait_for("slices", lambda: page.coloured_pixels(250, 170) > 20_000)
     assert page.exceptions == []
-    (tmp_path / "viewer.png").write_bytes(page.screenshot())
+    page.keep_screenshot("trace-viewer")
 
 
 def query(page: Page, sql: str) -> list[dict]:

@@ -66,7 +66,7 @@ impl Background {
     fn outcomes(&self, py: Python<'_>) -> PyResult<Outcomes> {
         let running = self.running.here(py)?;
         let ended = py.detach(|| running.wait());
-        Outcomes::of(py, &self.list, ended)
+        Outcomes::of(py, &self.list, ended, None)
     }
 }
 

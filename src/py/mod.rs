@@ -29,7 +29,7 @@ use pyo3::prelude::*;
 mod _native {
     use std::path::PathBuf;
     use std::sync::Arc;
-    use std::time::SystemTime;
+    use std::time::{Instant, SystemTime};
 
     use pyo3::exceptions::PyImportError;
     use pyo3::prelude::*;
@@ -119,8 +119,11 @@ mod _native {
         let way = strategy(key, &helper)?;
         let list = list(targets, concurrency, terms)?;
         let work = Arc::clone(&list) as Arc<dyn Work>;
-        let ended = interruptible(py, |cancellation| background::run(&way, &work, cancellation))?;
-        Outcomes::of(py, &list, ended)
+        let (ended, wall) = interruptible(py, |cancellation| {
+            let began = Instant::now();
+            (background::run(&way, &work, cancellation), began.elapsed())
+        })?;
+        Outcomes::of(py, &list, ended, Some(wall))
     }
 
     /// Makes room for so many more file descriptors.

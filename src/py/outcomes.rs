@@ -1,6 +1,7 @@
 //! What came of a call, as Python sees it.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -21,11 +22,15 @@ pub(super) struct Outcomes {
     /// The errno that kept the call from having `concurrency` exchanges in flight, if any.
     #[pyo3(get)]
     shortage: Option<i32>,
+    /// How long the strategy took, in seconds; `None` if it ran beside an event loop.
+    #[pyo3(get)]
+    wall: Option<f64>,
 }
 
 impl Outcomes {
-    /// The outcomes of a call, unless it was cancelled or cannot be made here. If the strategy failed, URLs without an outcome get its error.
-    pub(super) fn of(py: Python<'_>, list: &List, ended: Result<(), Error>) -> PyResult<Self> {
+    /// The outcomes of a call, unless it was cancelled or cannot be made here. If the strategy failed, URLs without an
+    /// outcome get its error.
+    pub(super) fn of(py: Python<'_>, list: &List, ended: Result<(), Error>, wall: Option<Duration>) -> PyResult<Self> {
         let why = match ended {
             Err(error @ (Error::Cancelled | Error::Unavailable(_))) => return Err(to_python(py, &error, None)?),
             Err(error) => error,
@@ -34,7 +39,7 @@ impl Outcomes {
         let outcomes = list.take_outcomes(&why);
         let failed = (0..outcomes.len()).filter(|&index| outcomes[index].result.is_err()).collect();
         let untaken = Mutex::new(outcomes.into_iter().map(Some).collect());
-        Ok(Outcomes { untaken, failed, shortage: list.shortage() })
+        Ok(Outcomes { untaken, failed, shortage: list.shortage(), wall: wall.map(|wall| wall.as_secs_f64()) })
     }
 }
 
