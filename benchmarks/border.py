@@ -2,12 +2,12 @@
 
     python benchmarks/border.py [--rounds 200] [--many 100000]
 
-`wall` is `Run.wall` beyond the native wall, which is how long the strategy took in Rust. `call` is the whole call beyond
-its exchanges, as the caller sees it: from before its arguments are checked until the `Run` is there, less the time from
-the start of the first exchange until the end of the last. Each strategy fetches ten pages of 100 bytes from the lab many
-times over, 10 in flight, a connection each; and a great many pages a few times, on connections that are kept alive. What
-these take more is the border's cost of a URL. Medians. Writes results/border.json, from which docs/make_performance.py
-makes a table.
+`wall` is `Run.wall` beyond the native wall, which is how long the strategy took in Rust. `call` is the whole call
+beyond its exchanges, as the caller sees it: from before its arguments are checked until the `Run` is there, less the
+time from the start of the first exchange until the end of the last. Each strategy fetches ten pages of 100 bytes from
+the lab many times over, 10 in flight, a connection each; and a great many pages a few times, on connections that are
+kept alive. What these take more is the border's cost of a URL. Medians. Writes results/border.json, from which
+docs/make_performance.py makes a table.
 """
 
 from __future__ import annotations

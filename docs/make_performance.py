@@ -98,8 +98,9 @@ EVERY = """\
   code (Python's above all), for keeping each reply, or for switching between threads.
 - `w`, waiting: it is not shown to take more CPU time than wrk.
 
-A kept body of 1 MB takes about 250 pages of memory. If they are new, the kernel needs about 0.5 ms for them. If an earlier
-result has left them, it needs none; chance decides, so strategies may differ there that do not differ otherwise.
+A kept body of 1 MB takes about 250 pages of memory. If they are new, the kernel needs about 0.5 ms for them. If an
+earlier result has left them, it needs none; chance decides, so strategies may differ there that do not differ
+otherwise.
 """
 LETTERS = {"user": "u", "system": "k", "waiting": "w"}
 
@@ -130,7 +131,7 @@ and which. They are the difference of two runs, with few and with many requests.
   machine; then the poll need not tell them. The poll reports a reply only once (`epoll_ctl`, edge-triggered).
 - `uring` hands the steps of many requests to the kernel in one call, and so needs fewer calls than the steps that a
   request has.
-- tokio (`asyncio`) takes each socket off its poll before it closes it. The memory of its thread grows by `mprotect`.
+- tokio (`asyncio`) takes each socket off its poll before it closes it.
 - `blocking` and `thread` set two timeouts for each connection (`setsockopt`): blocking calls have no other deadline.
 """
 
@@ -201,11 +202,11 @@ TIME_COLUMNS = {
 BORDERS = """\
 ## The border between Python and Rust
 
-What it costs to call Rust from Python, in µs: how much longer `Run.wall` is than the strategy took in Rust, and how much
-longer than its exchanges the whole call took for the caller, who also has the arguments checked. Between the two are
-`thread`'s threads, `uring`'s ring and the event loops, which start before the first exchange and end after the last. For
-ten URLs, and for each further one. Medians of {rounds} calls with ten URLs, a connection each, and of some with
-{many:,}, on connections that are kept alive; 10 in flight, from the lab: no interval. (`benchmarks/border.py`)
+What it costs to call Rust from Python, in µs: how much longer `Run.wall` is than the strategy took in Rust, and how
+much longer than its exchanges the whole call took for the caller, who also has the arguments checked. Between the two
+are `thread`'s threads, `uring`'s ring and the event loops, which start before the first exchange and end after the
+last. For ten URLs, and for each further one. Medians of {rounds} calls with ten URLs, a connection each, and of some
+with {many:,}, on connections that are kept alive; 10 in flight, from the lab: no interval. (`benchmarks/border.py`)
 
 | arm | ten URLs: `Run.wall` | ten URLs: the call | each URL: `Run.wall` | each URL: the call |
 | --- | --: | --: | --: | --: |
