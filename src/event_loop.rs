@@ -16,6 +16,7 @@ use slab::Slab;
 use socket2::SockRef;
 
 use crate::cancellation::{Cancellation, TICK};
+use crate::channel::{Acknowledging, connecting};
 use crate::connections::Connection;
 use crate::error::Error;
 use crate::wakers::Woken;
@@ -77,6 +78,7 @@ struct Source {
     ended: bool,
     /// What the poll reports.
     interest: Interest,
+    acknowledging: Acknowledging,
 }
 
 struct Waiting {
@@ -163,6 +165,9 @@ impl EventLoop {
         inner.waiting += 1;
         inner.note_deadline(place, deadline);
         let source = &mut inner.sources[place];
+        if event == Event::Read {
+            source.acknowledging.before_wait(&SockRef::from(&source.stream));
+        }
         source.waiting = Some(Waiting { event, deadline, callback: Box::new(callback) });
         let ready = source.take_ready();
         inner.call_soon(ready);
@@ -211,7 +216,7 @@ impl EventLoop {
 impl Inner {
     /// Begins to connect; returns the socket's place.
     fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
-        let mut stream = TcpStream::connect(address)?;
+        let mut stream = TcpStream::from_std(connecting(address)?.into());
         // To a server nearby, that takes no time: then the poll need not watch for it.
         let connected = stream.peer_addr().is_ok();
         self.generation += 1;
@@ -228,6 +233,7 @@ impl Inner {
             readable: false,
             ended: false,
             interest,
+            acknowledging: Acknowledging::default(),
         });
         Ok(place)
     }
@@ -235,6 +241,7 @@ impl Inner {
     /// Sends some of `bytes`. If that is not all, the poll reports when the socket is writable again.
     fn write(&mut self, place: usize, bytes: &[u8]) -> io::Result<usize> {
         let source = &mut self.sources[place];
+        source.acknowledging = Acknowledging::default();
         let count = uninterrupted(|| source.stream.write(bytes));
         source.writable = source.ended || count.as_ref().is_ok_and(|count| *count == bytes.len());
         if !source.writable && !source.interest.is_writable() {
@@ -396,6 +403,7 @@ impl Socket {
                 return Err(ErrorKind::WouldBlock.into());
             }
             let count = uninterrupted(|| source.stream.read(buffer));
+            source.acknowledging.note_read();
             // With epoll and kqueue, a read that did not fill the buffer has drained the socket.
             let drained = |count: &usize| cfg!(unix) && *count < buffer.len();
             source.readable = source.ended || count.as_ref().is_ok_and(|count| !drained(count));

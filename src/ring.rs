@@ -31,11 +31,11 @@ use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{BufRingEntry, CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 use rustix::event::{EventfdFlags, eventfd};
-use socket2::{SockAddr, Socket};
+use socket2::{SockAddr, SockRef, Socket};
 
 use crate::attempt::READ_SIZE;
 use crate::cancellation::TICK;
-use crate::channel;
+use crate::channel::{self, Acknowledging};
 use crate::error::Error;
 use crate::wakers::Woken;
 
@@ -69,6 +69,7 @@ struct Connection {
     /// Its steps in flight, one bit each.
     in_flight: u8,
     alarm: Option<Instant>,
+    acknowledging: Acknowledging,
 }
 
 /// An operation of a connection.
@@ -217,7 +218,9 @@ impl Ring {
 
     /// Begins to send all of `bytes`, if they are short; once they are sent, receives. If not, sends some.
     pub fn send(&mut self, place: usize, bytes: &[u8]) -> io::Result<()> {
-        let unsent = &mut self.connections[place].idle().unsent;
+        let connection = self.connections[place].idle();
+        connection.acknowledging = Acknowledging::default();
+        let unsent = &mut connection.unsent;
         unsent.clear();
         unsent.extend_from_slice(&bytes[..bytes.len().min(Self::PIECE)]);
         self.begin(place, if bytes.len() <= Self::SHORT { &[Step::Send, Step::Receive] } else { &[Step::Send] })
@@ -225,6 +228,10 @@ impl Ring {
 
     /// Begins to receive.
     pub fn receive(&mut self, place: usize) -> io::Result<()> {
+        let Connection { socket, acknowledging, .. } = &mut self.connections[place];
+        if let Some(socket) = socket {
+            acknowledging.before_wait(&SockRef::from(&*socket));
+        }
         self.begin(place, &[Step::Receive])
     }
 
@@ -320,6 +327,7 @@ impl Ring {
             Step::Send => Event::Sent(count),
             // Made in any case, as it gives the buffer back.
             Step::Receive => {
+                self.connections[place].acknowledging.note_read();
                 let received = Received { pool: Rc::clone(&self.pool), buffer, count: *count.as_ref().unwrap_or(&0) };
                 Event::Received(count.map(|_| received))
             }

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count, takewhile
-from types import SimpleNamespace
 
 import aio_strategies as aio
 import psutil
@@ -236,10 +235,11 @@ def test_few_descriptors_are_not_for_those_to_other_hosts(way):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
         servers = [stack.enter_context(KeepingServer(lambda *_: BODY)) for _ in range(3)]
-        for _ in range(60):
-            stack.enter_context(open(os.devnull))
+        highest = max(60, *map(int, os.listdir("/dev/fd")))
+        while stack.enter_context(open(os.devnull)).fileno() <= highest:
+            pass  # until those below are all in use
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/dev/fd"))) + 40, limits[1]))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 40, limits[1]))
         run = way([server.url for server in servers] * 2, concurrency=1, keep_alive=True).raise_for_errors()
         assert len(run) == 6
         if way.key != "process":  # whose workers may have descriptors of their own
@@ -256,7 +256,7 @@ def test_a_shortage_ends_those_to_other_hosts(monkeypatch):
     slot = ThreadSlot()
     pairs = [socket.socketpair() for _ in there]
     slot.kept = [(Idle(target, None, time.monotonic()), kept) for target, (kept, _) in zip(there, pairs, strict=True)]
-    monkeypatch.setattr(blocking_way, "socket", SimpleNamespace(socket=none_left))
+    monkeypatch.setattr(blocking_way, "open_socket", none_left)
     response = blocking_way.fetch(Assignment(0, here, Terms(5.0)), slot)
     assert response.error.errno == errno.EMFILE
     assert (slot.sock, slot.kept) == (None, [])

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{SockRef, Socket};
 
-use super::{local_address, not_connected, tcp_socket};
+use super::{Acknowledging, local_address, not_connected, tcp_socket};
 use crate::cancellation::TICK;
 use crate::connections::Connection;
 
@@ -17,6 +17,7 @@ pub struct BlockingChannel {
     socket: Option<Socket>,
     /// The longest that one call may block, as the socket is set now.
     slice: Duration,
+    acknowledging: Acknowledging,
 }
 
 impl BlockingChannel {
@@ -37,12 +38,18 @@ impl BlockingChannel {
 
     /// Sends some of `bytes`.
     pub fn write(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<usize> {
+        self.acknowledging = Acknowledging::default();
         self.until(deadline)?.write(bytes).map_err(pause)
     }
 
     /// Receives some bytes into `buffer`, none at the end of the stream.
     pub fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        self.until(deadline)?.read(buffer).map_err(pause)
+        if let Some(socket) = &self.socket {
+            self.acknowledging.before_wait(&SockRef::from(socket));
+        }
+        let count = self.until(deadline)?.read(buffer).map_err(pause)?;
+        self.acknowledging.note_read();
+        Ok(count)
     }
 
     /// Closes the connection, if there is one.

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use socket2::{SockRef, Socket};
 
-use super::{local_address, not_connected, tcp_socket};
+use super::{Acknowledging, local_address, not_connected, tcp_socket};
 use crate::connections::Connection;
 
 /// A connection whose calls return at once, with `WouldBlock` where they would have to wait.
 #[derive(Debug, Default)]
 pub struct NonblockingChannel {
     socket: Option<Socket>,
+    acknowledging: Acknowledging,
 }
 
 impl NonblockingChannel {
@@ -37,13 +38,18 @@ impl NonblockingChannel {
     }
 
     /// Sends some of `bytes`.
-    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.acknowledging = Acknowledging::default();
         self.open()?.write(bytes)
     }
 
     /// Receives some bytes into `buffer`, none at the end of the stream.
-    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.open()?.read(buffer)
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut socket = self.socket.as_ref().ok_or_else(not_connected)?;
+        self.acknowledging.before_wait(&SockRef::from(socket));
+        let count = socket.read(buffer)?;
+        self.acknowledging.note_read();
+        Ok(count)
     }
 
     /// Closes the connection, if there is one.
@@ -75,7 +81,7 @@ fn is_connected(error: &io::Error) -> bool {
 }
 
 /// Connecting has begun, and is not finished.
-fn is_under_way(error: &io::Error) -> bool {
+pub(super) fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY));
     #[cfg(not(unix))]

@@ -2,15 +2,16 @@
 //! and the streams come from a library, tokio (asyncio in Python).
 
 use std::future::poll_fn;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Wake};
 use std::time::Instant;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
@@ -18,6 +19,7 @@ use tokio::time::{interval, timeout_at};
 
 use crate::attempt::{Attempt, Want};
 use crate::cancellation::{Cancellation, TICK};
+use crate::channel::{Acknowledging, acknowledge_with_request};
 use crate::connections::Connections;
 use crate::error::Error;
 use crate::work::{Next, Slot, Work};
@@ -85,9 +87,16 @@ async fn fetch(attempt: &mut Attempt, socket: &mut Socket) {
 
 /// Opens the connection.
 async fn connect(attempt: &mut Attempt, address: SocketAddr, socket: &mut Socket) {
-    let connected = TcpStream::connect(address).await.map(|stream| *socket = Some(stream));
+    let connected = open(address).await.map(|stream| *socket = Some(stream));
     yield_now().await; // it is the turn of all that connect, and then of all that send
     attempt.connected(connected, || socket.as_ref().map_or(Err(ErrorKind::NotConnected.into()), TcpStream::local_addr));
+}
+
+/// Opens a stream to the address.
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    acknowledge_with_request(&SockRef::from(&socket));
+    socket.connect(address).await
 }
 
 /// Sends the request.
@@ -100,7 +109,9 @@ async fn write_all(attempt: &mut Attempt, socket: &mut Socket) {
 
 /// Receives all of the response.
 async fn read_all(attempt: &mut Attempt, socket: &mut Socket) {
+    let mut acknowledging = Acknowledging::default();
     while let (Want::Receive, Some(socket)) = (attempt.wants(), &mut *socket) {
+        acknowledging.before_wait(&SockRef::from(&*socket));
         poll_fn(|context| {
             let ready = attempt.receive(|buffer| {
                 let mut buffer = ReadBuf::new(buffer);
@@ -112,6 +123,7 @@ async fn read_all(attempt: &mut Attempt, socket: &mut Socket) {
             if ready { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        acknowledging.note_read();
     }
 }
 

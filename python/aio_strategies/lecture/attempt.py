@@ -23,6 +23,7 @@ from ..results import Response, shortage_words
 from ..targets import client_ports
 from .connections import Idle, is_quiet
 from .exchange import Exchange
+from .sockets import acknowledge_at_once
 from .work import SHORTAGES, Assignment, Slot
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Attempt(Exchange):
     """Where to connect to."""
     time_left: float
     _reused = False  # whether the connection served an earlier attempt
+    _prompt = False  # whether what is received is acknowledged at once
     _turn = _TURN
     _others: Sequence[tuple[str, int]] = ()  # the addresses to try after this one
 
@@ -150,6 +152,9 @@ class Attempt(Exchange):
                 self._complete()
             else:
                 self._want = "close"
+        if self._want == "receive" and not self._prompt:
+            self._prompt = True
+            acknowledge_at_once(self._slot.sock)
 
     def closed(self) -> None:
         """Record that the connection is closed."""

@@ -1,10 +1,10 @@
 """Lecture 2.2.1, blocking: one URL after another; each call sleeps in the kernel until the network has answered."""
 
-import socket
 from contextlib import closing
 
 from ..results import Response
 from .attempt import FAILURES, READ_SIZE, Attempt
+from .sockets import open_socket
 from .work import Assignment, Slot, ThreadSlot, Work, assignments
 
 
@@ -22,7 +22,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
         try:
             match want:
                 case "connect":
-                    slot.sock = socket.socket(attempt.family)
+                    slot.sock = open_socket(attempt.family)
                     slot.set_timeout(attempt.time_left)
                     slot.sock.connect(attempt.address)
                     attempt.connected(slot.sock.getsockname)

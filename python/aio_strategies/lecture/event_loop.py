@@ -18,6 +18,7 @@ from math import inf
 from operator import itemgetter
 from types import TracebackType
 
+from .sockets import open_socket
 from .work import Slot
 
 READ = selectors.EVENT_READ
@@ -117,7 +118,7 @@ class EventLoop:
 
     def connect(self, address: tuple[str, int], family: int) -> socket.socket:
         """Begin to connect; the socket becomes writable when the connection is established or has failed."""
-        sock = socket.socket(family)
+        sock = open_socket(family)
         sock.setblocking(False)
         error = sock.connect_ex(address)
         if error not in UNDER_WAY:

@@ -1,12 +1,12 @@
 """Lecture 2.2.4, non-blocking: no call waits, so the program asks again and again. Still one URL after another."""
 
-import socket
 from contextlib import closing
 from errno import EISCONN
 from os import strerror
 
 from ..results import Response
 from .attempt import FAILURES, READ_SIZE, Attempt
+from .sockets import open_socket
 from .work import Assignment, Slot, Work, assignments
 
 
@@ -25,7 +25,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
             match want:
                 case "connect":
                     if slot.sock is None:
-                        slot.sock = socket.socket(attempt.family)
+                        slot.sock = open_socket(attempt.family)
                         slot.sock.setblocking(False)
                     error = slot.sock.connect_ex(attempt.address)
                     if error not in (0, EISCONN):

@@ -6,14 +6,15 @@ import asyncio
 import socket
 from typing import NamedTuple
 
+from .sockets import open_socket
+
 
 async def open_connection(host: str, port: int) -> Connection:
     """Connect to an IP address, as ``asyncio.open_connection`` does, which would look for a name's addresses first."""
     loop = asyncio.get_running_loop()
     reader = Reader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY if it reads "TCP"
+    sock = open_socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         sock.setblocking(False)
         await loop.sock_connect(sock, (host, port))
@@ -70,3 +71,7 @@ class Connection(NamedTuple):
     def is_quiet(self) -> bool:
         """Return whether nothing has arrived that nobody has read, not even the end."""
         return self.reader.is_quiet()
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Set an option of its socket."""
+        self.writer.get_extra_info("socket").setsockopt(level, option, value)
