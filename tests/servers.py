@@ -24,7 +24,8 @@ class Server:
         self.url = f"{scheme}://{shown}:{self._listener.getsockname()[1]}/"
         self._script = script
         self._open: set[socket.socket] = set()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -40,7 +41,10 @@ class Server:
         self._open.discard(connection)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # not everywhere can it be shut down, nor need it be
+            self._listener.shutdown(socket.SHUT_RDWR)  # on Linux, closing it would not wake the thread
         self._listener.close()
+        self._thread.join()
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

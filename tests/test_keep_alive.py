@@ -7,14 +7,11 @@ import os
 import socket
 import socketserver
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count, takewhile
-from pathlib import Path
 
 import aio_strategies as aio
 import psutil
@@ -27,10 +24,6 @@ from aio_strategies.terms import Terms
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = OK + b"Content-Length: 2\r\n\r\nok"
-
-HERE = Path(__file__).parent
-#: Where the modules of tests and benchmarks are found.
-PATHS = [HERE, HERE.parent / "benchmarks"]
 
 
 class KeepingServer:
@@ -237,30 +230,20 @@ def test_the_hosts_of_longest_ago_are_given_up(way):
         assert [server.connections for server in servers] == [[0, 1], [0], *[[0, 0]] * 9]
 
 
-#: In a process of its own, whose descriptors are known.
-FEW_DESCRIPTORS = """
-import os, resource, sys
-import aio_strategies as aio
-from test_keep_alive import BODY, KeepingServer
-
-key, language = sys.argv[1:]
-servers = [KeepingServer(lambda *_: BODY) for _ in range(3)]
-others = [open(os.devnull) for _ in range(60)]
-resource.setrlimit(resource.RLIMIT_NOFILE, (others[-1].fileno() + 40, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-urls = [server.url for server in servers] * 2
-aio.run(key, urls, language=language, concurrency=1, keep_alive=True).raise_for_errors()
-if key != "process":  # whose workers may have descriptors of their own
-    assert [server.connections for server in servers] == [[0, 1]] * 3
-os._exit(0)
-"""
-
-
 def test_few_descriptors_are_not_for_those_to_other_hosts(way):
-    pytest.importorskip("resource")
-    paths = os.pathsep.join(map(str, PATHS))
-    command = [sys.executable, "-c", FEW_DESCRIPTORS, way.key, way.language]
-    ended = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=60)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(KeepingServer(lambda *_: BODY)) for _ in range(3)]
+        highest = max(60, *map(int, os.listdir("/dev/fd")))
+        while stack.enter_context(open(os.devnull)).fileno() <= highest:
+            pass  # until those below are all in use
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 40, limits[1]))
+        run = way([server.url for server in servers] * 2, concurrency=1, keep_alive=True).raise_for_errors()
+        assert len(run) == 6
+        if way.key != "process":  # whose workers may have descriptors of their own
+            assert [server.connections for server in servers] == [[0, 1]] * 3
 
 
 def test_a_shortage_ends_those_to_other_hosts(monkeypatch):
