@@ -33,24 +33,27 @@ pub fn asyncio_way(work: &Arc<dyn Work>, cancellation: &Cancellation) -> Result<
     // It looks for what has arrived when nothing else is left to do, and not in between.
     let event_loop = runtime::Builder::new_current_thread().enable_all().event_interval(1024).build();
     let event_loop = event_loop.map_err(|error| Error::internal("starting the tokio runtime", &error))?;
-    event_loop.block_on(async {
+    let follows = Arc::new(cancellation.for_worker());
+    let ended = event_loop.block_on(async {
         let mut tasks = JoinSet::new();
         for _ in 0..work.waiters() {
-            tasks.spawn(fetch_urls(Arc::clone(work)));
+            tasks.spawn(fetch_urls(Arc::clone(work), Arc::clone(&follows)));
         }
         tokio::select! {
             ended = all(tasks) => ended,
             cancelled = cancelled(cancellation) => Err(cancelled),
         }
-    })
+    });
+    cancellation.check()?;
+    ended
 }
 
-/// Fetches URLs until there are none left.
-async fn fetch_urls(work: Arc<dyn Work>) {
+/// Fetches URLs until there are none left, or the call is cancelled.
+async fn fetch_urls(work: Arc<dyn Work>, cancellation: Arc<Cancellation>) {
     let sleeper = Arc::new(Sleeper::default());
     let mut slot = Slot::new(Arc::clone(&sleeper).into());
     let mut connections = Connections::new(Socket::None);
-    loop {
+    while cancellation.check().is_ok() {
         match work.next(&mut slot) {
             Next::Begin(assignment) => {
                 let mut attempt = Attempt::begin(&assignment, &mut connections);
