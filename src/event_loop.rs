@@ -403,7 +403,9 @@ impl Socket {
                 return Err(ErrorKind::WouldBlock.into());
             }
             let count = uninterrupted(|| source.stream.read(buffer));
-            source.acknowledging.note_read();
+            if count.is_ok() {
+                source.acknowledging.note_read();
+            }
             // With epoll and kqueue, a read that did not fill the buffer has drained the socket.
             let drained = |count: &usize| cfg!(unix) && *count < buffer.len();
             source.readable = source.ended || count.as_ref().is_ok_and(|count| !drained(count));

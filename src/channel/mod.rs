@@ -19,19 +19,35 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// A TCP socket for a connection to `address`.
 pub fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    open(address, Type::STREAM)
+}
+
+fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     acknowledge_with_request(&SockRef::from(&socket));
     Ok(socket)
 }
 
 /// A non-blocking socket that begins to connect to `address`.
 pub fn connecting(address: SocketAddr) -> io::Result<Socket> {
+    #[cfg(target_os = "linux")]
+    let socket = open(address, Type::STREAM.nonblocking())?;
+    #[cfg(not(target_os = "linux"))]
     let socket = tcp_socket(address)?;
+    #[cfg(not(target_os = "linux"))]
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
-        Err(error) if !nonblocking::is_under_way(&error) => Err(error),
+        Err(error) if !is_under_way(&error) => Err(error),
         _ => Ok(socket),
     }
+}
+
+/// Connecting has begun, and is not finished.
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY));
+    #[cfg(not(unix))]
+    return matches!(error.raw_os_error(), Some(10022 | 10035 | 10037)); // WSAEINVAL, WSAEWOULDBLOCK, WSAEALREADY
 }
 
 /// The local address.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use socket2::{SockRef, Socket};
 
-use super::{Acknowledging, local_address, not_connected, tcp_socket};
+use super::{Acknowledging, connecting, is_under_way, local_address, not_connected};
 use crate::connections::Connection;
 
 /// A connection whose calls return at once, with `WouldBlock` where they would have to wait.
@@ -18,12 +18,10 @@ pub struct NonblockingChannel {
 impl NonblockingChannel {
     /// Begins to connect, or checks whether the connection is established; fails with `WouldBlock` if not.
     pub fn connect(&mut self, address: SocketAddr) -> io::Result<()> {
-        if self.socket.is_none() {
-            let socket = tcp_socket(address)?;
-            socket.set_nonblocking(true)?;
-            self.socket = Some(socket);
-        }
-        let socket = self.open()?;
+        let Some(socket) = &self.socket else {
+            self.socket = Some(connecting(address)?);
+            return Err(ErrorKind::WouldBlock.into());
+        };
         match socket.connect(&address.into()) {
             Err(error) if !is_connected(&error) => {
                 Err(if is_under_way(&error) { ErrorKind::WouldBlock.into() } else { error })
@@ -78,12 +76,4 @@ fn is_connected(error: &io::Error) -> bool {
     return error.raw_os_error() == Some(libc::EISCONN);
     #[cfg(not(unix))]
     return error.raw_os_error() == Some(10056); // WSAEISCONN
-}
-
-/// Connecting has begun, and is not finished.
-pub(super) fn is_under_way(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    return matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY));
-    #[cfg(not(unix))]
-    return matches!(error.raw_os_error(), Some(10022 | 10035 | 10037)); // WSAEINVAL, WSAEWOULDBLOCK, WSAEALREADY
 }
