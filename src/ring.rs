@@ -12,6 +12,7 @@
 // To share memory with the kernel is what io_uring is for. Each block says what makes it sound.
 #![allow(unsafe_code)]
 
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -31,6 +32,7 @@ use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{BufRingEntry, CancelBuilder, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::param::page_size;
 use socket2::{SockAddr, SockRef, Socket};
 
 use crate::attempt::READ_SIZE;
@@ -124,7 +126,7 @@ impl Ring {
     }
 
     fn build(places: usize) -> io::Result<Self> {
-        let pool = Pool::new(places);
+        let pool = Pool::new(places)?;
         let [fewest, most] = Self::QUEUE;
         // A place has two steps in flight and, maybe, their cancellation.
         let mut completions = u32::try_from(3 * places).unwrap_or(u32::MAX).max(fewest);
@@ -327,7 +329,9 @@ impl Ring {
             Step::Send => Event::Sent(count),
             // Made in any case, as it gives the buffer back.
             Step::Receive => {
-                self.connections[place].acknowledging.note_read();
+                if count.is_ok() {
+                    self.connections[place].acknowledging.note_read();
+                }
                 let received = Received { pool: Rc::clone(&self.pool), buffer, count: *count.as_ref().unwrap_or(&0) };
                 Event::Received(count.map(|_| received))
             }
@@ -506,8 +510,8 @@ impl Drop for Received {
 /// After a fork, they remain the parent's: Linux copies a page that the kernel holds for the child.
 #[derive(Debug)]
 struct Pool {
-    /// Those that the kernel may take.
-    queue: NonNull<Page>,
+    /// Those that the kernel may take: a page of memory.
+    queue: NonNull<u8>,
     buffers: NonNull<Buffer>,
     /// How many buffers there are: a power of two.
     count: u16,
@@ -517,10 +521,6 @@ struct Pool {
 
 type Buffer = MaybeUninit<[u8; READ_SIZE]>;
 
-/// A page of memory, as the kernel knows them.
-#[repr(align(4096))]
-struct Page(#[allow(dead_code)] [u8; 4096]);
-
 impl Pool {
     /// The number under which the ring knows it.
     const GROUP: u16 = 0;
@@ -528,13 +528,20 @@ impl Pool {
     const MOST: usize = 128;
 
     /// A pool for this many connections, all of whose buffers are provided.
-    fn new(connections: usize) -> Rc<Self> {
+    fn new(connections: usize) -> io::Result<Rc<Self>> {
         let count = connections.clamp(1, Self::MOST).next_power_of_two();
-        let queue = NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
+        // Sound: a page is not empty.
+        let queue = unsafe { alloc_zeroed(Self::page()?) };
+        let queue = NonNull::new(queue).ok_or(ErrorKind::OutOfMemory)?;
         let buffers = NonNull::from(Box::leak(Box::<[[u8; READ_SIZE]]>::new_uninit_slice(count))).cast();
         let pool = Pool { queue, buffers, count: count as u16, tail: Cell::new(0) };
         (0..pool.count).for_each(|buffer| pool.provide(buffer));
-        Rc::new(pool)
+        Ok(Rc::new(pool))
+    }
+
+    /// The kernel's page, where the queue has to begin.
+    fn page() -> io::Result<Layout> {
+        Layout::from_size_align(page_size(), page_size()).map_err(io::Error::other)
     }
 
     /// Makes the pool known to the ring, which must not outlive it while anything is received.
@@ -574,7 +581,11 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         let buffers = NonNull::slice_from_raw_parts(self.buffers, self.count.into());
-        // Sound: they are the boxes of `new`, the pool's alone; no `Received` is left, nor an operation that receives.
-        drop(unsafe { (Box::from_raw(self.queue.as_ptr()), Box::from_raw(buffers.as_ptr())) });
+        // Sound: it is the box of `new`, the pool's alone; no `Received` is left, nor an operation that receives.
+        drop(unsafe { Box::from_raw(buffers.as_ptr()) });
+        if let Ok(page) = Self::page() {
+            // Sound: it is the page of `new`, the pool's alone.
+            unsafe { dealloc(self.queue.as_ptr(), page) };
+        }
     }
 }
