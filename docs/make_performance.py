@@ -132,8 +132,7 @@ and which. They are the difference of two runs, with few and with many requests.
 - `uring` hands the steps of many requests to the kernel in one call, and so needs fewer calls than the steps that a
   request has.
 - tokio (`asyncio`) takes each socket off its poll before it closes it.
-- Each of ours says when to acknowledge the handshake (`setsockopt`). Where an event loop or `nonblocking` makes a
-  socket non-blocking, that takes two calls of `fcntl`; tokio needs none.
+- Each of ours says when to acknowledge the handshake (`setsockopt`).
 - `blocking` and `thread` also set two timeouts for each connection (`setsockopt`): blocking calls have no other
   deadline.
 """
