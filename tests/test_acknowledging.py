@@ -59,9 +59,9 @@ def test_a_server_that_holds_back_the_rest_need_not_wait(way, scripted, keep_ali
 
     scripted.scripts["page"] = script
     began = time.monotonic()
-    run = way([scripted.url("page")] * 20, concurrency=1, keep_alive=keep_alive).raise_for_errors()
+    run = way([scripted.url("page")] * 50, concurrency=1, keep_alive=keep_alive).raise_for_errors()
     assert {response.content for response in run} == {b"body"}
-    assert time.monotonic() - began < 20 * 0.04
+    assert time.monotonic() - began < 50 * 0.04  # most of it for the processes of `process`, where there are any
 
 
 def test_what_is_closed_already_is_let_alone():
