@@ -102,4 +102,5 @@ clean: ## Remove what was built
 
 .venv/bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[bench]'
+	-cargo install --quiet --locked --root .venv oha # optional, as all peers are; it takes about 4 minutes
 	@touch $@

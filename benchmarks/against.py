@@ -8,16 +8,15 @@ results/against_wall.json and prints the table.
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 from pathlib import Path
 from statistics import median
 
 import aio_strategies as aio
-from aio_strategies import _native
 from aio_strategies.catalogue import LANGUAGES
 from one_run import one_run
+from ratios import ratio, told
 from save import save
 
 ARMS = [
@@ -26,7 +25,6 @@ ARMS = [
     for strategy in aio.strategies()
     if language in strategy.languages
 ]
-CONFIDENCE = 0.95
 
 
 def main() -> None:
@@ -60,13 +58,16 @@ def main() -> None:
     print(f"{f'{measure} µs/request':22}{'other':>8}{'this':>8}   ratio")
     results = {}
     for arm, found in seconds.items():
-        differences = [math.log(this / other) for this, other in zip(found["this"], found["other"], strict=True)]
-        ratio, low, high = (math.exp(value) for value in _native.hodges_lehmann(differences, CONFIDENCE))
+        compared = value, low, high = ratio(found["this"], found["other"])
         micros = {build: 1e6 * median(values) / options.requests for build, values in found.items()}
-        verdict = "" if high <= options.allowed else "SLOWER" if low > options.allowed else "not told"
-        print(f"{arm:22}{micros['other']:8.1f}{micros['this']:8.1f}   {ratio:.3f} [{low:.3f}, {high:.3f}] {verdict}")
+        verdict = "not told"
+        if high is not None and high <= options.allowed:
+            verdict = ""
+        elif low is not None and low > options.allowed:
+            verdict = "SLOWER"
+        print(f"{arm:22}{micros['other']:8.1f}{micros['this']:8.1f}   {told(compared)} {verdict}")
         results[arm] = {
-            "ratio": ratio,
+            "ratio": value,
             "low": low,
             "high": high,
             "microseconds_per_request": micros,

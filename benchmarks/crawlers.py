@@ -39,7 +39,8 @@ from aio_strategies import _native
 from aio_strategies.measuring.environment import describe
 from crawler_peers import CRAWLERS, OURS, PEERS, Job
 from nginx import Nginx, find, nginx, versions
-from peers import figures_of, rounded, told, version
+from peers import figures_of, version
+from ratios import rounded, told
 from save import save
 from sites import DOCUMENTATION, FOLDER, documentation, large_pages, package_version
 

@@ -1,10 +1,11 @@
 """The lab server compared with nginx: requests per second on one thread, with a 1 KB reply from memory.
 
-    python benchmarks/lab_vs_nginx.py [--rounds 5] [--seconds 3]
+    python benchmarks/lab_vs_nginx.py [--rounds 12] [--seconds 2]
 
 ``wrk -t1 -c100`` loads the two in turn, with keep-alive and with ``Connection: close``, over http and over https
-(without resumed sessions); the lab keeps its log. Writes
-benchmarks/results/lab_vs_nginx.json. Loopback only. Needs nginx and wrk.
+(without resumed sessions); the lab keeps its log, nginx does not. A ratio is that of one round: the Hodges-Lehmann
+estimate over the rounds, with its 95 % interval (which takes 6 rounds). Writes results/lab_vs_nginx.json, from which
+docs/make_performance.py makes a table. 12 rounds take about 4 minutes. Loopback only. Needs nginx and wrk.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from aio_strategies.lab.server import LabServer
 from aio_strategies.measuring.environment import describe
 from nginx import find, nginx, versions
+from ratios import ratio, told
 from save import save
 
 BODY_SIZE = 1024
@@ -29,8 +31,8 @@ MODES = {f"{scheme}, {mode}": headers for scheme in ("http", "https") for mode, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (default: 5)")
-    parser.add_argument("--seconds", type=int, default=3, help="seconds of each measurement (default: 3)")
+    parser.add_argument("--rounds", type=int, default=12, help="rounds of each (default: 12)")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of each measurement (default: 2)")
     options = parser.parse_args()
     for program in ("nginx", "wrk"):
         if find(program) is None:
@@ -60,24 +62,18 @@ def main() -> None:
                     rates[mode][name].append(rate)
                     print(f"round {round_ + 1}: {mode:17} {name:5} {rate:9,.0f} requests/s", flush=True)
 
-    result: dict[str, Any] = {"environment": describe() | versions(), "modes": {}}
-    for mode, arms_rates in rates.items():
-        medians = {name: statistics.median(values) for name, values in arms_rates.items()}
-        # within a round, so that a slow spell of the machine affects both
-        paired = [lab_rate / nginx_rate for lab_rate, nginx_rate in zip(*arms_rates.values(), strict=True)]
+    result: dict[str, Any] = {"environment": describe() | versions(), "rounds": options.rounds, "modes": {}}
+    for mode, by_server in rates.items():
+        medians = {name: round(statistics.median(values)) for name, values in by_server.items()}
+        compared = ratio(by_server["lab"], by_server["nginx"])
         result["modes"][mode] = {
             "requests_per_second": {
-                name: " ".join(f"{rate:.0f}" for rate in values) for name, values in arms_rates.items()
+                name: " ".join(f"{rate:.0f}" for rate in values) for name, values in by_server.items()
             },
             "median": medians,
-            "ratio_of_medians": medians["lab"] / medians["nginx"],
-            "median_of_ratios": statistics.median(paired),
+            "ratio": compared,
         }
-        print(
-            f"{mode:17} lab {medians['lab']:9,.0f}/s, nginx {medians['nginx']:9,.0f}/s, "
-            f"lab/nginx {medians['lab'] / medians['nginx']:.2f} "
-            f"(median of the rounds' ratios {statistics.median(paired):.2f})"
-        )
+        print(f"{mode:17} lab {medians['lab']:9,}/s, nginx {medians['nginx']:9,}/s, lab/nginx {told(compared)}")
     save(Path(__file__), result)
 
 

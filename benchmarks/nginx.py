@@ -117,8 +117,9 @@ class Nginx:
 
 
 def find(program: str) -> str | None:
-    """Return the program's path; nginx is often in a directory that is only on root's PATH."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    """Return the program's path; nginx is often in a directory that is only on root's PATH, oha in this environment."""
+    others = [str(Path(sys.executable).parent), "/usr/sbin", "/usr/local/sbin"]
+    return shutil.which(program) or shutil.which(program, path=os.pathsep.join(others))
 
 
 def mime_types() -> Path:

@@ -37,10 +37,10 @@ from aio_strategies import _native
 from aio_strategies.measuring.environment import describe
 from nginx import Nginx, find, nginx, versions
 from peer_clients import CLIENTS, OURS, PEERS, Job, line_of
+from ratios import estimate, ratio, rounded, told
 from save import save
 
 RESULT = Path(__file__).parent / "results" / "peers.json"
-CONFIDENCE = 0.95
 BASELINE = "wrk"
 #: How long a worker may take for a job, in seconds.
 PATIENCE = 120.0
@@ -359,8 +359,7 @@ def figures_of(runs: list[dict[str, Any]], baseline: list[dict[str, Any]]) -> di
     others = [each_figure(run) for run in baseline]
     figures: dict[str, Any] = {"requests": runs[0]["requests"] if runs else 0}
     for name in ("rate", "cpu"):
-        logs = [math.log(mine / theirs[name]) for mine, theirs in zip(values[name], others, strict=True)]
-        figures[f"{name}_ratio"] = estimate([math.exp(x) for x in _native.hodges_lehmann(logs, CONFIDENCE)])
+        figures[f"{name}_ratio"] = ratio(values[name], [theirs[name] for theirs in others])
     figures["cpu_median"] = estimate(_native.median(values["cpu"]))
     for name in ("rate", "user", "system", "server", "sleeps"):
         known = not any(map(math.isnan, values[name]))
@@ -379,17 +378,6 @@ def each_figure(run: dict[str, Any]) -> dict[str, float]:
         "server": run["server"] / run["seconds"],
         "sleeps": run["sleeps"] / run["requests"],
     }
-
-
-def estimate(ends: Any) -> list[float | None]:
-    """A value and the ends of its interval, for JSON: None if there were too few rounds for one."""
-    value, low, high = ends
-    bounded = low > 0 and math.isfinite(high)
-    return [rounded(value), rounded(low) if bounded else None, rounded(high) if bounded else None]
-
-
-def rounded(value: float) -> float:
-    return float(f"{value:.5g}")
 
 
 # --- all of them
@@ -433,11 +421,6 @@ def show(result: dict[str, Any]) -> None:
             f"  {arm:18}{ratios}{figures['rate_median']:12,.0f}{figures['cpu_median'][0]:9.1f}"
             f"{figures['server_median']:8.0%}"
         )
-
-
-def told(ratio: list[float | None]) -> str:
-    value, low, high = ratio
-    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
 import random
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from pathlib import Path
 import aio_strategies as aio
 import psutil
 from aio_strategies import _native
-from peers import CONFIDENCE, estimate, told
+from ratios import ratio, told
 from save import save
 
 CONCURRENCY = 100
@@ -71,13 +70,13 @@ def main() -> None:
 
 def summary(arm: str, mode: str, few: list[dict], most: list[dict]) -> dict:
     """The medians of the throughputs, their ratio with its interval, and the most that memory and `break` took."""
-    logs = [math.log(long["per_second"] / short["per_second"]) for long, short in zip(most, few, strict=True)]
+    per_second = [[run["per_second"] for run in runs] for runs in (most, few)]
     return {
         "arm": arm,
         "loop": mode,
-        "few_per_second": round(_native.median([run["per_second"] for run in few])[0]),
-        "most_per_second": round(_native.median([run["per_second"] for run in most])[0]),
-        "throughput_ratio": estimate([math.exp(log) for log in _native.hodges_lehmann(logs, CONFIDENCE)]),
+        "few_per_second": round(_native.median(per_second[1])[0]),
+        "most_per_second": round(_native.median(per_second[0])[0]),
+        "throughput_ratio": ratio(*per_second),
         "most_mb": round(max(run["most_mb"] for run in [*few, *most]), 2),
         "break_seconds": round(max(run["break_seconds"] for run in [*few, *most]), 4),
     }

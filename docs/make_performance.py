@@ -1,5 +1,5 @@
 """Makes docs/performance.md, and its pictures, of what benchmarks measured: peers.py, where_time_goes.py,
-system_calls.py, border.py, at_scale.py (memory) and stream.py."""
+system_calls.py, border.py, at_scale.py (memory), stream.py and lab_vs_nginx.py."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ AT_SCALE = RESULTS / "at_scale_memory.json"
 STREAMS = RESULTS / "stream.json"
 TIMES = RESULTS / "where_time_goes.json"
 BORDER = RESULTS / "border.json"
+LAB = RESULTS / "lab_vs_nginx.json"
 #: What the page is made of, in the order of ``page``'s parameters.
-SOURCES = (MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER)
+SOURCES = (MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER, LAB)
 
 #: The settings that have a picture.
 PICTURED = ("http-close-100B-c100", "http-keep-alive-100B-c100")
@@ -42,13 +43,13 @@ TOP = """\
 
 - Each arm fetches the same page, so many times at once, from one nginx with one worker on the same machine; where
   replies are late, from our lab. None resumes a TLS session. wrk and ab do not verify certificates; all others do.
-- What runs in Python has a process of its own, warmed up. wrk and ab are started anew for each run, and their CPU time
-  includes their start. Rounds run every arm once, in random order: {rounds}, of about {seconds:g} s an arm (longer
-  where connections are kept; wrk takes whole seconds).
+- What runs in Python has a process of its own, warmed up. wrk, ab and oha are started anew for each run, and their CPU
+  time includes their start. wrk and ab have one thread, oha one for each core. Rounds run every arm once, in random
+  order: {rounds}, of about {seconds:g} s an arm (longer where connections are kept; wrk takes whole seconds).
 - A ratio is relative to wrk in the same round: the Hodges–Lehmann estimate over the rounds, and its 95 % interval.
   More requests/s are better, and less CPU time.
 - From Python, the clock runs from the call until the `Run`, or the last body, is there; all bodies are kept until then,
-  which wrk and ab do not do. CPU time is user + system, children included. *Server busy* is the share of the time in
+  which wrk, ab and oha do not do. CPU time is user + system, children included. *Server busy* is the share of the time in
   which the server computed: near 100 %, requests/s show the server, and only CPU time shows the client. *Server sleeps*
   is how many times the server found nothing to do and slept. Waking it takes CPU time of the client that sends it the
   next piece of work. (Of the lab, it is not known.)
@@ -105,8 +106,8 @@ otherwise.
 LETTERS = {"user": "u", "system": "k", "waiting": "w"}
 
 AHEAD = """\
-**Another peer is ahead** in requests/s of our best. ab, like wrk, counts a reply and forgets it: it reads all bodies
-into the same few KB of memory. Ours puts each body together and keeps it.
+**Another peer is ahead** in requests/s of our best. ab and oha, like wrk, count a reply and forget it: they read all
+bodies into the same few KB of memory. Ours puts each body together and keeps it.
 """
 
 
@@ -159,6 +160,18 @@ memory grew at most, and how long it took at most to leave an endless one by `br
 
 | arm | loop | URLs/s, {few:,} | URLs/s, {most:,} | ratio | most memory, MB | `break`, ms |
 | --- | --- | --: | --: | --- | --: | --: |
+{rows}
+"""
+
+SERVERS = """\
+## The lab and nginx
+
+How many requests/s each of the two answered on one thread, 1 KB from memory, as `wrk -t1 -c100` asked: medians of
+{rounds} rounds, and the lab's ratio to nginx in the same round with its 95 % interval. The lab keeps its log meanwhile;
+nginx keeps none. (`benchmarks/lab_vs_nginx.py`)
+
+| mode | lab | nginx | ratio |
+| --- | --: | --: | --- |
 {rows}
 """
 
@@ -225,6 +238,7 @@ def page(
     streams: dict | None = None,
     times: dict | None = None,
     border: dict | None = None,
+    lab: dict | None = None,
 ) -> str:
     """Return the page."""
     environment = measured["environment"]
@@ -250,6 +264,7 @@ def page(
         _border(border) if border else "",
         _scale(at_scale) if at_scale else "",
         _long_streams(streams) if streams else "",
+        _servers(lab) if lab else "",
     ]
     return "\n".join(filter(None, [top + trial, pictured, _losses(measured), *others, *sections]))
 
@@ -305,6 +320,14 @@ def _long_streams(streams: dict) -> str:
         rows.append(f"| {' | '.join(cells)} |")
     figures = {name: streams[name] for name in ("concurrency", "rounds", "few", "most")}
     return LONG.format(**figures, rows="\n".join(rows))
+
+
+def _servers(lab: dict) -> str:
+    rows = []
+    for mode, figures in lab["modes"].items():
+        cells = [mode, *(f"{figures['median'][name]:,}" for name in ("lab", "nginx")), _ratio(figures["ratio"])]
+        rows.append(f"| {' | '.join(cells)} |")
+    return SERVERS.format(rounds=lab["rounds"], rows="\n".join(rows))
 
 
 def _times(times: dict) -> str:

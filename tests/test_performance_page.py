@@ -15,7 +15,7 @@ from peer_clients import CLIENTS, PEERS, Job, measure
 
 MADE = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_performance.py"))
 SOURCES = [json.loads(path.read_text(encoding="utf-8")) for path in MADE["SOURCES"]]
-MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER = SOURCES
+MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER, LAB = SOURCES
 STYLE = """<style>
     body { font: 15px/1.45 sans-serif; max-width: 1150px; margin: 20px auto; }
     table { border-collapse: collapse; margin: 8px 0; }
@@ -66,7 +66,7 @@ def test_many_in_flight_and_long_streams_are_on_the_page() -> None:
 
 
 def test_where_the_time_goes_and_the_border_are_on_the_page() -> None:
-    page = MADE["page"](MEASURED, CALLS, AT_SCALE, STREAMS, TIMES, BORDER)
+    page = MADE["page"](*SOURCES)
     section = page.partition("## Where the CPU time goes")[2].partition("\n## ")[0]
     tables = [block for block in section.split("\n\n") if block.startswith("| arm")]
     assert len(tables) == len(TIMES["modes"])
@@ -78,6 +78,8 @@ def test_where_the_time_goes_and_the_border_are_on_the_page() -> None:
         )
     border = page.partition("## The border between Python and Rust")[2].partition("\n## ")[0]
     assert border.count("\n| **") == len(BORDER["arms"])
+    servers = page.partition("## The lab and nginx")[2].partition("## ")[0]
+    assert all(f"\n| {mode} | {figures['median']['lab']:,} |" in servers for mode, figures in LAB["modes"].items())
 
 
 @pytest.mark.slow
