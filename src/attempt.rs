@@ -19,10 +19,14 @@ use crate::tls::{self, Failure, Progress, Tls};
 
 /// Bytes to ask for in one read, the same as in the Python versions.
 pub const READ_SIZE: usize = 16 * 1024;
+/// Bytes to ask for once a read has brought as many as it could: a long body takes few reads then, and the server's
+/// packets few acknowledgements.
+pub const LONG_READ_SIZE: usize = 256 * 1024;
 
 thread_local! {
-    /// All attempts of a thread read into this buffer, one at a time: ten thousand in flight need no buffer each.
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+    /// All attempts of a thread read into this buffer, one at a time: ten thousand in flight need no buffer each. It
+    /// grows with the first long body.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One URL to fetch.
@@ -103,6 +107,8 @@ pub struct Attempt {
     reused: bool,
     /// Whether the connection is closed again.
     closed: bool,
+    /// Bytes to ask for in the next read.
+    read_size: usize,
     /// When the try began, in ns of the monotonic clock.
     started: u64,
     /// When the timeout expires.
@@ -130,6 +136,7 @@ impl Attempt {
             rerouted: false,
             reused: false,
             closed: false,
+            read_size: READ_SIZE,
             started,
             deadline,
             connect_deadline: terms.connect_deadline(now, deadline),
@@ -214,11 +221,20 @@ impl Attempt {
         }
     }
 
+    /// How many bytes to ask for when receiving: `READ_SIZE`, or `LONG_READ_SIZE`.
+    #[must_use]
+    pub fn read_size(&self) -> usize {
+        self.read_size
+    }
+
     /// Lends `read` a buffer, and takes the bytes that it put there, none at the end of the stream. Returns whether the
     /// socket was ready.
     pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {
         BUFFER.with_borrow_mut(|buffer| {
-            let count = read(buffer);
+            if buffer.len() < self.read_size {
+                buffer.resize(self.read_size, 0);
+            }
+            let count = read(&mut buffer[..self.read_size]);
             self.received(count.map(|count| &buffer[..count]))
         })
     }
@@ -227,6 +243,9 @@ impl Attempt {
     pub fn received(&mut self, data: io::Result<&[u8]>) -> bool {
         match data {
             Ok(data) => {
+                if data.len() >= self.read_size {
+                    self.read_size = LONG_READ_SIZE;
+                }
                 let received = match (&self.tls, self.unsendable.take_if(|_| data.is_empty())) {
                     (_, Some(broken)) => Err(broken), // no end of a body
                     (None, None) => self.exchange.receive(data).map_err(Error::from),

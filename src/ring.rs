@@ -35,7 +35,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::param::page_size;
 use socket2::{SockAddr, SockRef, Socket};
 
-use crate::attempt::READ_SIZE;
+use crate::attempt::{LONG_READ_SIZE, READ_SIZE};
 use crate::cancellation::TICK;
 use crate::channel::{self, Acknowledging};
 use crate::error::Error;
@@ -47,6 +47,8 @@ pub struct Ring {
     connections: Box<[Connection]>,
     /// What is received into.
     pool: Rc<Pool>,
+    /// What long reads receive into, once there are any.
+    long_pool: Option<Rc<Pool>>,
     /// How many operations the kernel has not completed yet.
     in_flight: usize,
     /// Who was woken, by any thread.
@@ -70,6 +72,8 @@ struct Connection {
     unsent: Vec<u8>,
     /// Its steps in flight, one bit each.
     in_flight: u8,
+    /// Whether it receives into the pool for long reads.
+    reads_long: bool,
     alarm: Option<Instant>,
     acknowledging: Acknowledging,
 }
@@ -126,7 +130,7 @@ impl Ring {
     }
 
     fn build(places: usize) -> io::Result<Self> {
-        let pool = Pool::new(places)?;
+        let pool = Pool::new(Pool::SHORT, places)?;
         let [fewest, most] = Self::QUEUE;
         // A place has two steps in flight and, maybe, their cancellation.
         let mut completions = u32::try_from(3 * places).unwrap_or(u32::MAX).max(fewest);
@@ -150,6 +154,7 @@ impl Ring {
             uring,
             connections: (0..places).map(|_| Connection::default()).collect(),
             pool,
+            long_pool: None,
             in_flight: 0,
             woken: Woken::new(move || {
                 let _ = interrupt.get().map(|descriptor: &OwnedFd| rustix::io::write(descriptor, &1_u64.to_ne_bytes()));
@@ -222,19 +227,36 @@ impl Ring {
     pub fn send(&mut self, place: usize, bytes: &[u8]) -> io::Result<()> {
         let connection = self.connections[place].idle();
         connection.acknowledging = Acknowledging::default();
+        connection.reads_long = false;
         let unsent = &mut connection.unsent;
         unsent.clear();
         unsent.extend_from_slice(&bytes[..bytes.len().min(Self::PIECE)]);
         self.begin(place, if bytes.len() <= Self::SHORT { &[Step::Send, Step::Receive] } else { &[Step::Send] })
     }
 
-    /// Begins to receive.
-    pub fn receive(&mut self, place: usize) -> io::Result<()> {
-        let Connection { socket, acknowledging, .. } = &mut self.connections[place];
-        if let Some(socket) = socket {
-            acknowledging.before_wait(&SockRef::from(&*socket));
+    /// Begins to receive, up to `size` bytes: `READ_SIZE` or `LONG_READ_SIZE`.
+    pub fn receive(&mut self, place: usize, size: usize) -> io::Result<()> {
+        let long = size > READ_SIZE && self.has_long_pool();
+        let connection = self.connections[place].idle();
+        connection.reads_long = long;
+        if let Some(socket) = &connection.socket {
+            connection.acknowledging.before_wait(&SockRef::from(socket));
         }
         self.begin(place, &[Step::Receive])
+    }
+
+    /// Whether there is a pool for long reads; makes it if there is room for one.
+    fn has_long_pool(&mut self) -> bool {
+        if self.long_pool.is_none() {
+            let pool = Pool::new(Pool::LONG, self.connections.len());
+            self.long_pool = pool.and_then(|pool| pool.register(&self.uring).map(|()| pool)).ok();
+        }
+        self.long_pool.is_some()
+    }
+
+    /// What the connection receives into.
+    fn pool(&self, place: usize) -> &Rc<Pool> {
+        self.long_pool.as_ref().filter(|_| self.connections[place].reads_long).unwrap_or(&self.pool)
     }
 
     /// Asks the kernel to end what the connection does. Each step still has its event.
@@ -332,7 +354,8 @@ impl Ring {
                 if count.is_ok() {
                     self.connections[place].acknowledging.note_read();
                 }
-                let received = Received { pool: Rc::clone(&self.pool), buffer, count: *count.as_ref().unwrap_or(&0) };
+                let received =
+                    Received { pool: Rc::clone(self.pool(place)), buffer, count: *count.as_ref().unwrap_or(&0) };
                 Event::Received(count.map(|_| received))
             }
         };
@@ -360,8 +383,9 @@ impl Ring {
                 Step::Receive => {
                     // After sending, there is nothing to receive yet: do not even try.
                     let first = if number > 0 { POLL_FIRST } else { 0 };
-                    let receive = opcode::Recv::new(socket, std::ptr::null_mut(), READ_SIZE as u32);
-                    receive.buf_group(Pool::GROUP).ioprio(first).build().flags(Flags::BUFFER_SELECT)
+                    let Kind { group, size, .. } = self.pool(place).kind;
+                    let receive = opcode::Recv::new(socket, std::ptr::null_mut(), size as u32);
+                    receive.buf_group(group).ioprio(first).build().flags(Flags::BUFFER_SELECT)
                 }
             };
             let link = if number + 1 < steps.len() { Flags::IO_LINK } else { Flags::empty() };
@@ -436,7 +460,7 @@ impl Drop for Ring {
         if self.end_all().is_err() {
             // The kernel may still use this memory: keep it for ever.
             Box::leak(std::mem::take(&mut self.connections));
-            std::mem::forget(Rc::clone(&self.pool));
+            std::mem::forget((Rc::clone(&self.pool), self.long_pool.clone()));
         }
     }
 }
@@ -510,31 +534,41 @@ impl Drop for Received {
 /// After a fork, they remain the parent's: Linux copies a page that the kernel holds for the child.
 #[derive(Debug)]
 struct Pool {
+    kind: Kind,
     /// Those that the kernel may take: a page of memory.
     queue: NonNull<u8>,
-    buffers: NonNull<Buffer>,
+    buffers: NonNull<MaybeUninit<u8>>,
     /// How many buffers there are: a power of two.
     count: u16,
     /// How many times a buffer was provided, modulo 2^16.
     tail: Cell<u16>,
 }
 
-type Buffer = MaybeUninit<[u8; READ_SIZE]>;
+/// What a pool is for.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    /// The number under which the ring knows it.
+    group: u16,
+    /// Bytes of a buffer.
+    size: usize,
+    /// The most buffers: a power of two. The queue of so many fits into a page.
+    most: usize,
+}
 
 impl Pool {
-    /// The number under which the ring knows it.
-    const GROUP: u16 = 0;
-    /// More are not needed: no more are lent at a time. The queue of so many fits into a page.
-    const MOST: usize = 128;
+    /// More buffers are not needed: no more are lent at a time.
+    const SHORT: Kind = Kind { group: 0, size: READ_SIZE, most: 128 };
+    /// If all are lent, another read waits for the next turn.
+    const LONG: Kind = Kind { group: 1, size: LONG_READ_SIZE, most: 32 };
 
     /// A pool for this many connections, all of whose buffers are provided.
-    fn new(connections: usize) -> io::Result<Rc<Self>> {
-        let count = connections.clamp(1, Self::MOST).next_power_of_two();
+    fn new(kind: Kind, connections: usize) -> io::Result<Rc<Self>> {
+        let count = connections.clamp(1, kind.most).next_power_of_two();
         // Sound: a page is not empty.
         let queue = unsafe { alloc_zeroed(Self::page()?) };
         let queue = NonNull::new(queue).ok_or(ErrorKind::OutOfMemory)?;
-        let buffers = NonNull::from(Box::leak(Box::<[[u8; READ_SIZE]]>::new_uninit_slice(count))).cast();
-        let pool = Pool { queue, buffers, count: count as u16, tail: Cell::new(0) };
+        let buffers = NonNull::from(Box::leak(Box::<[u8]>::new_uninit_slice(count * kind.size))).cast();
+        let pool = Pool { kind, queue, buffers, count: count as u16, tail: Cell::new(0) };
         (0..pool.count).for_each(|buffer| pool.provide(buffer));
         Ok(Rc::new(pool))
     }
@@ -548,7 +582,7 @@ impl Pool {
     fn register(&self, uring: &IoUring) -> io::Result<()> {
         // Sound: the queue is there until the pool is dropped, and `Ring` keeps the pool until the ring is idle.
         unsafe {
-            uring.submitter().register_buf_ring_with_flags(self.queue.as_ptr() as u64, self.count, Self::GROUP, 0)
+            uring.submitter().register_buf_ring_with_flags(self.queue.as_ptr() as u64, self.count, self.kind.group, 0)
         }
     }
 
@@ -556,7 +590,7 @@ impl Pool {
     fn buffer(&self, buffer: u16) -> *mut u8 {
         assert!(buffer < self.count);
         // Sound: it is one of them.
-        unsafe { self.buffers.add(usize::from(buffer)) }.as_ptr().cast()
+        unsafe { self.buffers.add(usize::from(buffer) * self.kind.size) }.as_ptr().cast()
     }
 
     /// Gives the buffer to the kernel.
@@ -568,7 +602,7 @@ impl Pool {
         unsafe {
             let entry = &mut *queue.add(usize::from(tail & (self.count - 1)));
             entry.set_addr(self.buffer(buffer) as u64);
-            entry.set_len(READ_SIZE as u32);
+            entry.set_len(self.kind.size as u32);
             entry.set_bid(buffer);
         }
         self.tail.set(tail.wrapping_add(1));
@@ -580,7 +614,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let buffers = NonNull::slice_from_raw_parts(self.buffers, self.count.into());
+        let buffers = NonNull::slice_from_raw_parts(self.buffers, usize::from(self.count) * self.kind.size);
         // Sound: it is the box of `new`, the pool's alone; no `Received` is left, nor an operation that receives.
         drop(unsafe { Box::from_raw(buffers.as_ptr()) });
         if let Ok(page) = Self::page() {

@@ -9,7 +9,7 @@ use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aio_strategies::attempt::{Assignment, Attempt, Outcome, Terms};
+use aio_strategies::attempt::{Assignment, Attempt, LONG_READ_SIZE, Outcome, READ_SIZE, Terms, Want};
 use aio_strategies::background::{self, Background};
 use aio_strategies::cancellation::Cancellation;
 use aio_strategies::clock::monotonic_ns;
@@ -322,6 +322,31 @@ fn a_connection_with_itself_is_refused() {
         panic!("it is connected with itself")
     };
     assert_eq!(errno, Some(libc::ECONNREFUSED));
+}
+
+#[test]
+fn a_read_that_brings_all_it_could_is_followed_by_a_longer_one() {
+    let server = Server::start(Duration::ZERO);
+    let list = server.list(1, 1);
+    let Next::Begin(assignment) = list.next(&mut Slot::of_this_thread()) else { panic!("nothing to begin") };
+    let mut attempt = Attempt::begin(&assignment, &mut Connections::new(None::<TcpStream>));
+    attempt.connected(Ok(()), || Ok("127.0.0.1:1".parse().unwrap()));
+    let Want::Send(request) = attempt.wants() else { panic!("nothing to send") };
+    let count = request.len();
+    attempt.sent(Ok(count));
+    let mut sizes = Vec::new();
+    for count in [100, READ_SIZE - 1, READ_SIZE, 1, LONG_READ_SIZE] {
+        attempt.receive(|buffer| {
+            buffer.fill(b'x');
+            if sizes.is_empty() {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n";
+                buffer[..head.len()].copy_from_slice(head);
+            }
+            sizes.push(buffer.len());
+            Ok(count)
+        });
+    }
+    assert_eq!(sizes, [READ_SIZE, READ_SIZE, READ_SIZE, LONG_READ_SIZE, LONG_READ_SIZE]);
 }
 
 #[test]

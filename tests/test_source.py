@@ -94,12 +94,12 @@ def test_lines_that_wait():
     assert marked("blocking", "python") == [
         (ASLEEP, "slot.sock.connect(attempt.address)"),
         (ASLEEP, "attempt.sent(slot.sock.send(attempt.unsent))"),
-        (ASLEEP, "attempt.received(slot.sock.recv(READ_SIZE))"),
+        (ASLEEP, "attempt.received(slot.sock.recv(attempt.read_size))"),
     ]
     assert marked("nonblocking", "python") == [
         (SPINNING, "error = slot.sock.connect_ex(attempt.address)"),
         (SPINNING, "attempt.sent(slot.sock.send(attempt.unsent))"),
-        (SPINNING, "attempt.received(slot.sock.recv(READ_SIZE))"),
+        (SPINNING, "attempt.received(slot.sock.recv(attempt.read_size))"),
     ]
     assert marked("nonblocking", "rust") == [(SPINNING, "spin_loop();")]
     assert marked("generator", "python") == [(ASLEEP, "event_loop.run()"), *[(PAUSED, "yield future")] * 3]
@@ -108,7 +108,7 @@ def test_lines_that_wait():
         (ASLEEP, "self.ring.wait().map_err(failed)?;"),
         (PAUSED, "Ok(()) => ring.connect(place),"),
         (PAUSED, "Want::Send(bytes) => ring.send(place, bytes),"),
-        (PAUSED, "Want::Receive => ring.receive(place),"),
+        (PAUSED, "Want::Receive => ring.receive(place, attempt.read_size()),"),
     ]
     for key, language in EACH:
         for _, line in marked(key, language):
@@ -180,7 +180,7 @@ class TestTerminal:
         assert "".join(self.found.rust.split()) in "".join(text.replace("●", "").split())
 
     def test_the_whole(self):
-        assert "sock.recv(READ_SIZE)" in self.found.to_text(whole=True)
+        assert "sock.recv(attempt.read_size)" in self.found.to_text(whole=True)
         assert "builds on" not in self.found.to_text(whole=True)
 
     def test_text_has_no_colours(self, monkeypatch):

@@ -181,3 +181,12 @@ with aio.LabServer(latency=0.01) as lab:
 def test_short_queues_do_where_little_memory_may_be_locked():
     done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif("rust" not in URING.languages, reason="not available here")
+def test_more_long_bodies_at_a_time_than_there_are_buffers():
+    """The kernel fails a read for which it has no buffer; it is tried again."""
+    with aio.LabServer(latency=0, body_size=1_000_000) as lab:
+        run = aio.run("uring", lab.urls(100), concurrency=100).raise_for_errors()
+        expected = aio.run("blocking", lab.urls(100), language="python").raise_for_errors()
+    assert [response.content for response in run] == [response.content for response in expected]

@@ -110,7 +110,7 @@ impl FetchUrls<'_> {
                     }
                 },
                 Want::Send(bytes) => ring.send(place, bytes),
-                Want::Receive => ring.receive(place),
+                Want::Receive => ring.receive(place, attempt.read_size()),
                 Want::Close => {
                     ring.close(place);
                     attempt.closed();

@@ -5,7 +5,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from .attempt import FAILURES, READ_SIZE, Attempt
+from .attempt import FAILURES, Attempt
 from .streams import open_connection
 from .work import Slot, Wait, Work
 
@@ -76,4 +76,4 @@ async def read_all(attempt: Attempt, slot: Slot) -> None:
     """Receive all of the response."""
     reader, _ = slot.sock
     while attempt.wants() == "receive":
-        attempt.received(await reader.read(READ_SIZE))
+        attempt.received(await reader.read(attempt.read_size))

@@ -29,8 +29,8 @@ from .work import SHORTAGES, Assignment, Slot
 if TYPE_CHECKING:
     from .tls import Tls
 
-READ_SIZE = 16 * 1024
-"""Bytes to ask for in one read, the same as in the Rust versions."""
+_LONG_READ_SIZE = 256 * 1024
+"""Bytes to ask for once a read has brought as many as it could: a long body takes few reads then."""
 
 Want = Literal["connect", "send", "receive", "close", "done"]
 """What an attempt wants next: begin or continue to connect to ``address``; send some of ``unsent``; receive some bytes;
@@ -76,6 +76,8 @@ class Attempt(Exchange):
     address: tuple[str, int]
     """Where to connect to."""
     time_left: float
+    read_size = 16 * 1024
+    """Bytes to ask for in one read, the same as in the Rust versions; more once a body is long."""
     _reused = False  # whether the connection served an earlier attempt
     _prompt = False  # whether what is received is acknowledged at once
     _turn = _TURN
@@ -152,9 +154,12 @@ class Attempt(Exchange):
                 self._complete()
             else:
                 self._want = "close"
-        if self._want == "receive" and not self._prompt:
-            self._prompt = True
-            acknowledge_at_once(self._slot.sock)
+        if self._want == "receive":
+            if len(data) == self.read_size:
+                self.read_size = _LONG_READ_SIZE
+            if not self._prompt:
+                self._prompt = True
+                acknowledge_at_once(self._slot.sock)
 
     def closed(self) -> None:
         """Record that the connection is closed."""

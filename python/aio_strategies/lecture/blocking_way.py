@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from ..results import Response
-from .attempt import FAILURES, READ_SIZE, Attempt
+from .attempt import FAILURES, Attempt
 from .sockets import open_socket
 from .work import Assignment, Slot, ThreadSlot, Work, assignments
 
@@ -31,7 +31,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                     attempt.sent(slot.sock.send(attempt.unsent))
                 case "receive":
                     slot.set_timeout(attempt.time_left)
-                    attempt.received(slot.sock.recv(READ_SIZE))
+                    attempt.received(slot.sock.recv(attempt.read_size))
                 case "close":
                     slot.disconnect()
                     attempt.closed()

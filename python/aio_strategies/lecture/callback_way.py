@@ -3,7 +3,7 @@ event loop which function to call when its socket is ready."""
 
 from functools import partial
 
-from .attempt import FAILURES, READ_SIZE, Attempt
+from .attempt import FAILURES, Attempt
 from .event_loop import READ, WRITE, EventLoop
 from .work import Assignment, Slot, Wait, Work
 
@@ -70,7 +70,7 @@ class Fetch:
     def readable(self) -> None:
         """Called when the socket has bytes, or the stream has ended."""
         try:
-            self.attempt.received(self.slot.sock.recv(READ_SIZE))
+            self.attempt.received(self.slot.sock.recv(self.attempt.read_size))
         except FAILURES as error:
             self.attempt.failed(error)
         self.go_on()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from .attempt import FAILURES, READ_SIZE, Attempt
+from .attempt import FAILURES, Attempt
 from .event_loop import READ, WRITE, EventLoop
 from .executor import Future, TaskGroup
 from .work import Wait, Work
@@ -49,7 +49,7 @@ def fetch_urls(work: Work, event_loop: EventLoop) -> Generator[Future, None, Non
                         future = Future()
                         event_loop.call_when_ready(slot.sock, READ, attempt.deadline, future.set_result)
                         yield future
-                        attempt.received(slot.sock.recv(READ_SIZE))
+                        attempt.received(slot.sock.recv(attempt.read_size))
                     case "close":
                         event_loop.disconnect(slot)
                         attempt.closed()

@@ -5,7 +5,7 @@ from errno import EISCONN
 from os import strerror
 
 from ..results import Response
-from .attempt import FAILURES, READ_SIZE, Attempt
+from .attempt import FAILURES, Attempt
 from .sockets import open_socket
 from .work import Assignment, Slot, Work, assignments
 
@@ -34,7 +34,7 @@ def fetch(assignment: Assignment, slot: Slot) -> Response:
                 case "send":
                     attempt.sent(slot.sock.send(attempt.unsent))
                 case "receive":
-                    attempt.received(slot.sock.recv(READ_SIZE))
+                    attempt.received(slot.sock.recv(attempt.read_size))
                 case "close":
                     slot.disconnect()
                     attempt.closed()

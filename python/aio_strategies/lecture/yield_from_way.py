@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from .attempt import FAILURES, READ_SIZE, Attempt
+from .attempt import FAILURES, Attempt
 from .event_loop import READ, WRITE, EventLoop
 from .executor import Future, TaskGroup
 from .work import Slot, Wait, Work
@@ -75,7 +75,7 @@ def write_all(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[
 def read(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Future, None, None]:
     """Receive some of the response."""
     yield from ready(attempt, event_loop, slot, READ)
-    attempt.received(slot.sock.recv(READ_SIZE))
+    attempt.received(slot.sock.recv(attempt.read_size))
 
 
 def read_all(attempt: Attempt, event_loop: EventLoop, slot: Slot) -> Generator[Future, None, None]:
