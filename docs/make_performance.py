@@ -158,6 +158,9 @@ LONG = """\
 how many per second (medians of {rounds} rounds), the ratio in the same round with its 95 % interval, by how much the
 memory grew at most, and how long it took at most to leave an endless one by `break`. (`benchmarks/stream.py`)
 
+A stream of `thread` can lose a fifth of its rate after some seconds; a new stream has it again. perf shows no function
+that takes more of the time than before, but more of the threads wait for a core.
+
 | arm | loop | URLs/s, {few:,} | URLs/s, {most:,} | ratio | most memory, MB | `break`, ms |
 | --- | --- | --: | --: | --- | --: | --: |
 {rows}

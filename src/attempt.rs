@@ -19,8 +19,7 @@ use crate::tls::{self, Failure, Progress, Tls};
 
 /// Bytes to ask for in one read, the same as in the Python versions.
 pub const READ_SIZE: usize = 16 * 1024;
-/// Bytes to ask for once a read has brought as many as it could: a long body takes few reads then, and the server's
-/// packets few acknowledgements.
+/// Bytes to ask for once a read has brought as many as it could: a long body takes few reads then.
 pub const LONG_READ_SIZE: usize = 256 * 1024;
 
 thread_local! {
