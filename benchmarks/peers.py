@@ -34,6 +34,7 @@ from typing import Any, NamedTuple, Self
 
 import aio_strategies as aio
 from aio_strategies import _native
+from aio_strategies.measuring.crew import KEEPS_MEMORY
 from aio_strategies.measuring.environment import describe
 from nginx import Nginx, find, nginx, versions
 from peer_clients import CLIENTS, OURS, PEERS, Job, line_of
@@ -237,7 +238,12 @@ class Worker:
         if self._process is None:
             command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("peer_clients.py"))]
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=KEEPS_MEMORY | os.environ,
             )
         assert self._process.stdin
         assert self._process.stdout

@@ -43,9 +43,10 @@ TOP = """\
 
 - Each arm fetches the same page, so many times at once, from one nginx with one worker on the same machine; where
   replies are late, from our lab. None resumes a TLS session. wrk and ab do not verify certificates; all others do.
-- What runs in Python has a process of its own, warmed up. wrk, ab and oha are started anew for each run, and their CPU
-  time includes their start. wrk and ab have one thread, oha one for each core. Rounds run every arm once, in random
-  order: {rounds}, of about {seconds:g} s an arm (longer where connections are kept; wrk takes whole seconds).
+- What runs in Python has a process of its own, warmed up, which keeps the memory that it frees, as in our comparisons
+  (docs/measuring.md, section 2). wrk, ab and oha are started anew for each run, and their CPU time includes their
+  start. wrk and ab have one thread, oha one for each core. Rounds run every arm once, in random order: {rounds}, of
+  about {seconds:g} s an arm (longer where connections are kept; wrk takes whole seconds).
 - A ratio is relative to wrk in the same round: the Hodges–Lehmann estimate over the rounds, and its 95 % interval.
   More requests/s are better, and less CPU time.
 - From Python, the clock runs from the call until the `Run`, or the last body, is there; all bodies are kept until then,
@@ -98,10 +99,6 @@ EVERY = """\
 - `u`, `k`: it takes more CPU time per request than wrk, most of the excess in user mode or in the kernel: for its own
   code (Python's above all), for keeping each reply, or for switching between threads.
 - `w`, waiting: it is not shown to take more CPU time than wrk.
-
-Kept bodies need memory: one of 1 MB about 250 pages, one of 10 KB about three. For a new page the kernel needs more
-than 1 µs; for one that an earlier result has left, nothing. Chance decides which of the two a strategy gets, so
-strategies may differ there that do not differ otherwise.
 """
 LETTERS = {"user": "u", "system": "k", "waiting": "w"}
 
