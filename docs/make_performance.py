@@ -44,7 +44,7 @@ TOP = """\
 - Each arm fetches the same page, so many times at once, from one nginx with one worker on the same machine; where
   replies are late, from our lab. None resumes a TLS session. wrk and ab do not verify certificates; all others do.
 - What runs in Python has a process of its own, warmed up, which keeps the memory that it frees, as in our comparisons
-  (docs/measuring.md, section 2). wrk, ab and oha are started anew for each run, and their CPU time includes their
+  (docs/measuring.md, section 3). wrk, ab and oha are started anew for each run, and their CPU time includes their
   start. wrk and ab have one thread, oha one for each core. Rounds run every arm once, in random order: {rounds}, of
   about {seconds:g} s an arm (longer where connections are kept; wrk takes whole seconds).
 - A ratio is relative to wrk in the same round: the Hodges–Lehmann estimate over the rounds, and its 95 % interval.

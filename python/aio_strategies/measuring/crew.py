@@ -23,9 +23,9 @@ from .watching import Watch
 
 __all__ = ["KEEPS_MEMORY", "ArmFailed", "ArmLate", "Crew", "Interrupted", "OutOfTime", "Stop"]
 
-#: With these environment variables, glibc keeps what is freed. Else chance decides whether the system gets it, and has
-#: to find it again for the next batch: with long bodies, that takes more CPU time than to fetch them.
-KEEPS_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
+#: With these environment variables, glibc keeps what is freed, up to 512 MiB. Else chance decides whether the system
+#: gets it, and has to find it again for the next batch: with long bodies, that takes more CPU time than to fetch them.
+KEEPS_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(512 << 20), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
 
 # The path of the caller's interpreter, so that the worker finds this package and the caller's own modules.
 _PROGRAM = (
