@@ -231,7 +231,7 @@ impl Attempt {
     pub fn receive(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> bool {
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.len() < self.read_size {
-                buffer.resize(self.read_size, 0);
+                *buffer = vec![0; self.read_size]; // new pages are zeros; they take no memory before they are used
             }
             let count = read(&mut buffer[..self.read_size]);
             self.received(count.map(|count| &buffer[..count]))
