@@ -70,13 +70,13 @@ def main() -> None:
 
 def summary(arm: str, mode: str, few: list[dict], most: list[dict]) -> dict:
     """The medians of the throughputs, their ratio with its interval, and the most that memory and `break` took."""
-    per_second = [[run["per_second"] for run in runs] for runs in (most, few)]
+    long, short = ([run["per_second"] for run in runs] for runs in (most, few))
     return {
         "arm": arm,
         "loop": mode,
-        "few_per_second": round(_native.median(per_second[1])[0]),
-        "most_per_second": round(_native.median(per_second[0])[0]),
-        "throughput_ratio": ratio(*per_second),
+        "few_per_second": round(_native.median(short)[0]),
+        "most_per_second": round(_native.median(long)[0]),
+        "throughput_ratio": ratio(long, short),
         "most_mb": round(max(run["most_mb"] for run in [*few, *most]), 2),
         "break_seconds": round(max(run["break_seconds"] for run in [*few, *most]), 4),
     }

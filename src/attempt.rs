@@ -242,7 +242,7 @@ impl Attempt {
     pub fn received(&mut self, data: io::Result<&[u8]>) -> bool {
         match data {
             Ok(data) => {
-                if data.len() >= self.read_size {
+                if data.len() == self.read_size {
                     self.read_size = LONG_READ_SIZE;
                 }
                 let received = match (&self.tls, self.unsendable.take_if(|_| data.is_empty())) {

@@ -13,7 +13,7 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -47,8 +47,8 @@ pub struct Ring {
     connections: Box<[Connection]>,
     /// What is received into.
     pool: Rc<Pool>,
-    /// What long reads receive into, once there are any.
-    long_pool: Option<Rc<Pool>>,
+    /// What long reads receive into, once there are any; None if the kernel has no room for it.
+    long_pool: OnceCell<Option<Rc<Pool>>>,
     /// How many operations the kernel has not completed yet.
     in_flight: usize,
     /// Who was woken, by any thread.
@@ -72,7 +72,7 @@ struct Connection {
     unsent: Vec<u8>,
     /// Its steps in flight, one bit each.
     in_flight: u8,
-    /// Whether it receives into the pool for long reads.
+    /// Whether it asks for long reads.
     reads_long: bool,
     alarm: Option<Instant>,
     acknowledging: Acknowledging,
@@ -154,7 +154,7 @@ impl Ring {
             uring,
             connections: (0..places).map(|_| Connection::default()).collect(),
             pool,
-            long_pool: None,
+            long_pool: OnceCell::new(),
             in_flight: 0,
             woken: Woken::new(move || {
                 let _ = interrupt.get().map(|descriptor: &OwnedFd| rustix::io::write(descriptor, &1_u64.to_ne_bytes()));
@@ -236,27 +236,26 @@ impl Ring {
 
     /// Begins to receive, up to `size` bytes: `READ_SIZE` or `LONG_READ_SIZE`.
     pub fn receive(&mut self, place: usize, size: usize) -> io::Result<()> {
-        let long = size > READ_SIZE && self.has_long_pool();
         let connection = self.connections[place].idle();
-        connection.reads_long = long;
+        connection.reads_long = size > READ_SIZE;
         if let Some(socket) = &connection.socket {
             connection.acknowledging.before_wait(&SockRef::from(socket));
         }
         self.begin(place, &[Step::Receive])
     }
 
-    /// Whether there is a pool for long reads; makes it if there is room for one.
-    fn has_long_pool(&mut self) -> bool {
-        if self.long_pool.is_none() {
-            let pool = Pool::new(Pool::LONG, self.connections.len());
-            self.long_pool = pool.and_then(|pool| pool.register(&self.uring).map(|()| pool)).ok();
-        }
-        self.long_pool.is_some()
-    }
-
     /// What the connection receives into.
     fn pool(&self, place: usize) -> &Rc<Pool> {
-        self.long_pool.as_ref().filter(|_| self.connections[place].reads_long).unwrap_or(&self.pool)
+        let long = if self.connections[place].reads_long { self.long_pool() } else { None };
+        long.unwrap_or(&self.pool)
+    }
+
+    fn long_pool(&self) -> Option<&Rc<Pool>> {
+        let make = || {
+            let pool = Pool::new(Pool::LONG, self.connections.len())?;
+            pool.register(&self.uring).map(|()| pool)
+        };
+        self.long_pool.get_or_init(|| make().ok()).as_ref()
     }
 
     /// Asks the kernel to end what the connection does. Each step still has its event.

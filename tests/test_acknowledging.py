@@ -10,7 +10,7 @@ import time
 import pytest
 from aio_strategies.lecture.sockets import acknowledge_at_once, open_socket
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program choose")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program choose")
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 #: Where in Linux's struct tcp_info the number of segments received is.
@@ -22,6 +22,7 @@ def segments_received(connection: socket.socket) -> int:
     return struct.unpack_from("=I", info, SEGMENTS_IN)[0]
 
 
+@on_linux
 def test_the_handshake_is_acknowledged_with_the_request(way, scripted):
     seen = []
 
@@ -34,6 +35,7 @@ def test_the_handshake_is_acknowledged_with_the_request(way, scripted):
     assert seen == [2, 2, 2]  # what asked for the connection, and the request
 
 
+@on_linux
 def test_a_plain_socket_acknowledges_the_handshake_first():
     """So what the test above counts is what was saved."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -46,6 +48,7 @@ def test_a_plain_socket_acknowledges_the_handshake_first():
                     assert segments_received(connection) == expected
 
 
+@on_linux
 @pytest.mark.parametrize("keep_alive", [False, True])
 def test_a_server_that_holds_back_the_rest_need_not_wait(way, scripted, keep_alive):
     """Nagle's algorithm sends no second short segment before the first is acknowledged, which may take 40 ms."""
