@@ -54,6 +54,8 @@ pub struct Slot {
     claimed: Option<Job>,
     /// The job that it has begun last.
     begun: Option<Job>,
+    /// The waiter is a thread, which hands in one outcome at a time.
+    is_thread: bool,
     /// Its last exchange could not begin because this machine was short of a resource.
     starved: bool,
     /// Its number among those who wait for more to do.
@@ -66,7 +68,7 @@ impl Slot {
     /// For a waiter that `waker` wakes.
     #[must_use]
     pub fn new(waker: Waker) -> Self {
-        Slot { waker, claimed: None, begun: None, starved: false, asleep: None, host: None }
+        Slot { waker, claimed: None, begun: None, is_thread: false, starved: false, asleep: None, host: None }
     }
 
     /// For a waiter that is this thread: waking unparks it.
@@ -78,7 +80,7 @@ impl Slot {
                 self.0.unpark();
             }
         }
-        Slot::new(Arc::new(Unpark(std::thread::current())).into())
+        Slot { is_thread: true, ..Slot::new(Arc::new(Unpark(std::thread::current())).into()) }
     }
 
     /// Wakes the waiter.

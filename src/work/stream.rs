@@ -33,6 +33,10 @@ struct State {
     /// No more jobs will come.
     complete: bool,
     outcomes: Vec<Outcome>,
+    /// How many outcomes end a wait for them.
+    wanted: usize,
+    /// The last outcome is a thread's, which handed in no other with it.
+    one_by_one: bool,
     sleepers: Sleepers,
     /// How the strategy has ended.
     ended: Option<Result<(), Error>>,
@@ -45,7 +49,8 @@ impl Stream {
     /// whenever there is something to take.
     #[must_use]
     pub fn new(waiters: usize, notify: impl Fn() + Send + Sync + 'static) -> Self {
-        Stream { waiters, state: Mutex::default(), changed: Condvar::new(), notify: Box::new(notify) }
+        let state = Mutex::new(State { wanted: 1, ..State::default() });
+        Stream { waiters, state, changed: Condvar::new(), notify: Box::new(notify) }
     }
 
     /// Hands in jobs, and wakes as many waiters.
@@ -96,6 +101,8 @@ impl Stream {
     }
 
     /// The same, but waits until there are any, or the strategy has ended; no longer than `timeout`.
+    ///
+    /// Where threads hand in outcomes fast, but one by one, it waits for some more: to wake up for each is slow.
     pub fn wait(&self, timeout: Option<Duration>, cancellation: &Cancellation) -> Result<Vec<Outcome>, Error> {
         let began = Instant::now();
         let mut state = self.lock();
@@ -111,6 +118,13 @@ impl Stream {
                 state = self.lock();
             }
         }
+        if state.one_by_one && began.elapsed() < AT_ONCE {
+            state.wanted = state.exchanges.in_flight / 4;
+            let has_few = |state: &mut State| state.outcomes.len() < state.wanted && state.ended.is_none();
+            let waited = self.changed.wait_timeout_while(state, AT_ONCE, has_few);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.wanted = 1;
+        }
         Ok(std::mem::take(&mut state.outcomes))
     }
 
@@ -124,6 +138,9 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Outcomes that come within this time are taken at once, if threads hand them in: by a quarter of those in flight.
+const AT_ONCE: Duration = Duration::from_micros(100);
 
 /// How many jobs are looked at for one that a waiter's connection leads to; also how many times the first is passed over.
 const LOOKED_AT: usize = 64;
@@ -170,13 +187,15 @@ impl Work for Stream {
     fn put(&self, slot: &mut Slot, outcome: Outcome) {
         let mut state = self.lock();
         if let Some(outcome) = state.exchanges.put(slot, outcome) {
-            let (first, watched) = (state.outcomes.is_empty(), state.watched);
             state.outcomes.push(outcome);
+            state.one_by_one = slot.is_thread;
+            let count = state.outcomes.len();
+            let (enough, watched) = (count == state.wanted, state.watched);
             drop(state);
-            if first {
+            if enough {
                 self.changed.notify_one();
             }
-            if first && watched {
+            if count == 1 && watched {
                 (self.notify)();
             }
         }
@@ -212,6 +231,31 @@ mod tests {
             _ => None,
         });
         begun.collect()
+    }
+
+    /// The shortest of many waits when one of `count` waiters of this kind has an outcome.
+    fn shortest_wait(count: usize, slot: impl Fn() -> Slot) -> Duration {
+        let wait = || {
+            let stream = Stream::new(count, || {});
+            stream.push((0..count).map(|ticket| job(ticket, "a")));
+            let mut slots: Vec<_> = (0..count).map(|_| slot()).collect();
+            for slot in &mut slots {
+                assert!(matches!(stream.next(slot), Next::Begin(_)));
+            }
+            stream.put(&mut slots[0], Outcome::lost(0, Error::Cancelled));
+            let began = Instant::now();
+            let outcomes = stream.wait(None, &Cancellation::by_hand()).unwrap();
+            assert_eq!(outcomes.len(), 1);
+            began.elapsed()
+        };
+        (0..100).map(|_| wait()).min().unwrap()
+    }
+
+    #[test]
+    fn an_outcome_of_many_threads_waits_a_moment_for_another() {
+        assert!(shortest_wait(12, Slot::of_this_thread) >= AT_ONCE);
+        assert!(shortest_wait(4, Slot::of_this_thread) < AT_ONCE);
+        assert!(shortest_wait(12, || Slot::new(Waker::noop().clone())) < AT_ONCE);
     }
 
     #[test]
