@@ -121,6 +121,7 @@ impl EventLoop {
     pub fn run(&self, cancellation: &Cancellation) -> Result<(), Error> {
         // Callbacks that are never called would keep the loop alive, which keeps them alive.
         let _cleared = Cleared(self);
+        let _waking = cancellation.waking(Arc::clone(&self.woken).into());
         while self.is_awaited() {
             self.turn(cancellation)?;
         }

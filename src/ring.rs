@@ -188,6 +188,12 @@ impl Ring {
         self.woken.waker(place)
     }
 
+    /// Ends a wait, from any thread, if somebody expects to be woken.
+    #[must_use]
+    pub fn interrupt(&self) -> Waker {
+        Arc::clone(&self.woken).into()
+    }
+
     /// Has an `Alarm` at `place` at this instant, unless an earlier one is set; that one remains alone.
     pub fn alarm(&mut self, place: usize, when: Instant) {
         let alarm = &mut self.connections[place].alarm;

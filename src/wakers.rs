@@ -31,6 +31,13 @@ impl Woken {
     }
 }
 
+/// Wakes nobody, but ends the wait.
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        (self.interrupt)();
+    }
+}
+
 /// Wakes one waiter.
 struct Rouse {
     number: usize,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use aio_strategies::attempt::{Assignment, Attempt, LONG_READ_SIZE, Outcome, READ_SIZE, Terms, Want};
 use aio_strategies::background::{self, Background};
-use aio_strategies::cancellation::Cancellation;
+use aio_strategies::cancellation::{Cancellation, TICK};
 use aio_strategies::clock::monotonic_ns;
 use aio_strategies::connections::{Connections, Idle};
 use aio_strategies::error::{Error, Phase};
@@ -486,6 +486,28 @@ fn beside_the_caller_any_strategy_is_waited_for_and_cancelled() {
         let begun = Instant::now();
         running.cancel();
         assert!(begun.elapsed() < Duration::from_secs(2), "{key}: {:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn an_event_loop_need_not_look_whether_it_is_cancelled_from_elsewhere() {
+    for (key, _, way) in ways() {
+        if !["callback", "generator", "yield_from", "asyncio", "uring"].contains(&key) {
+            continue;
+        }
+        let way = Arc::new(way);
+        let shortest = (0..5).map(|_| {
+            let server = Server::start(Duration::from_secs(20));
+            let way = Arc::clone(&way);
+            let way: Way = Box::new(move |work, cancellation| way(work, cancellation));
+            let running = Background::start(way, Arc::new(server.list(4, 2)) as Arc<dyn Work>).unwrap();
+            // It has looked once since it began to wait: not long ago.
+            thread::sleep(TICK + TICK / 5);
+            let begun = Instant::now();
+            running.cancel();
+            begun.elapsed()
+        });
+        assert!(shortest.min().unwrap() < TICK / 2, "{key}");
     }
 }
 

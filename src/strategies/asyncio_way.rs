@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::{interval, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::attempt::{Attempt, Want};
 use crate::cancellation::{Cancellation, TICK};
@@ -158,11 +158,12 @@ async fn all(mut tasks: JoinSet<()>) -> Result<(), Error> {
 
 /// Waits until the call is cancelled.
 async fn cancelled(cancellation: &Cancellation) -> Error {
-    let mut ticks = interval(TICK);
+    let sleeper = Arc::new(Sleeper::default());
+    let _waking = cancellation.waking(Arc::clone(&sleeper).into());
     loop {
         if let Err(error) = cancellation.check() {
             return error;
         }
-        ticks.tick().await;
+        woken(&sleeper, Some(Instant::now() + TICK)).await;
     }
 }

@@ -52,6 +52,10 @@ struct Waiter {
 
 impl FetchUrls<'_> {
     fn run(mut self, cancellation: &Cancellation) -> Result<(), Error> {
+        let _waking = cancellation.waking(self.ring.interrupt());
+        if cancellation.comes_from_elsewhere() {
+            self.ring.expect_waking().map_err(failed)?;
+        }
         // Those that are connected send before others connect: a server that is asked in bursts sleeps less often, which
         // saves both sides work.
         let (mut connected, mut others) = (Vec::new(), (0..self.waiters.len()).collect::<Vec<_>>());
