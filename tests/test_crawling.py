@@ -142,6 +142,35 @@ def test_limits(site, crawler):
         assert len(site.requests) <= limit
 
 
+def test_a_page_that_is_tried_again_is_one_of_the_limit(crawler):
+    def once_failing(reply):
+        return lambda count: reply if count == 1 else page()
+
+    settings = {"/robots.txt": (404, {}, b""), "/": page("/a", "/b", "/c"), "/b": page(), "/c": page()}
+    for failure in ((503, {}, b""), (0, {}, b"")):
+        with Site(settings | {"/a": once_failing(failure)}) as site:
+            crawl = crawler(site.url, max_pages=2, max_tasks=1, keep_alive=False)
+            found = [(one.url.removeprefix(site.url), one.tries) for one in crawl]
+        assert found == [("/", 1), ("/a", 2)]
+
+
+def test_a_body_that_ends_early_is_fetched_again(crawler):
+    with aio.LabServer(latency=0) as lab:
+        lab.reply("/cut", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "close"])
+        lab.reply("/no-http", [b"nonsense\r\n\r\n", "close"])
+        found = {
+            one.url.removeprefix(lab.url): one for one in crawler([f"{lab.url}cut", f"{lab.url}no-http"], max_tries=2)
+        }
+    assert isinstance(found["cut"].error, aio.IncompleteBody)
+    assert isinstance(found["no-http"].error, aio.RemoteProtocolError)
+    assert (found["cut"].tries, found["no-http"].tries) == (2, 1)
+
+
+def test_counts_have_a_limit(crawler):
+    with pytest.raises(ValueError, match="max_pages"):
+        crawler("a.org", max_pages=2**64)
+
+
 def test_errors_are_pages(refusing, crawler):
     unknown = "http://no-such-host.invalid/"
     pages = {one.url: one for one in crawler([refusing, unknown], max_tries=2)}

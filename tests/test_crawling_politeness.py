@@ -64,6 +64,7 @@ def test_what_robots_txt_closes_is_not_asked_for():
         ((0, {}, b""), set()),
         (leading_to("/rules"), {"/", "/b"}),
         (leading_to("/robots.txt"), {"/", "/a", "/b"}),
+        ((203, TEXT, b"User-agent: *\nDisallow: /a"), {"/", "/b"}),
         ((200, TEXT, b"User-agent: *\nDisallow: /a\n" + b"# much\n" * 800_000), {"/", "/b"}),
         ((200, TEXT, b"\xff\xfe\x00 nonsense"), {"/", "/a", "/b"}),
     ],
@@ -80,6 +81,57 @@ def test_each_robots_txt(reply, open_):
         assert {one.url.removeprefix(site.url) for one in found if one.error is None} == open_
         assert len(found) == 3
         assert site.requests.keys() - {"/robots.txt", "/rules"} == open_
+
+
+def test_the_rules_may_be_elsewhere():
+    rules = (200, TEXT, b"User-agent: *\nDisallow: /a\nCrawl-delay: 0.01")
+    with Site({"/robots.txt": rules, "/": page()}) as other, Site({"/robots.txt": rules}) as also:
+        pages = {"/robots.txt": leading_to(f"{other.url}/robots.txt"), "/": page("/a", "/b"), "/b": page()}
+        with Site(pages) as site:
+            found = {one.url.removeprefix(site.url): one.error for one in aio.Crawler(site.url)}
+            assert found.keys() == {"/", "/a", "/b"}
+            assert isinstance(found["/a"], aio.RobotsDisallowed)
+            assert site.requests == {"/robots.txt": 1, "/": 1, "/b": 1}
+            assert other.requests == {"/robots.txt": 1}
+            # Elsewhere has rules of its own, too.
+            other.pages["/robots.txt"] = leading_to(f"{also.url}/robots.txt")
+            found = {one.url for one in aio.Crawler([site.url, other.url]) if one.error is None}
+            assert found == {f"{site.url}/", f"{site.url}/b", f"{other.url}/"}
+            # There is nobody.
+            site.pages["/robots.txt"] = leading_to("http://127.0.0.1:1/robots.txt")
+            [lost] = aio.Crawler(site.url, max_tries=1)
+            assert isinstance(lost.error, aio.ConnectError)
+
+
+def test_what_is_wrong_with_the_rules_is_said():
+    with Site({"/robots.txt": (200, {"Content-Encoding": "gzip"}, b"no gzip"), "/": page()}) as site:
+        [lost] = aio.Crawler(site.url)
+        assert isinstance(lost.error, aio.RobotsDisallowed)
+        assert "robots.txt" in str(lost.error)
+        assert "corrupt" in str(lost.error)
+        site.pages["/robots.txt"] = (200, TEXT, b"#" * 100_000)
+        [found] = aio.Crawler(site.url, max_body_bytes=1000)
+        assert found.error is None
+
+
+def test_of_pauses_asked_for_together_the_longest_counts():
+    together = threading.Barrier(2)
+
+    def asking(pause, after):
+        def answer(count):
+            if count > 1:
+                return page()
+            together.wait(10)
+            time.sleep(after)
+            return 429, {"Retry-After": str(pause)}, b""
+
+        return answer
+
+    with Site({"/a": asking(1, 0), "/b": asking(3, 0.3)}) as site:
+        found = list(aio.Crawler([f"{site.url}/a", f"{site.url}/b"], robots=False))
+        assert [one.status for one in found] == [200, 200]
+        first, _, third, _ = sorted(at for _, at in site.times)
+        assert third - first > 2.9
 
 
 @pytest.mark.slow
@@ -191,6 +243,14 @@ def test_sitemaps():
         assert all(one.error is None or type(one.error) is aio.RobotsDisallowed for one in found.values())
         # without robots.txt, /sitemap.xml is where they are looked for
         assert {one.url for one in aio.Crawler(roots, sitemaps=True, robots=False)} >= found.keys()
+
+
+@pytest.mark.parametrize("settings", [{"max_redirect": 2}, {"max_pages": 1}])
+def test_sitemaps_that_lead_on_and_on(settings):
+    pages = {f"/sitemap.xml?{number}": leading_to(f"/sitemap.xml?{number + 1}") for number in range(50)}
+    with Site(pages | {"/": page(), "/sitemap.xml": leading_to("/sitemap.xml?0")}) as site:
+        assert len(aio.Crawler(site.url, sitemaps=True, **settings).crawl()) == 1
+        assert 1 <= site.requests["/sitemap.xml"] + sum(site.requests[path] for path in pages) <= 3
 
 
 def test_a_sitemap_on_a_host_that_was_not_met():

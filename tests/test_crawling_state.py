@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -70,6 +71,40 @@ def test_what_the_loop_has_not_finished_comes_again(tmp_path):
     assert Counter([*done, *rest]) == Counter(site.urls(lab.site_url))
 
 
+def test_what_waits_counts_and_is_wanted_as_anything_else(tmp_path):
+    paths = [f"/d/{number}" for number in range(12)]
+    with Site({"/": page("/e", *paths), "/e": page()} | {path: page() for path in paths}) as site:
+
+        def crawl(**settings):
+            crawler = aio.Crawler(site.url, robots=False, state=tmp_path, max_tasks=1, **settings)
+            return [one.url.removeprefix(site.url) for one in crawler]
+
+        assert len(crawl(max_pages=3)) == 3
+        assert crawl(max_pages=3) == []
+        assert crawl(max_pages=2) == []
+        assert crawl(max_depth=0) == []
+        assert crawl(include="/e") == []
+        assert crawl(exclude="/d/([2-9]|1.)") == ["/d/1"]
+        assert set(crawl()) == set(paths) - {"/d/0", "/d/1"}
+    assert set(site.requests.values()) == {1}
+
+
+def test_a_calendar_without_end_ends_in_a_second_crawl_too(tmp_path):
+    days = {f"/d/{number}": page(f"/d/{number + 1}") for number in range(20)}
+    with Site({"/": page("/d/0")} | days) as site:
+        for settings in ({"max_pages": 2}, {}):
+            aio.Crawler(site.url, robots=False, state=tmp_path, max_pages_per_folder=3, **settings).crawl()
+    assert set(site.requests) == {"/", "/d/0", "/d/1", "/d/2"}
+
+
+def test_a_state_of_other_roots(tmp_path):
+    with Site({"/": page("/a"), "/a": page()}) as site, Site({"/": page()}) as other:
+        aio.Crawler(site.url, robots=False, state=tmp_path, max_pages=1).crawl()
+        aio.Crawler(other.url.replace("127.0.0.1", "localhost"), robots=False, state=tmp_path).crawl()
+        assert site.requests == {"/": 1}
+        assert other.requests == {"/": 1}
+
+
 def test_one_crawl_at_a_time(tmp_path):
     with aio.LabServer(latency=0, site=aio.Site(pages=30)) as lab, lab.as_host("a.site.test", lab.port):
         crawl = iter(aio.Crawler(lab.site_url, state=tmp_path))
@@ -91,6 +126,32 @@ def test_bad_states(tmp_path):
     (broken / "crawl.redb").write_bytes(b"not a database" * 1000)
     with pytest.raises(aio.UnavailableError, match="opening the state in"):
         aio.Crawler("a.org", state=broken).crawl()
+
+
+def test_a_damaged_state(tmp_path):
+    with Site({"/": page()}) as site:
+        aio.Crawler(site.url, robots=False, state=tmp_path).crawl()
+        with open(tmp_path / "crawl.redb", "r+b") as file:
+            file.truncate(5000)
+        with pytest.raises(aio.UnavailableError, match="it is damaged"):
+            aio.Crawler(site.url, robots=False, state=tmp_path).crawl()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no limit on files here")
+def test_no_room_for_the_state(tmp_path):
+    with Site({"/": page(*(f"/{number}{'x' * 2000}" for number in range(3000)))}) as site:
+        code = f"""
+import resource, signal
+import aio_strategies as aio
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
+try:
+    aio.Crawler({site.url!r}, robots=False, state={str(tmp_path / "state")!r}).crawl()
+except aio.UnavailableError as error:
+    print(error)
+"""
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "writing the state: " in told.stdout, told
 
 
 def test_files_and_batches_hold_pages_back(tmp_path):

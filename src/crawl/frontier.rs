@@ -16,10 +16,18 @@ use crate::error::Error;
 pub enum Purpose {
     /// It is a page of the crawl.
     Page,
-    /// Its host's rules for crawlers.
-    Robots,
+    /// The rules for crawlers of the host with this number: its own, unless a redirect led here.
+    Robots(usize),
     /// It lists URLs of its host.
     Sitemap,
+}
+
+impl Purpose {
+    /// Whether it is the rules of a host.
+    #[must_use]
+    pub fn is_robots(self) -> bool {
+        matches!(self, Purpose::Robots(_))
+    }
 }
 
 /// A URL of the frontier.
@@ -139,7 +147,7 @@ impl Host {
         if self.closed.is_some() {
             return true;
         }
-        let knows_rules = next.purpose == Purpose::Robots || matches!(self.robots, Rules::Known(..) | Rules::Ignored);
+        let knows_rules = next.purpose.is_robots() || matches!(self.robots, Rules::Known(..) | Rules::Ignored);
         self.addresses.is_some() && knows_rules && self.in_flight < self.most_in_flight(limit)
     }
 }
@@ -243,7 +251,7 @@ impl Frontier {
     pub fn push_first(&mut self, known: Known) {
         let number = known.host;
         let queue = &mut self.hosts[number].queue;
-        let is_next = queue.front().is_none_or(|next| next.purpose != Purpose::Robots);
+        let is_next = queue.front().is_none_or(|next| !next.purpose.is_robots());
         queue.insert(usize::from(!is_next), known);
         self.queued += 1;
         self.settle(number);

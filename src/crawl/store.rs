@@ -2,6 +2,8 @@
 //!
 //! A thread writes it, in transactions that take all that has come meanwhile: none waits for another.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -10,7 +12,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, Ta
 use serde::{Deserialize, Serialize};
 
 use super::page::Row;
-use crate::error::Error;
+use crate::error::{Error, panic_text};
 
 /// The name of the file in the folder of a crawl.
 const FILE: &str = "crawl.redb";
@@ -83,18 +85,23 @@ impl Shared {
 }
 
 impl Store {
-    /// Opens the file in this folder, which is made if there is none; `restore` takes what it holds,
-    /// first the URLs that wait, in the order of their numbers.
+    /// Opens the file in this folder, which is made if there is none; `restore` takes what it holds: those that are
+    /// done, then those that wait, in the order of their numbers.
     pub(super) fn open(folder: &Path, restore: impl FnMut(Stored)) -> Result<Database, Error> {
         let failed = |error: String| Error::Unavailable(format!("opening the state in {}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
-        let opened = Builder::new().set_cache_size(CACHE).create(folder.join(FILE));
-        let database = opened.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => failed("another crawl has it open".to_owned()),
-            error => failed(error.to_string()),
-        })?;
-        read_all(&database, restore).map_err(|error| failed(error.to_string()))?;
-        Ok(database)
+        // redb panics about some damages.
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let database =
+                Builder::new().set_cache_size(CACHE).create(folder.join(FILE)).map_err(|error| match error {
+                    DatabaseError::DatabaseAlreadyOpen => "another crawl has it open".to_owned(),
+                    error => error.to_string(),
+                })?;
+            read_all(&database, restore).map_err(|error| error.to_string())?;
+            Ok(database)
+        }));
+        let damaged = |panic: Box<dyn Any + Send>| Err(format!("it is damaged: {}", panic_text(&*panic)));
+        opened.unwrap_or_else(damaged).map_err(failed)
     }
 
     /// Starts the thread that writes; it tells `report` what it has done.
@@ -110,7 +117,9 @@ impl Store {
                             report(Event::Read(read));
                         }
                     }
-                    Err(error) => return report(Event::Failed(Error::Internal(format!("writing the state: {error}")))),
+                    Err(error) => {
+                        return report(Event::Failed(Error::Unavailable(format!("writing the state: {error}"))));
+                    }
                 }
             }
         };
@@ -177,13 +186,13 @@ fn read_all(database: &Database, mut restore: impl FnMut(Stored)) -> Result<(), 
     transaction.open_table(DONE)?;
     transaction.commit()?;
     let transaction = database.begin_read()?;
-    for entry in transaction.open_table(WAITING)?.iter()? {
-        let (number, value) = entry?;
-        restore(Stored::Waiting(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?));
-    }
     for entry in transaction.open_table(DONE)?.iter()? {
         let (number, value) = entry?;
         restore(Stored::Done(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?));
+    }
+    for entry in transaction.open_table(WAITING)?.iter()? {
+        let (number, value) = entry?;
+        restore(Stored::Waiting(number.value(), postcard::from_bytes(value.value()).map_err(corrupted)?));
     }
     Ok(())
 }

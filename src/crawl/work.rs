@@ -26,6 +26,7 @@ use super::store::{Store, Waiting};
 use crate::attempt::{Assignment, Outcome, Terms};
 use crate::clock::monotonic_ns;
 use crate::error::{Error, panic_text};
+use crate::exchange::Fault;
 use crate::target::Target;
 use crate::tls;
 use crate::work::{Exchanges, Job, Next, Sleepers, Slot, Work};
@@ -34,6 +35,8 @@ pub use handing_out::{Arrived, Totals};
 
 /// The pause before the second try of a URL; before each later one, it is twice as long as before.
 const WAIT_BEFORE_TRY: Duration = Duration::from_millis(100);
+/// How many bytes a robots.txt may have at least, whatever the limit for pages is: RFC 9309, section 2.5.
+const LEAST_RULES: u64 = 500 << 10;
 /// How long a robots.txt counts: RFC 9309, section 2.4.
 const ROBOTS_LAST: Duration = Duration::from_secs(24 * 3600);
 
@@ -167,21 +170,8 @@ impl Crawl {
 
     /// Puts a URL into the frontier, unless it was seen before or is not wanted; returns whether it was put.
     fn add(&self, state: &mut State, url: &Url, referrer: Option<&Arc<str>>, depth: u32, redirects: u32) -> bool {
-        let Settings { max_depth, ref scope, .. } = self.settings;
-        if max_depth.is_some_and(|most| depth > most) {
+        if state.seen.has(url.as_str()) || !self.wants(url, depth) || !self.fits_in_folder(state, url) {
             return false;
-        }
-        if state.seen.has(url.as_str()) || !scope.has(url) {
-            return false;
-        }
-        if let Some(most) = self.settings.max_pages_per_folder {
-            let path = &url[..Position::AfterPath];
-            let folder = &path[..=path.rfind('/').unwrap_or(0)];
-            let count = state.folders.entry(folder.into()).or_default();
-            if *count >= most {
-                return false;
-            }
-            *count += 1;
         }
         state.seen.add(url.as_str());
         let number = state.next_number;
@@ -190,7 +180,7 @@ impl Crawl {
             let (url, referrer) = (url.to_string(), referrer.map(ToString::to_string));
             store.add(number, Waiting { url, referrer, depth, redirects });
         }
-        if self.settings.max_pages.is_some_and(|most| state.begun >= most) {
+        if self.has_enough(state) {
             return true; // it is known, but not fetched
         }
         if self.leaves_to_store(state, number) {
@@ -198,6 +188,27 @@ impl Crawl {
         }
         self.push(state, number, url, referrer.cloned(), (depth, redirects));
         true
+    }
+
+    /// Whether the URL is one to fetch, so many links away from a root.
+    fn wants(&self, url: &Url, depth: u32) -> bool {
+        self.settings.max_depth.is_none_or(|most| depth <= most) && self.settings.scope.has(url)
+    }
+
+    /// Counts a new URL of its folder; returns whether so many are wanted.
+    fn fits_in_folder(&self, state: &mut State, url: &Url) -> bool {
+        let Some(most) = self.settings.max_pages_per_folder else { return true };
+        let path = &url[..Position::AfterPath];
+        let folder = &path[..=path.rfind('/').unwrap_or(0)];
+        let count = state.folders.entry(folder.into()).or_default();
+        let fits = *count < most;
+        *count += usize::from(fits);
+        fits
+    }
+
+    /// Whether as many URLs as are wanted were fetched, or are being fetched.
+    fn has_enough(&self, state: &State) -> bool {
+        self.settings.max_pages.is_some_and(|most| state.begun >= most)
     }
 
     /// Puts a URL into the frontier.
@@ -215,12 +226,22 @@ impl Crawl {
         state.frontier.push(Known { host, path, referrer, depth, redirects, tries: 0, purpose, number });
     }
 
-    /// The number of the URL's host.
+    /// The number of the URL's host, whose rules are asked for if they are not known.
     fn host_of(&self, state: &mut State, url: &Url) -> usize {
+        let hosts = state.frontier.hosts().len();
+        let host = self.host_without_rules(state, url);
+        if host == hosts || matches!(state.frontier.host(host).robots, Rules::Unknown) {
+            self.meet(state, host);
+        }
+        host
+    }
+
+    /// The number of the URL's host. If it is new, its addresses are asked for.
+    fn host_without_rules(&self, state: &mut State, url: &Url) -> usize {
         let hosts = state.frontier.hosts().len();
         let host = state.frontier.host_of(url, self.settings.robots.is_some(), self.settings.delay);
         if host == hosts {
-            self.meet(state, host);
+            self.look_up(state, host);
         }
         host
     }
@@ -253,7 +274,7 @@ impl Crawl {
                     Self::ask_for_rules(state, number);
                     continue;
                 }
-                (None, Rules::Known(robots, _)) if known.purpose != Purpose::Robots && !robots.allows(&known.path) => {
+                (None, Rules::Known(robots, _)) if !known.purpose.is_robots() && !robots.allows(&known.path) => {
                     Some(Error::Disallowed(format!("the robots.txt of {} closes it to crawlers", host.origin)))
                 }
                 _ => None,
@@ -265,7 +286,7 @@ impl Crawl {
             if known.purpose == Purpose::Page && known.tries == 0 {
                 state.begun += 1;
                 state.unrecorded += usize::from(self.store.get().is_some());
-                if self.settings.max_pages == Some(state.begun) {
+                if self.has_enough(state) {
                     state.frontier.forget_new();
                     state.stored_from = None;
                 }
@@ -280,7 +301,10 @@ impl Crawl {
                 tls_host: host.is_secure.then(|| host.name.as_ref().into()),
             };
             let is_elsewhere = !self.settings.scope.has_root_at(&host.origin);
-            let terms = Arc::clone(&state.terms[usize::from(is_elsewhere)]);
+            let mut terms = Arc::clone(&state.terms[usize::from(is_elsewhere)]);
+            if known.purpose.is_robots() && terms.options.limits.max_body_bytes < LEAST_RULES {
+                Arc::make_mut(&mut terms).options.limits.max_body_bytes = LEAST_RULES;
+            }
             let number = known.host;
             let ticket = state.in_flight.insert(known);
             state.frontier.settle(number);
@@ -291,6 +315,10 @@ impl Crawl {
 
     /// Makes a page of a URL that is not fetched.
     fn refuse(&self, state: &mut State, known: Known, error: Error) {
+        if let Purpose::Robots(of) = known.purpose {
+            let url = state.frontier.url(&known);
+            return self.take_rules(state, &known, of, &Err(error), &url);
+        }
         if known.purpose != Purpose::Page {
             return;
         }
@@ -427,12 +455,12 @@ impl Work for Crawl {
             return;
         }
         let url = state.frontier.url(&known);
-        if known.purpose == Purpose::Robots {
-            self.take_rules(&mut state, &known, &outcome, &url);
+        state.frontier.settle(number);
+        if let Purpose::Robots(of) = known.purpose {
+            self.take_rules(&mut state, &known, of, &outcome.result, &url);
             Self::wake(state, usize::MAX);
             return;
         }
-        state.frontier.settle(number);
         state.reading += 1;
         let reading = state.reading;
         drop(state);
@@ -497,10 +525,12 @@ fn page_of(url: Url, known: Known, outcome: Outcome, content_type: String, leads
     }
 }
 
-/// Whether another try may go better: after failures of the network, 429 and 5xx.
+/// Whether another try may go better: after failures of the network, a reply that ends too early, 429 and 5xx.
 fn may_be_tried_again(outcome: &Outcome) -> bool {
     match &outcome.result {
         Ok(reply) => reply.status == 429 || reply.status >= 500,
+        Err(Error::Response(Fault::IncompleteBody { .. })) => true,
+        Err(Error::Response(_)) => outcome.bytes_received == 0,
         Err(error) => matches!(error, Error::Network { .. } | Error::Timeout { .. } | Error::Tls { .. }),
     }
 }

@@ -101,7 +101,8 @@ def crawl_batches(
             the next. If there is one, a host has one fetch in flight.
         max_delay: the longest pause that a host may ask for by ``Retry-After``, in seconds. If it asks for more, no
             more is fetched from it: its URLs have a ``HostPaused`` error.
-        max_tries: how many times a URL is fetched if connecting or reading fails, or the status is 429 or 5xx.
+        max_tries: how many times a URL is fetched if connecting or reading fails, the reply ends too early, or the
+            status is 429 or 5xx.
         timeout: the limit on each fetch, in seconds.
         deadline: the limit on the call, in seconds from the first batch that is asked for; None for none. The URLs that
             have not been fetched by then have an ``error``.

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple, Protocol, Unpack
 from .._native import site_of
 from ..catalogue import find
 from ..checks import check_count, check_flag, check_pattern, check_roots
-from ..exceptions import NetworkError, TimeoutException
+from ..exceptions import IncompleteBody, NetworkError, RemoteProtocolError, TimeoutException
 from ..fetching import Fetching, OpenStream
 from ..request_options import RequestOptions, checked, for_another_origin
 from ..results import Response, count_from
@@ -27,6 +27,9 @@ from .page import Page
 from .statistics import CrawlStatistics, CrawlTotals
 
 __all__ = ["Crawler", "may_be_tried_again", "wait_before_try"]
+
+MOST = 2**32 - 1
+"""The highest number that a crawl counts to."""
 
 _WAIT_BEFORE_TRY = 0.1
 """Seconds before the second try of a URL; before each later one, twice as long as before."""
@@ -76,10 +79,11 @@ class Crawler(Outputs):
         strict: whether a host must be one of the roots' hosts; if False, it may also be another of the same site, as
             ``www.example.co.uk`` and ``example.co.uk`` are (by the public suffix list).
         max_redirect: how many redirects may follow one another.
-        max_tries: how many times a URL is fetched if connecting or reading fails, or the status is 429 or 5xx.
+        max_tries: how many times a URL is fetched if connecting or reading fails, the reply ends too early, or the
+            status is 429 or 5xx.
         max_tasks: how many fetches may be in flight at once.
         max_pages: how many URLs are fetched at most; None for all.
-        max_depth: how many links away from a root to go; None for any number.
+        max_depth: how many links away from a root to go, on the way that is found first; None for any number.
         strategy: the key of the strategy that fetches.
         timeout: the limit on each fetch, in seconds.
         options: what ``aio.run`` takes besides; ``keep_alive`` is True unless you say otherwise. ``max_redirect``
@@ -115,11 +119,11 @@ class Crawler(Outputs):
         self.roots = check_roots(roots)
         self.exclude = check_pattern("exclude", exclude)
         self.strict = check_flag("strict", strict)
-        self.max_redirect = check_count("max_redirect", max_redirect, least=0)
-        self.max_tries = check_count("max_tries", max_tries)
-        self.max_tasks = check_count("max_tasks", max_tasks)
-        self.max_pages = None if max_pages is None else check_count("max_pages", max_pages)
-        self.max_depth = None if max_depth is None else check_count("max_depth", max_depth, least=0)
+        self.max_redirect = check_count("max_redirect", max_redirect, least=0, most=MOST)
+        self.max_tries = check_count("max_tries", max_tries, most=MOST)
+        self.max_tasks = check_count("max_tasks", max_tasks, most=MOST)
+        self.max_pages = None if max_pages is None else check_count("max_pages", max_pages, most=MOST)
+        self.max_depth = None if max_depth is None else check_count("max_depth", max_depth, least=0, most=MOST)
         self.strategy = find(strategy, self.language).key
         options.setdefault("keep_alive", True)
         # A host sees no more connections than there are requests in flight to it.
@@ -191,17 +195,20 @@ class _Crawl:
 
     def totals(self) -> CrawlTotals:
         """Return how it stands."""
-        return self._totals._replace(queued=len(self._queue), in_flight=len(self._in_flight), hosts=len(self._met))
+        in_flight = min(len(self._in_flight), self._crawler.max_tasks)  # the strategy has others waiting
+        queued = len(self._queue) + len(self._in_flight) - in_flight
+        return self._totals._replace(queued=queued, in_flight=in_flight, hosts=len(self._met))
 
     def next_ones(self) -> _Batch:
         """Take what there is room for from the queue."""
         limit = self._crawler.max_pages
         taken: list[Known] = []
         while self._queue and len(self._in_flight) + len(taken) < 2 * self._crawler.max_tasks:
-            if limit is not None and self._taken >= limit and not self._queue[0].tries:
-                break
-            taken.append(self._queue.popleft())
-            self._taken += not taken[-1].tries
+            known = self._queue.popleft()
+            if limit is not None and self._taken >= limit and not known.tries:
+                continue  # it is never fetched; behind it may be one that is tried again
+            taken.append(known)
+            self._taken += not known.tries
         locations = locate([known.url for known in taken])
         self._met.update(location[:2] for location in locations)
         return {next(self._tickets): one for one in zip(taken, locations, strict=True)}
@@ -322,7 +329,10 @@ def wait_before_try(tries: int) -> float:
 
 
 def may_be_tried_again(response: Response) -> bool:
-    """Tell whether another try may fare better: after failures of the network, timeouts, 429 and 5xx."""
-    if response.error is not None:
-        return isinstance(response.error, NetworkError | TimeoutException)
+    """Tell whether another try may fare better: after failures of the network, a reply that ends early, 429 and 5xx."""
+    error = response.error
+    if isinstance(error, RemoteProtocolError):
+        return isinstance(error, IncompleteBody) or not error.bytes_received
+    if error is not None:
+        return isinstance(error, NetworkError | TimeoutException)
     return response.status_code == 429 or (response.status_code or 0) >= 500

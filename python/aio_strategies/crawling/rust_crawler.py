@@ -64,13 +64,14 @@ class Crawler(crawler.Crawler):
         strict: whether a host must be one of the roots' hosts; if False, it may also be another of the same site, as
             ``www.example.co.uk`` and ``example.co.uk`` are (by the public suffix list).
         max_redirect: how many redirects may follow one another.
-        max_tries: how many times a URL is fetched if connecting or reading fails, or the status is 429 or 5xx.
+        max_tries: how many times a URL is fetched if connecting or reading fails, the reply ends too early, or the
+            status is 429 or 5xx.
         max_tasks: how many fetches may be in flight at once.
         max_tasks_per_host: how many of them to one host (scheme, name and port); None for all.
         max_pages: how many URLs are fetched at most; None for all.
         max_pages_per_folder: how many URLs that differ only after the last slash of their paths are fetched at most,
             against calendars and the like; None for all. ``report()`` names the largest folder.
-        max_depth: how many links away from a root to go; None for any number.
+        max_depth: how many links away from a root to go, on the way that is found first; None for any number.
         robots: whether to fetch each host's robots.txt, to leave out what it closes (these URLs become pages with a
             ``RobotsDisallowed`` error), and to pause between fetches for as long as its ``Crawl-delay`` says.
         delay: the least pause between two fetches from one host, in seconds, from the end of one to the beginning of
@@ -142,11 +143,12 @@ class Crawler(crawler.Crawler):
             **options,
         )
         self.include = check_pattern("include", include)
-        self.max_tasks_per_host = (
-            self.max_tasks if max_tasks_per_host is None else check_count("max_tasks_per_host", max_tasks_per_host)
-        )
+        per_host = self.max_tasks if max_tasks_per_host is None else max_tasks_per_host
+        self.max_tasks_per_host = check_count("max_tasks_per_host", per_host, most=crawler.MOST)
         self.max_pages_per_folder = (
-            None if max_pages_per_folder is None else check_count("max_pages_per_folder", max_pages_per_folder)
+            None
+            if max_pages_per_folder is None
+            else check_count("max_pages_per_folder", max_pages_per_folder, most=crawler.MOST)
         )
         self.robots = check_flag("robots", robots)
         self.delay = check_pause("delay", delay)

@@ -13,6 +13,7 @@ use crate::crawl::robots::Robots;
 use crate::crawl::settings::Settings;
 use crate::crawl::{links, page, politeness, sitemap};
 use crate::error::Error;
+use crate::exchange::Reply;
 
 /// How many redirects of a robots.txt are followed: RFC 9309, section 2.3.1.2.
 const ROBOTS_REDIRECTS: u32 = 5;
@@ -21,15 +22,14 @@ const SITEMAP_DEPTH: u32 = 3;
 const MOST_SITEMAPS: usize = 10_000;
 
 impl Crawl {
-    /// Asks for the addresses of a new host, and then for its rules.
+    /// Asks for the rules of a host.
     pub(super) fn meet(&self, state: &mut State, host: usize) {
-        self.look_up(state, host);
         if self.settings.robots.is_some() {
             Self::ask_for_rules(state, host);
         } else if self.settings.sitemaps {
             let origin = &state.frontier.host(host).origin;
             if let Ok(url) = Url::parse(&format!("{origin}/sitemap.xml")) {
-                self.add_sitemap(state, &url, 0);
+                self.add_sitemap(state, &url, 0, self.settings.max_redirect);
             }
         }
     }
@@ -43,30 +43,41 @@ impl Crawl {
             depth: 0,
             redirects: ROBOTS_REDIRECTS,
             tries: 0,
-            purpose: Purpose::Robots,
+            purpose: Purpose::Robots(host),
             number: 0,
         });
     }
 
-    /// Takes the reply to a request for robots.txt. If there is none, or an error, the host is closed.
-    pub(super) fn take_rules(&self, state: &mut State, known: &Known, outcome: &Outcome, url: &str) {
+    /// Takes what came of a request for the robots.txt of host `of`. If that cannot be read, the host is closed.
+    pub(super) fn take_rules(
+        &self,
+        state: &mut State,
+        known: &Known,
+        of: usize,
+        result: &Result<Reply, Error>,
+        url: &str,
+    ) {
         let Settings { delay, max_delay, .. } = self.settings;
-        let reply = match &outcome.result {
-            Ok(reply) if reply.status < 500 => reply,
-            failed => {
-                let host = state.frontier.host(known.host);
-                let closed = || format!("the robots.txt of {} cannot be read: it may close it", host.origin);
-                host.closed = Some(failed.clone().err().unwrap_or_else(|| Error::Disallowed(closed())));
-                return state.frontier.settle(known.host);
-            }
+        let host = state.frontier.host(of);
+        let unread = |why: &str| Error::Disallowed(format!("the robots.txt of {} cannot be read{why}", host.origin));
+        let closed = match result {
+            Ok(reply) if reply.status < 500 => None,
+            Ok(_) => Some(unread(": it may close it")),
+            Err(Error::Response(fault)) => Some(unread(&format!(", and may close it: {fault}"))),
+            Err(error) => Some(error.clone()),
+        };
+        let (Ok(reply), None) = (result, &closed) else {
+            host.closed = closed;
+            return state.frontier.settle(of);
         };
         let next = Url::parse(url).ok().and_then(|url| page::redirect(reply, &url).ok().flatten());
-        if next.is_some_and(|next| known.redirects > 0 && Self::leads_to_rules(state, known, &next)) {
-            return;
+        if let Some(next) = next.filter(|next| known.redirects > 0 && self.settings.scope.has_host(next)) {
+            return self.follow_rules(state, known, &next);
         }
         let agent = self.settings.robots.as_deref().unwrap_or_default();
-        let robots = if reply.status == 200 { Robots::parse(&reply.body, agent) } else { Robots::default() };
-        let host = state.frontier.host(known.host);
+        let is_there = (200..300).contains(&reply.status);
+        let robots = if is_there { Robots::parse(&reply.body, agent) } else { Robots::default() };
+        let host = state.frontier.host(of);
         let wanted = robots.crawl_delay().unwrap_or_default();
         host.delay = wanted.max(delay);
         if wanted > max_delay {
@@ -74,7 +85,7 @@ impl Crawl {
         } else if !host.delay.is_zero() {
             host.pause(Instant::now() + host.delay);
         }
-        let base = Url::parse(url).ok().filter(|_| self.settings.sitemaps);
+        let base = Url::parse(&format!("{}/robots.txt", host.origin)).ok().filter(|_| self.settings.sitemaps);
         let named = robots.sitemaps();
         let usual = [String::from("/sitemap.xml")];
         let sitemaps = if named.is_empty() { &usual } else { named };
@@ -82,25 +93,22 @@ impl Crawl {
             base.iter().flat_map(|base| sitemaps.iter().filter_map(|sitemap| links::join(base, sitemap))).collect();
         host.robots = Rules::Known(robots, Instant::now());
         for sitemap in &sitemaps {
-            self.add_sitemap(state, sitemap, 0);
+            self.add_sitemap(state, sitemap, 0, self.settings.max_redirect);
         }
-        state.frontier.settle(known.host);
+        state.frontier.settle(of);
     }
 
-    /// Follows the redirect of a robots.txt, if that leads to the same host; returns whether it does.
-    fn leads_to_rules(state: &mut State, known: &Known, next: &Url) -> bool {
-        if next[..Position::BeforePath] != *state.frontier.host(known.host).origin {
-            return false;
-        }
+    /// Follows the redirect of a robots.txt, maybe to another scheme, port or host: RFC 9309, section 2.3.1.2.
+    fn follow_rules(&self, state: &mut State, known: &Known, next: &Url) {
+        let host = self.host_without_rules(state, next);
         let path = next[Position::BeforePath..Position::AfterQuery].into();
-        state.frontier.push_first(Known { path, redirects: known.redirects - 1, tries: 0, ..known.clone() });
-        true
+        state.frontier.push_first(Known { host, path, redirects: known.redirects - 1, tries: 0, ..known.clone() });
     }
 
     /// Has a sitemap fetched, unless it was met before or is not wanted.
-    pub(super) fn add_sitemap(&self, state: &mut State, url: &Url, depth: u32) {
+    pub(super) fn add_sitemap(&self, state: &mut State, url: &Url, depth: u32, redirects: u32) {
         let is_wanted = self.settings.scope.has_host(url) && depth <= SITEMAP_DEPTH && state.sitemaps < MOST_SITEMAPS;
-        if !is_wanted || !state.seen.add(("sitemap", url.as_str())) {
+        if !is_wanted || self.has_enough(state) || !state.seen.add(("sitemap", url.as_str())) {
             return;
         }
         state.sitemaps += 1;
@@ -110,7 +118,7 @@ impl Crawl {
             path: url[Position::BeforePath..Position::AfterQuery].into(),
             referrer: None,
             depth,
-            redirects: self.settings.max_redirect,
+            redirects,
             tries: 0,
             purpose: Purpose::Sitemap,
             number: 0,
@@ -132,10 +140,10 @@ impl Crawl {
         let mut state = self.lock();
         state.reading -= 1;
         if let Some(next) = next.filter(|_| known.redirects > 0) {
-            self.add_sitemap(&mut state, &next, known.depth);
+            self.add_sitemap(&mut state, &next, known.depth, known.redirects - 1);
         }
         for sitemap in &sitemaps {
-            self.add_sitemap(&mut state, sitemap, known.depth + 1);
+            self.add_sitemap(&mut state, sitemap, known.depth + 1, self.settings.max_redirect);
         }
         for url in &urls {
             self.add(&mut state, url, Some(&referrer), 0, self.settings.max_redirect);
@@ -152,16 +160,18 @@ impl Crawl {
         }
         let Ok(reply) = &outcome.result else { return };
         let said = reply.headers.values(b"retry-after").next();
-        let Some(pause) = politeness::pause(reply.status, said, host.strikes, SystemTime::now()) else {
+        // Of several that were in flight together, only the first counts as one more.
+        let is_first =
+            host.paused_at.is_none_or(|at| now.checked_sub(outcome.elapsed).is_some_and(|began| began >= at));
+        let strikes = if is_first { host.strikes } else { host.strikes.saturating_sub(1) };
+        let Some(pause) = politeness::pause(reply.status, said, strikes, SystemTime::now()) else {
             host.strikes = 0;
             return;
         };
-        // Of several that were in flight together, the first counts.
-        if host.paused_at.is_some_and(|at| now.checked_sub(outcome.elapsed).is_none_or(|began| began < at)) {
-            return;
+        if is_first {
+            host.paused_at = Some(now);
+            host.strikes += 1;
         }
-        host.paused_at = Some(now);
-        host.strikes += 1;
         if pause > self.settings.max_delay {
             host.closed = Some(Error::Paused(too_long("Retry-After", pause, self.settings.max_delay)));
         } else {

@@ -28,10 +28,12 @@ impl Crawl {
         }
     }
 
-    /// Puts a URL from the store into the frontier.
+    /// Puts a URL from the store into the frontier. A crawl with other settings may not want it: then it stays there.
     fn push_stored(&self, state: &mut State, number: u64, waiting: Waiting) {
         let Waiting { url, referrer, depth, redirects } = waiting;
-        if let Ok(url) = Url::parse(&url) {
+        if let Ok(url) = Url::parse(&url)
+            && self.wants(&url, depth)
+        {
             self.push(state, number, &url, referrer.map(Into::into), (depth, redirects));
         }
     }
@@ -43,8 +45,14 @@ impl Crawl {
             Stored::Done(number, row) => (*number, &*row.url),
         };
         state.seen.add(url);
+        if self.settings.max_pages_per_folder.is_some()
+            && let Ok(url) = Url::parse(url)
+        {
+            self.fits_in_folder(state, &url);
+        }
         state.next_number = state.next_number.max(number + 1);
         match stored {
+            Stored::Waiting(..) if self.has_enough(state) => {}
             Stored::Waiting(number, waiting) => {
                 if state.stored_from.is_none() && state.frontier.len() >= MOST_WAITING {
                     state.stored_from = Some(number);
