@@ -131,7 +131,7 @@ def test_failures_are_responses(stream, quick_lab, refusing):
     errors = {index: type(response.error) for index, response in responses.items() if response.error}
     invalid = aio.InvalidURL
     assert errors == {1: invalid, 2: aio.ConnectError, 3: aio.UnsupportedProtocol, 5: invalid}
-    assert responses[2].error.url == refusing
+    assert [responses[index].error.url for index in sorted(errors)] == [urls[index] for index in sorted(errors)]
     assert responses[2].error.strategy == responses[1].error.strategy
     assert responses[0].status_code == responses[4].status_code == 200
 
@@ -210,6 +210,15 @@ def test_redirects(stream, quick_lab, scripted):
     responses = sorted(stream(urls, follow_redirects=True, headers={"Cookie": "a=b"}), key=lambda r: r.index)
     assert [response.url for response in responses] == [quick_lab.url] * 2
     assert [[before.url for before in response.history] for response in responses] == [urls[:1], []]
+
+
+def test_a_redirect_to_an_unknown_host_keeps_its_history(stream, scripted):
+    scripted.scripts["away"] = saying(
+        b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://no-such-host.invalid/\r\n\r\n"
+    )
+    [lost] = stream([scripted.url("away")], follow_redirects=True)
+    assert isinstance(lost.error, aio.NameResolutionError)
+    assert [before.url for before in lost.history] == [scripted.url("away")]
 
 
 def test_the_rate(stream, quick_lab):
@@ -335,6 +344,88 @@ def test_closed_for_good(quick_lab):
 
 
 @pytest.mark.alone
+def test_closed_by_its_iterable(stream, quick_lab):
+    def urls():
+        for number in range(10):
+            if number == 3:
+                opened.close()
+            yield f"{quick_lab.url}{number}"
+
+    opened = stream(urls())
+    assert list(opened) == []
+
+
+def test_closed_by_the_handler_of_a_signal(stream, scripted):
+    scripted.scripts["silent"] = silence
+    opened = stream(scripted.url("silent") for _ in range(20))
+    before = signal.signal(signal.SIGALRM, lambda *_: opened.close())
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        assert list(opened) == []
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_what_the_iterable_would_have_raised_is_not_raised_after_the_end(quick_lab):
+    def urls():
+        yield quick_lab.url
+        raise KeyError("late")
+
+    for language in ("python", "rust"):
+        opened = aio.stream("callback", urls(), language=language)
+        next(opened)
+        opened.close()
+        assert list(opened) == []
+
+
+def test_only_one_task_may_wait(stream, scripted):
+    scripted.scripts["silent"] = silence
+
+    async def two():
+        opened = stream([scripted.url("silent")], timeout=0.5)
+        first = asyncio.create_task(anext(opened))
+        await asyncio.sleep(0.1)
+        with pytest.raises(RuntimeError, match="another task"):
+            await anext(opened)
+        return await first
+
+    assert isinstance(asyncio.run(two()).error, aio.TimeoutException)
+
+
+@pytest.mark.parametrize("key", ["thread", "process", "callback", "asyncio"])
+@pytest.mark.parametrize("language", ["python", "rust"])
+def test_found_by_the_garbage_collector_in_any_thread(key, language, quick_lab):
+    """In one of its own threads, it must not wait for its own end."""
+    code = f"""
+import gc, threading, time
+import aio_strategies as aio
+gc.disable()
+class Job:
+    def __init__(self):
+        self.itself = self
+        self.stream = aio.stream({key!r}, iter([{quick_lab.url!r}] * 10_000), language={language!r})
+job = Job()
+next(job.stream)
+del job
+if {language!r} == "rust":
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+else:
+    gc.enable()
+    gc.set_threshold(1, 1, 1)
+    time.sleep(0.5)
+    gc.set_threshold(700, 10, 10)
+until = time.monotonic() + 10
+while threading.active_count() > 1 and time.monotonic() < until:
+    time.sleep(0.01)
+print("ended", [thread.name for thread in threading.enumerate() if thread.name == "aio-stream"])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert told.stdout == "ended []\n", told
+    assert told.stderr == ""
+
+
 def test_ctrl_c(stream, scripted):
     scripted.scripts["silent"] = silence
     left = Left()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from _thread import get_ident, start_new_thread
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .checks import check_concurrency, check_encodable, check_rate, check_url, check_url_source
-from .exceptions import ForkedProcessError, InvalidURL, UnsupportedProtocol
+from .exceptions import ForkedProcessError, InvalidURL, RequestError, UnsupportedProtocol
 from .fetching import Fetching, OpenStream
 from .http_redirects import Redirect, redirect
 from .request_options import RequestOptions, checked, for_another_origin
@@ -75,12 +76,14 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         self._open_stream = open_stream
         self._fetching: Fetching | None = None
         self._pulling: asyncio.Future[str] | None = None
-        self._process = 0
+        self._process = self._thread = 0  # in which it was begun
         self._count = 0  # URLs taken so far
         self._asked: dict[int, _Asked] = {}  # by the URL's index
         self._ready: deque[Response] = deque()
         self._addresses = AddressBook(failures_last=_FAILURES_LAST)
         self._failure: BaseException | None = None  # what the iterable raised
+        self._is_closed = False
+        self._is_awaited = False
         self._began = 0.0
 
     def __repr__(self) -> str:
@@ -125,18 +128,25 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
     def close(self) -> None:
         """End it: what is in flight is broken off, what has not been handed out is lost."""
-        self._urls = None
+        self._is_closed = True
+        self._urls = self._failure = None
         self._asked.clear()
         self._ready.clear()
-        if self._pulling is not None:
-            self._pulling.cancel()
+        pulling, self._pulling = self._pulling, None
+        if pulling is not None:
+            pulling.cancel()
         fetching, self._fetching = self._fetching, None
         if fetching is not None and self._process == os.getpid():
             fetching.cancel()
 
     def __del__(self) -> None:
-        with suppress(AttributeError):  # its arguments were refused
+        if getattr(self, "_fetching", None) is None:  # its arguments were refused, or it is closed
+            return
+        if self._thread == get_ident() or self._process != os.getpid():
             self.close()
+        else:  # The garbage collector may have come by in one of its own threads, which cannot wait for its end.
+            with suppress(RuntimeError):  # the interpreter is ending, and has ended it
+                start_new_thread(self._open.cancel, ())
 
     # --- beside an event loop
 
@@ -145,6 +155,9 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
     async def __anext__(self) -> Response:
         self._check_process()
+        if self._is_awaited:
+            raise RuntimeError("another task is waiting for this stream's next response")
+        self._is_awaited = True
         try:
             if self._room() >= self._concurrency:
                 await self._feed_beside()
@@ -153,7 +166,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     await self._feed_beside()
                 if self._asked and not self._ready:
                     await self._arrived()
-                    leads = self._put(self._open.take())
+                    leads = self._put([] if self._is_closed else self._open.take())
                     await self._addresses.look_up_beside(leads.values(), self._terms.timeout)
                     self._push(leads)
                 elif not self._ready and self._urls is None:
@@ -161,6 +174,8 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
         except BaseException:
             self.close()
             raise
+        finally:
+            self._is_awaited = False
         if not self._ready:
             self._finish()
             raise StopAsyncIteration
@@ -205,6 +220,8 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
             self._pulling = self._pulling or asyncio.ensure_future(anext(source))
             has_more = self._asked or self._ready or urls  # to do, or to hand out
             await asyncio.wait([self._pulling], timeout=PATIENCE if has_more else None)
+            if self._is_closed:
+                return {}
             if not self._pulling.done():
                 break
             pulled, self._pulling = self._pulling, None
@@ -239,12 +256,16 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
     def _pull(self) -> dict[int, str]:
         """Take as many URLs as there is room for, unless they are long in coming."""
-        assert isinstance(self._urls, Iterator)
+        source = self._urls
+        assert isinstance(source, Iterator)
         urls: dict[int, str] = {}
         until = time.monotonic() + PATIENCE
         for _ in range(self._room()):
             try:
-                urls[self._count] = check_url(next(self._urls))
+                url = check_url(next(source))
+                if self._is_closed:
+                    return {}  # by the iterable
+                urls[self._count] = url
                 self._count += 1
             except StopIteration:
                 self._urls = None
@@ -269,11 +290,14 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     check_encodable(url)
                     [locations[index]] = locate([url])
                 except (InvalidURL, UnsupportedProtocol) as error:
+                    error.url = url
                     self._hand_out(index, Response(url, error=error))
             return locations
 
     def _push_new(self, urls: dict[int, str], locations: dict[int, Location]) -> None:
         """Hand in these URLs, whose hosts have been looked up."""
+        if self._is_closed:
+            return
         for index, location in locations.items():
             self._asked[index] = _Asked(urls[index], location)
         self._push(locations)
@@ -282,7 +306,7 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
 
     def _push(self, locations: dict[int, Location]) -> None:
         """Hand in what is asked for, or where it leads."""
-        if not locations:
+        if not locations or self._is_closed:
             return
         urls = {index: self._asked[index].url for index in locations}
         targets, errors = self._addresses.targets(urls, locations)
@@ -296,18 +320,20 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
             }
         self._open.push([(index, target, self._asked[index].elsewhere) for index, target in targets.items()])
         for index, error in errors.items():
-            self._hand_out(index, Response(urls[index], error=error))
+            self._fail(index, error)
 
     def _start(self, count: int) -> None:
         """Start the strategy; if these are all the URLs, it needs no more waiters."""
         waiters = self._concurrency if self._urls is not None else max(1, min(self._concurrency, count))
-        self._process = os.getpid()
+        self._process, self._thread = os.getpid(), get_ident()
         self._began = time.monotonic()
         self._fetching = self._open_stream(self.strategy, waiters, self._terms, for_another_origin(self._terms))
 
     def _put(self, arrived: list[tuple[int, Response]]) -> dict[int, Location]:
         """Take what has arrived, and return where it leads."""
         leads: dict[int, Location] = {}
+        if self._is_closed:
+            return leads  # meanwhile, by a signal's handler
         for index, response in arrived:
             asked = self._asked[index]
             count_from(response, self._began)
@@ -321,15 +347,21 @@ class ResponseStream(Iterator[Response], AsyncIterator[Response]):
                     leads[index] = to.location
                     continue
                 if to is not None:
-                    error, history = to, (*asked.history, response)
-                    response = Response(response.url, error=error)
-                    response.history = history
+                    asked.history = (*asked.history, response)
+                    self._fail(index, to)
+                    continue
             self._hand_out(index, response)
         if not arrived and (why := self._open.ended()) is not None:
             for index, asked in list(self._asked.items()):
-                error = type(why)(why.message, url=asked.url)
-                self._hand_out(index, Response(asked.url, error=error))
+                self._fail(index, type(why)(why.message, url=asked.url))
         return leads
+
+    def _fail(self, index: int, error: RequestError) -> None:
+        """Hand out the error of a URL that was not fetched, and the redirects that led to it."""
+        asked = self._asked[index]
+        response = Response(asked.url, error=error)
+        response.history = asked.history
+        self._hand_out(index, response)
 
     def _hand_out(self, index: int, response: Response) -> None:
         self._asked.pop(index, None)
