@@ -290,6 +290,14 @@ class TestRun:
         assert (good["status_code"], good["bytes"], good["error"]) == (200, 1024, None)
         assert (bad["status_code"], bad["error"]["type"]) == (None, "ConnectError")
 
+    @pytest.mark.parametrize("command", ["run", "source"])
+    def test_a_strategy_that_the_language_lacks(self, command):
+        done = aio_strategies(command, "uring", "--language", "python")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(
+            f"aio-strategies {command}: error: no version of 'uring' in the language 'python'"
+        )
+
     def test_no_url(self):
         done = aio_strategies("run", "thread", "no url at all")
         assert (done.returncode, done.stdout) == (2, "")  # a wrong argument, as any other

@@ -488,7 +488,9 @@ class TestRounds:
     def test_too_few_rounds_for_a_verdict_are_told(self, stand_in):
         stand_in()
         comparison = aio.compare(["thread"], urls=URLS, rounds=5, progress=False)
-        assert "warning: 5 rounds cannot decide 1 contrast: at least 6 are needed" in str(comparison)
+        assert "warning: 5 rounds are too few for a verdict of faster or slower: 1 contrast needs at least 6" in str(
+            comparison
+        )
 
     def test_too_few_rounds_for_a_verdict_are_told_before_the_first(self, stand_in, capsys):
         crew = stand_in(seconds=lambda arm, requests: 1.0)

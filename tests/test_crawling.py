@@ -166,6 +166,11 @@ def test_a_body_that_ends_early_is_fetched_again(crawler):
     assert (found["cut"].tries, found["no-http"].tries) == (2, 1)
 
 
+def test_an_unknown_argument_is_told_those_that_there_are(crawler):
+    with pytest.raises(TypeError, match="no argument 'concurrency'; allowed: .*max_tasks, .*headers"):
+        crawler("a.org", concurrency=3)
+
+
 def test_counts_have_a_limit(crawler):
     with pytest.raises(ValueError, match="max_pages"):
         crawler("a.org", max_pages=2**64)

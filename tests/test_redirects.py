@@ -256,7 +256,7 @@ def test_the_families_take_turns():
         ({"max_redirects": -1}, ValueError, "max_redirects must be at least 0, not -1"),
         ({"max_headers": 0}, ValueError, "max_headers must be at least 1, not 0"),
         ({"max_body_bytes": 1.5}, TypeError, "max_body_bytes must be an integer of at least 1, not 1.5"),
-        ({"retries": 3}, TypeError, "there is no argument 'retries'; besides concurrency, timeout and rate: connect_t"),
+        ({"retries": 3}, TypeError, "there is no argument 'retries'; allowed: concurrency, timeout, rate, connect_t"),
     ],
 )
 def test_bad_arguments_are_refused_at_the_call(options, error, words):

@@ -593,7 +593,10 @@ def check_site_setting(name: str, value: Any) -> float:
     if name == "seed":
         return check_seed(value)
     if name == "hot":
-        return _between(name, value, 0, 1, "(a share of the pages)")
+        share = _real(name, value, "a share of the pages")
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} must be a share of the pages, from 0 to 1, not {value!r}")
+        return share
     if name in ("slow", "crawl_delay"):
         return _between(name, value, 0, _LONGEST, "seconds")
     return check_flag(name, value)

@@ -282,6 +282,7 @@ def _run_file(options: argparse.Namespace) -> int:
 
 def _run_strategy(options: argparse.Namespace) -> int:
     from .calling import run
+    from .catalogue import find
     from .lab.server import LabServer
 
     def fetch(urls: Sequence[str]) -> Run:
@@ -299,6 +300,10 @@ def _run_strategy(options: argparse.Namespace) -> int:
             **_trust(options),
         )
 
+    try:
+        find(options.strategy, options.language)
+    except ValueError as error:
+        return _failed("run", error, 2)
     if options.urls:
         responses = fetch(options.urls)
     else:
@@ -398,7 +403,11 @@ def _source(options: argparse.Namespace) -> int:
     from .sources import source
 
     languages = LANGUAGES if options.language == "both" else (options.language,)
-    print(source(options.strategy, languages).to_terminal(whole=options.whole))
+    try:
+        found = source(options.strategy, languages)
+    except ValueError as error:  # the strategy is not written in this language
+        return _failed("source", error, 2)
+    print(found.to_terminal(whole=options.whole))
     return 0
 
 
@@ -562,7 +571,11 @@ def _parser() -> argparse.ArgumentParser:
         help="rounds to time (default: 10 to 60, until the intervals are narrow)",
     )
     compare.add_argument(
-        "--budget", type=arguments.budget, default=30.0, metavar="TIME", help="limit on the comparison (default: 30s)"
+        "--budget",
+        type=arguments.budget,
+        default=30.0,
+        metavar="TIME",
+        help="limit on the comparison, unless -r is given (default: 30s)",
     )
     compare.add_argument(
         "--seed", type=arguments.seed, metavar="N", help="seed of the random run order (default: drawn)"

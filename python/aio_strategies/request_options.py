@@ -137,8 +137,15 @@ class Asked(NamedTuple):
     max_redirects: int | None
 
 
-def checked(timeout: float, options: RequestOptions) -> Asked:
+def checked(
+    timeout: float, options: RequestOptions, others: Iterable[str] = ("concurrency", "timeout", "rate")
+) -> Asked:
     """Check the timeout and the options.
+
+    Args:
+        timeout: the timeout.
+        options: the options.
+        others: the names of what the caller takes besides, for the message about an unknown one.
 
     Raises:
         TypeError: an argument is of the wrong type, or unknown.
@@ -149,9 +156,7 @@ def checked(timeout: float, options: RequestOptions) -> Asked:
         return Asked(Terms(timeout), None)
     for name in options:
         if name not in _DEFAULTS:
-            raise TypeError(
-                f"there is no argument {name!r}; besides concurrency, timeout and rate: {', '.join(_DEFAULTS)}"
-            )
+            raise TypeError(f"there is no argument {name!r}; allowed: {', '.join((*others, *_DEFAULTS))}")
     given: dict[str, Any] = {**_DEFAULTS, **options}
     verify = check_verify(given["verify"])
     if isinstance(verify, str):

@@ -99,7 +99,7 @@ impl FromStr for Fault {
             "bandwidth" => Kind::Bandwidth(positive("rate")?),
             "slow_close" => Kind::SlowClose(time("seconds")?),
             "timeout" => Kind::Timeout(time("seconds").ok()),
-            "reset_peer" => Kind::ResetPeer(time("seconds")?),
+            "reset_peer" => Kind::ResetPeer(time("seconds").unwrap_or_default()),
             "slicer" => Kind::Slicer { size: positive("size")?, delay: time("seconds")? },
             "limit_data" => Kind::LimitData(number("size")?),
             "hiccup" => Kind::Hiccup { at: time("at")?, duration: time("seconds")? },

@@ -345,7 +345,7 @@ def _reference(before: Findings, after: Findings, reference: str | None) -> str:
         raise ValueError(
             f"it cannot be told how {shared[0]!r} has changed: there is no other arm in both comparisons, and its times"
             " alone do not tell its own change from the machine's. Compare it both times with an arm that does not"
-            " change, such as python/blocking"
+            " change"
         )
     if reference is None:
         baselines = [findings.settings.baseline for findings in (before, after)]

@@ -254,11 +254,12 @@ def _scarce(findings: Findings) -> Iterator[Caveat]:
 def _few_rounds(findings: Findings) -> Iterator[Caveat]:
     rounds, needed = findings.rounds, fewest_rounds(len(findings.contrasts))
     if findings.contrasts and rounds < needed:
+        contrasts = len(findings.contrasts)
         yield Caveat(
             "few_rounds",
-            f"{_count(rounds, 'round')} cannot decide {_count(len(findings.contrasts), 'contrast')}:"
-            f" at least {needed} are needed",
-            f"{rounds} 轮不足以对 {len(findings.contrasts)} 项对比下结论，至少需要 {needed} 轮",
+            f"{_count(rounds, 'round')} are too few for a verdict of faster or slower:"
+            f" {_count(contrasts, 'contrast')} {'needs' if contrasts == 1 else 'need'} at least {needed}",
+            f"{rounds} 轮不足以判定快慢：{contrasts} 项对比至少需要 {needed} 轮",
         )
     elif findings.ended == "budget" and rounds < _FEWEST_ROUNDS:
         yield Caveat(

@@ -128,7 +128,7 @@ def crawl_batches(
     if options.get("follow_redirects"):
         raise ValueError("follow_redirects=True: redirects are not followed here, but go into the column next_url")
     options.setdefault("keep_alive", True)
-    terms = checked(timeout, options).terms._replace(others_kept=0)  # as in a crawl
+    terms = checked(timeout, options, crawl_batches.__kwdefaults__ or ()).terms._replace(others_kept=0)  # as in a crawl
     if terms.options.max_body_bytes >= 1 << 31:
         raise ValueError(f"max_body_bytes must be below 2**31 here, not {terms.options.max_body_bytes}")
     return _Stage(

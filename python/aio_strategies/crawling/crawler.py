@@ -127,7 +127,7 @@ class Crawler(Outputs):
         self.strategy = find(strategy, self.language).key
         options.setdefault("keep_alive", True)
         # A host sees no more connections than there are requests in flight to it.
-        self._terms = checked(timeout, options).terms._replace(others_kept=0)
+        self._terms = checked(timeout, options, type(self).__init__.__kwdefaults__ or ()).terms._replace(others_kept=0)
         self.statistics = CrawlStatistics(self.max_tasks)
         self._running: Running | None = None
 
