@@ -167,7 +167,7 @@ def test_a_body_that_ends_early_is_fetched_again(crawler):
 
 
 def test_an_unknown_argument_is_told_those_that_there_are(crawler):
-    with pytest.raises(TypeError, match="no argument 'concurrency'; allowed: .*max_tasks, .*headers"):
+    with pytest.raises(TypeError, match=r"no argument 'concurrency'; allowed: .*max_tasks, .*headers"):
         crawler("a.org", concurrency=3)
 
 

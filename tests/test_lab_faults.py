@@ -114,9 +114,9 @@ def test_reset_peer() -> None:
             sock.recv(1)
         assert time.monotonic() - start >= 0.1
         assert lab.stats().open_connections == 0
-    with aio.LabServer(latency=0, faults=[Fault("reset_peer")]) as lab:
-        with send(lab) as sock, pytest.raises(ConnectionResetError):
-            sock.recv(1)
+    at_once = aio.LabServer(latency=0, faults=[Fault("reset_peer")])
+    with at_once as lab, send(lab) as sock, pytest.raises(ConnectionResetError):
+        sock.recv(1)
 
 
 def test_slicer() -> None:
