@@ -156,8 +156,7 @@ how many per second (medians of {rounds} rounds), the ratio in the same round wi
 memory grew at most, and how long it took at most to leave an endless one by `break`. (`benchmarks/stream.py`)
 
 The threads of `thread` hand in their outcomes one by one. When these come fast, the loop takes several at once: it
-waits up to 0.1 ms for a quarter of those in flight. If it woke up for each instead, a long stream would lose a fifth
-of its rate, and take a quarter more CPU time.
+waits up to 0.1 ms for a quarter of those in flight. To wake up for each would cost a long stream time on both sides.
 
 | arm | loop | URLs/s, {few:,} | URLs/s, {most:,} | ratio | most memory, MB | `break`, ms |
 | --- | --- | --: | --: | --- | --: | --: |
@@ -224,9 +223,9 @@ BORDERS = """\
 What it costs to call Rust from Python, in µs: how much longer `Run.wall` is than the strategy took in Rust, and how
 much longer than its exchanges the whole call took for the caller, who also has the arguments checked. Between the two
 are `thread`'s threads, `uring`'s ring and the event loops, which start before the first exchange and end after the
-last. `thread` has to wake another core twice: to start its first thread, and when the last has ended. In this virtual
-machine, each takes 15 to 35 µs. For ten URLs, and for each further one. Medians of {rounds} calls with ten URLs, a
-connection each, and of some with {many:,}, on connections that are kept alive; 10 in flight, from the lab: no interval.
+last. `thread` has to wake another core twice, which is slow in a virtual machine: to start its first thread, and when
+the last has ended. For ten URLs, and for each further one. Medians of {rounds} calls with ten URLs, a connection each,
+and of some with {many:,}, on connections that are kept alive; 10 in flight, from the lab: no interval.
 (`benchmarks/border.py`)
 
 | arm | ten URLs: `Run.wall` | ten URLs: the call | each URL: `Run.wall` | each URL: the call |

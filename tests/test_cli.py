@@ -294,9 +294,8 @@ class TestRun:
     def test_a_strategy_that_the_language_lacks(self, command):
         done = aio_strategies(command, "uring", "--language", "python")
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith(
-            f"aio-strategies {command}: error: no version of 'uring' in the language 'python'"
-        )
+        told = f"aio-strategies {command}: error: no version of 'uring' in the language 'python'"
+        assert done.stderr.startswith(told)
 
     def test_no_url(self):
         done = aio_strategies("run", "thread", "no url at all")

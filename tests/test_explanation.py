@@ -223,6 +223,13 @@ class TestReservations:
         assert text.endswith("serial time 200 ms, measured ≈200 ms")
         assert sentence(comparison, "zh").startswith("由 5 个请求推算；")
 
+    def test_projected_from_runs_of_two_sizes(self):
+        comparison = made({"python/blocking": [0.1, 0.05, 0.1]}, timed={"python/blocking": 4})
+        runs = [replace(run, requests=4 if number % 2 == 0 else 2) for number, run in enumerate(comparison.timed_runs)]
+        comparison = replace(comparison, timed_runs=tuple(runs))
+        assert "projected from 4 requests" in str(comparison)
+        assert sentence(comparison).startswith("projected from 4 requests")
+
     def test_errors(self):
         comparison = made({"rust/thread": [0.02, 0.02]}, errors=1)
         assert sentence(comparison).endswith("; 2 of 20 requests failed")

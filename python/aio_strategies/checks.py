@@ -593,10 +593,7 @@ def check_site_setting(name: str, value: Any) -> float:
     if name == "seed":
         return check_seed(value)
     if name == "hot":
-        share = _real(name, value, "a share of the pages")
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} must be a share of the pages, from 0 to 1, not {value!r}")
-        return share
+        return _share(name, value)
     if name in ("slow", "crawl_delay"):
         return _between(name, value, 0, _LONGEST, "seconds")
     return check_flag(name, value)
@@ -636,10 +633,7 @@ def check_probability(probability: float) -> float:
         TypeError: not a number.
         ValueError: below 0, above 1, or not a number (nan).
     """
-    share = _real("probability", probability, "a number from 0 to 1")
-    if not 0 <= share <= 1:
-        raise ValueError(f"probability must be 0 to 1, not {probability!r}")
-    return share
+    return _share("probability", probability)
 
 
 def check_script(reply: bytes | Iterable[bytes | float | str]) -> list[bytes | float | str]:
@@ -911,6 +905,13 @@ def _real(name: str, value: float, what: str) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def _share(name: str, value: float) -> float:
+    share = _real(name, value, "a number from 0 to 1")
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} must be 0 to 1, not {value!r}")
+    return share
 
 
 def _between(name: str, value: float, low: float, high: float, unit: str) -> float:

@@ -2,7 +2,6 @@
 //!
 //! A thread writes it, in transactions that take all that has come meanwhile: none waits for another.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +11,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, Ta
 use serde::{Deserialize, Serialize};
 
 use super::page::Row;
-use crate::error::{Error, panic_text};
+use crate::error::Error;
 
 /// The name of the file in the folder of a crawl.
 const FILE: &str = "crawl.redb";
@@ -100,8 +99,7 @@ impl Store {
             read_all(&database, restore).map_err(|error| error.to_string())?;
             Ok(database)
         }));
-        let damaged = |panic: Box<dyn Any + Send>| Err(format!("it is damaged: {}", panic_text(&*panic)));
-        opened.unwrap_or_else(damaged).map_err(failed)
+        opened.unwrap_or_else(|_| Err("it is damaged".to_owned())).map_err(failed)
     }
 
     /// Starts the thread that writes; it tells `report` what it has done.

@@ -35,8 +35,6 @@ pub use handing_out::{Arrived, Totals};
 
 /// The pause before the second try of a URL; before each later one, it is twice as long as before.
 const WAIT_BEFORE_TRY: Duration = Duration::from_millis(100);
-/// How many bytes a robots.txt may have at least, whatever the limit for pages is: RFC 9309, section 2.5.
-const LEAST_RULES: u64 = 500 << 10;
 /// How long a robots.txt counts: RFC 9309, section 2.4.
 const ROBOTS_LAST: Duration = Duration::from_secs(24 * 3600);
 
@@ -302,8 +300,8 @@ impl Crawl {
             };
             let is_elsewhere = !self.settings.scope.has_root_at(&host.origin);
             let mut terms = Arc::clone(&state.terms[usize::from(is_elsewhere)]);
-            if known.purpose.is_robots() && terms.options.limits.max_body_bytes < LEAST_RULES {
-                Arc::make_mut(&mut terms).options.limits.max_body_bytes = LEAST_RULES;
+            if known.purpose.is_robots() && terms.options.limits.max_body_bytes < rules::LEAST_RULES {
+                Arc::make_mut(&mut terms).options.limits.max_body_bytes = rules::LEAST_RULES;
             }
             let number = known.host;
             let ticket = state.in_flight.insert(known);

@@ -118,10 +118,10 @@ impl Stream {
                 state = self.lock();
             }
         }
-        if state.one_by_one && began.elapsed() < AT_ONCE {
+        if state.one_by_one && began.elapsed() < LINGER {
             state.wanted = state.exchanges.in_flight / 4;
             let has_few = |state: &mut State| state.outcomes.len() < state.wanted && state.ended.is_none();
-            let waited = self.changed.wait_timeout_while(state, AT_ONCE, has_few);
+            let waited = self.changed.wait_timeout_while(state, LINGER, has_few);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.wanted = 1;
         }
@@ -139,8 +139,8 @@ impl Stream {
     }
 }
 
-/// Outcomes that come within this time are taken at once, if threads hand them in: by a quarter of those in flight.
-const AT_ONCE: Duration = Duration::from_micros(100);
+/// How long a wait lingers for more outcomes of threads, unless a quarter as many as are in flight are there.
+const LINGER: Duration = Duration::from_micros(100);
 
 /// How many jobs are looked at for one that a waiter's connection leads to; also how many times the first is passed over.
 const LOOKED_AT: usize = 64;
@@ -253,9 +253,9 @@ mod tests {
 
     #[test]
     fn an_outcome_of_many_threads_waits_a_moment_for_another() {
-        assert!(shortest_wait(12, Slot::of_this_thread) >= AT_ONCE);
-        assert!(shortest_wait(4, Slot::of_this_thread) < AT_ONCE);
-        assert!(shortest_wait(12, || Slot::new(Waker::noop().clone())) < AT_ONCE);
+        assert!(shortest_wait(12, Slot::of_this_thread) >= LINGER);
+        assert!(shortest_wait(4, Slot::of_this_thread) < LINGER);
+        assert!(shortest_wait(12, || Slot::new(Waker::noop().clone())) < LINGER);
     }
 
     #[test]

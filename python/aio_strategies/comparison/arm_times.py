@@ -128,6 +128,11 @@ class ArmTimes:
         return any(run.requests < self.requests for run in self.runs)
 
     @property
+    def projected_from(self) -> int:
+        """The most URLs that a run fetched: the number that projected times are told to be from."""
+        return max(run.requests for run in self.runs)
+
+    @property
     def walls(self) -> list[float]:
         """Each run's wall time, in seconds."""
         return self._projected([run.wall for run in self.runs])

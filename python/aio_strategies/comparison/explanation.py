@@ -111,7 +111,7 @@ def _clauses(findings: Findings, arm: ArmTimes, batches: list[KeptBatch]) -> lis
 
 def _projected(arm: ArmTimes) -> Iterator[Clause]:
     if arm.projected:
-        timed = arm.runs[0].requests
+        timed = arm.projected_from
         yield Clause(f"projected from {_count(timed, 'request')}", f"由 {timed:,} 个请求推算")
 
 

@@ -400,7 +400,7 @@ def _projected(findings: Findings) -> dict[int, list[str]]:
     projected: dict[int, list[str]] = {}
     for arm in findings.arms:
         if arm.projected:
-            projected.setdefault(arm.runs[0].requests, []).append(arm.name)
+            projected.setdefault(arm.projected_from, []).append(arm.name)
     return projected
 
 

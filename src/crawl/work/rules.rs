@@ -17,12 +17,14 @@ use crate::exchange::Reply;
 
 /// How many redirects of a robots.txt are followed: RFC 9309, section 2.3.1.2.
 const ROBOTS_REDIRECTS: u32 = 5;
+/// How many bytes it may have at least, whatever the limit for pages is: section 2.5.
+pub(super) const LEAST_RULES: u64 = 500 << 10;
 /// How deep indexes of sitemaps may lead, and how many sitemaps a crawl reads.
 const SITEMAP_DEPTH: u32 = 3;
 const MOST_SITEMAPS: usize = 10_000;
 
 impl Crawl {
-    /// Asks for the rules of a host.
+    /// Asks for the rules of a host; or for its sitemap, if nobody asks for rules.
     pub(super) fn meet(&self, state: &mut State, host: usize) {
         if self.settings.robots.is_some() {
             Self::ask_for_rules(state, host);
@@ -58,17 +60,18 @@ impl Crawl {
         url: &str,
     ) {
         let Settings { delay, max_delay, .. } = self.settings;
-        let host = state.frontier.host(of);
-        let unread = |why: &str| Error::Disallowed(format!("the robots.txt of {} cannot be read{why}", host.origin));
-        let closed = match result {
-            Ok(reply) if reply.status < 500 => None,
-            Ok(_) => Some(unread(": it may close it")),
-            Err(Error::Response(fault)) => Some(unread(&format!(", and may close it: {fault}"))),
-            Err(error) => Some(error.clone()),
-        };
-        let (Ok(reply), None) = (result, &closed) else {
-            host.closed = closed;
-            return state.frontier.settle(of);
+        let reply = match result {
+            Ok(reply) if reply.status < 500 => reply,
+            failed => {
+                let host = state.frontier.host(of);
+                let unread = |why: &str| format!("the robots.txt of {} cannot be read{why}", host.origin);
+                host.closed = Some(match failed {
+                    Ok(_) => Error::Disallowed(unread(": it may close it")),
+                    Err(Error::Response(fault)) => Error::Disallowed(unread(&format!(", and may close it: {fault}"))),
+                    Err(error) => error.clone(),
+                });
+                return state.frontier.settle(of);
+            }
         };
         let next = Url::parse(url).ok().and_then(|url| page::redirect(reply, &url).ok().flatten());
         if let Some(next) = next.filter(|next| known.redirects > 0 && self.settings.scope.has_host(next)) {
